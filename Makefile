@@ -1,0 +1,51 @@
+# Every command sets up what it needs the first time; see README.md.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo run test check bench lock clean
+
+help: ## what can be made
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit("patron-roles needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.13 demo") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python could not make a virtual environment. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
+	@touch $@
+
+$(VENV)/.run: requirements.txt $(VENV)/.created
+	@echo "Installing what the bot needs (the first time only) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.test: requirements-test.txt $(VENV)/.run
+	@echo "Installing what the tests need (the first time only) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.txt
+	@touch $@
+
+demo: $(VENV)/.run ## the whole bot against a Patreon and a Discord that run here; prints the address of its page
+	@$(BIN)/python -m sandbox demo
+
+run: $(VENV)/.run ## the real bot, with config.json or the environment
+	@$(BIN)/python -m bot run
+
+test: $(VENV)/.test ## every test
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.test ## format, lint, types, imports, dependencies
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/deptry .
+
+bench: $(VENV)/.test ## what a sync costs, in calls, time and memory
+	@$(BIN)/python -m bench
+
+lock: ## new pins in requirements.txt and requirements-test.txt (needs uv)
+	uv pip compile pyproject.toml --extra postgres --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --upgrade -q -o requirements.txt
+	uv pip compile pyproject.toml --extra postgres --group dev -c requirements.txt --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --upgrade -q -o requirements-test.txt
+
+clean: ## forget the virtual environment and all caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache mutants

@@ -1,0 +1,1 @@
+"""The product: keeps Discord roles equal to what patrons give on Patreon. Tour: ``docs/design.md``."""

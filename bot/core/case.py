@@ -1,0 +1,78 @@
+"""What the reconciler is asked and what it answers: one person in one guild. Values only, no decisions.
+
+A ``Case`` is everything known, a ``Decision`` everything that follows; single and bulk sync use the same two (law 5).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.core.model import (
+    CampaignId,
+    DiscordUserId,
+    Doubt,
+    Entitlement,
+    Grant,
+    GuildId,
+    ManualGrant,
+    Membership,
+    Policy,
+    RoleChange,
+    RoleId,
+    RoleRule,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything known of one person in one guild.
+
+    ``ledger`` holds every managed role the person is known to have or have had, by role. ``unreadable`` are campaigns
+    whose answers may not count against anybody now (Patreon is down, the link is broken). ``confirmed`` is true when
+    a person's own act asks for revocations (unlink, a rule removed), so that no second reading is needed.
+    """
+
+    guild: GuildId
+    user: DiscordUserId
+    linked: bool
+    present: bool
+    policy: Policy
+    rules: tuple[RoleRule, ...] = ()
+    memberships: Mapping[CampaignId, Membership] = field(default_factory=dict)
+    manual: tuple[ManualGrant, ...] = ()
+    ledger: Mapping[RoleId, Grant] = field(default_factory=dict)
+    doubts: Mapping[RoleId, Doubt] = field(default_factory=dict)
+    unreadable: frozenset[CampaignId] = frozenset()
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One rule's answer for one person. ``holds`` is None when it cannot be judged (an amount in another currency).
+
+    ``outranked`` marks a rule that holds but loses to a higher one of its highest-only group. ``kept`` marks a sticky
+    role.
+    """
+
+    rule: RoleRule
+    holds: bool | None
+    outranked: bool = False
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What follows from a case.
+
+    ``doubts`` replaces the stored ones: revocations waiting for a second reading. ``due_at`` is the next instant at
+    which time alone could change the outcome. ``protected`` are roles that are not desired but stay, since we did not
+    grant them.
+    """
+
+    entitlements: Mapping[CampaignId, Entitlement]
+    verdicts: tuple[Verdict, ...]
+    desired: frozenset[RoleId]
+    change: RoleChange
+    doubts: tuple[Doubt, ...] = ()
+    protected: frozenset[RoleId] = frozenset()
+    due_at: datetime | None = None

@@ -1,0 +1,328 @@
+"""The data types every module speaks: frozen, slotted, checked by mypy. No behaviour beyond what a value knows of itself.
+
+Money is whole cents a month in the campaign's currency unless a name says otherwise; instants are aware UTC.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import NewType
+
+DiscordUserId = NewType("DiscordUserId", int)
+RoleId = NewType("RoleId", int)
+GuildId = NewType("GuildId", int)
+PatronId = NewType("PatronId", str)
+CampaignId = NewType("CampaignId", str)
+TierId = NewType("TierId", str)
+MembershipId = NewType("MembershipId", str)
+TokenOwner = NewType("TokenOwner", str)
+
+
+class PatronStatus(Enum):
+    """What Patreon calls the patron; v1 has no such field and derives it."""
+
+    ACTIVE = "active"
+    DECLINED = "declined"
+    FORMER = "former"
+    NONE = "none"
+
+
+class Charge(Enum):
+    """How the last charge ended (v2's ``last_charge_status``); OTHER is any text we do not know."""
+
+    NONE = "none"
+    PAID = "paid"
+    PENDING = "pending"
+    DECLINED = "declined"
+    FRAUD = "fraud"
+    REFUNDED = "refunded"
+    DELETED = "deleted"
+    TRIAL = "trial"
+    OTHER = "other"
+
+
+class Source(Enum):
+    """How a reading of a membership reached us. Two agreeing readings are needed to revoke (law 3)."""
+
+    LIST = "list"
+    FETCH = "fetch"
+    WEBHOOK = "webhook"
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A level of a campaign as its creator set it up."""
+
+    tier: TierId
+    title: str
+    amount_cents: int
+    published: bool = True
+    discord_roles: tuple[RoleId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A creator's Patreon page. ``creator`` is the Patreon account that owns it."""
+
+    campaign: CampaignId
+    creator: PatronId | None
+    name: str
+    url: str
+    currency: str | None
+    is_monthly: bool
+    tiers: tuple[Tier, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """One reading of a patron's relation to a campaign: what Patreon said, and when.
+
+    ``amount_cents`` is what the patron is entitled to by money, already divided by an annual cadence; None when
+    Patreon named it in a currency that cannot be compared and no tier tells its worth. ``tier_cents`` is the highest
+    price among ``tiers`` (0 when they are all free, None when no price is known). ``declined_since`` is when a
+    decline was first seen; ``paid_through`` the end of the time that is paid for. ``membership`` is v2's member id.
+    """
+
+    patron: PatronId
+    campaign: CampaignId
+    status: PatronStatus
+    observed_at: datetime
+    charge: Charge = Charge.NONE
+    amount_cents: int | None = 0
+    will_pay_cents: int | None = None
+    currency: str | None = None
+    tiers: frozenset[TierId] = frozenset()
+    tier_cents: int | None = None
+    declined_since: datetime | None = None
+    paid_through: datetime | None = None
+    lifetime_cents: int | None = None
+    since: datetime | None = None
+    gifted: bool = False
+    trial: bool = False
+    membership: MembershipId | None = None
+    source: Source = Source.FETCH
+
+
+class ConditionKind(Enum):
+    """What a rule asks of an entitlement."""
+
+    TIER = "tier"
+    AMOUNT = "amount"
+    LIFETIME = "lifetime"
+    MONTHS = "months"
+    PAYING = "paying"
+    FREE = "free"
+    GIFT_OR_TRIAL = "gift_or_trial"
+    FORMER = "former"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Exactly one question: TIER uses ``tier``; AMOUNT and LIFETIME ``threshold`` in cents, MONTHS in whole months."""
+
+    kind: ConditionKind
+    threshold: int = 0
+    tier: TierId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoleRule:
+    """A condition that gives a role, in one guild for one campaign.
+
+    Rules of the same ``group`` compete when the group is highest-only: the largest ``worth_cents`` wins, then the
+    lowest role id.
+    """
+
+    rule: int
+    guild: GuildId
+    campaign: CampaignId
+    role: RoleId
+    condition: Condition
+    group: str = ""
+    sticky: bool = False
+    worth_cents: int = 0
+
+
+class Revocable(Enum):
+    """Which managed roles of linked people may be revoked: only what the ledger says we granted, or any managed role."""
+
+    GRANTED = "granted"
+    MANAGED = "managed"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A guild's settings, as far as they decide about roles.
+
+    ``highest_only`` names the rule groups in which only the highest rule counts. ``shadow`` reports and changes
+    nothing. ``restore_drift`` puts back a role that a moderator took by hand. The brake holds a run's revocations
+    when they exceed both ``brake_count`` and ``brake_percent`` of the roles we granted in the guild.
+    """
+
+    declined_grace: timedelta = timedelta(days=7)
+    keep_paid_through: bool = True
+    count_pending: bool = True
+    count_trials: bool = True
+    count_gifts: bool = True
+    highest_only: frozenset[str] = frozenset()
+    revocable: Revocable = Revocable.GRANTED
+    restore_drift: bool = True
+    shadow: bool = False
+    paused: bool = False
+    brake_percent: int = 10
+    brake_count: int = 5
+
+
+class Reason(Enum):
+    """Why somebody is or is not entitled."""
+
+    PAID = "paid"
+    PENDING = "pending"
+    GIFT = "gift"
+    TRIAL = "trial"
+    GRACE = "grace"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    FREE = "free"
+    NEVER = "never"
+    UNLINKED = "unlinked"
+
+
+@dataclass(frozen=True, slots=True)
+class Entitlement:
+    """What policy makes of a membership now.
+
+    ``active`` is whether paid conditions can hold at all. ``ends_at`` is when it ends if nothing else is heard.
+    ``amount_cents`` is what amount rules compare, None when it cannot be judged. ``former`` marks a lapsed patron.
+    """
+
+    active: bool
+    reason: Reason
+    amount_cents: int | None = 0
+    tiers: frozenset[TierId] = frozenset()
+    lifetime_cents: int | None = None
+    months: int = 0
+    ends_at: datetime | None = None
+    former: bool = False
+
+
+class Cause(Enum):
+    """What made the bot look; goes into the audit-log reason and the role log."""
+
+    LINKED = "linked"
+    UNLINKED = "unlinked"
+    WEBHOOK = "webhook"
+    REFRESH = "refresh"
+    JOINED = "joined"
+    RULES = "rules"
+    MANUAL = "manual"
+    CLOCK = "clock"
+    AUDIT = "audit"
+
+
+class Origin(Enum):
+    """Whether we granted a role or found it on the person."""
+
+    OURS = "ours"
+    FOUND = "found"
+
+
+class Holding(Enum):
+    """Whether the person has the role now. LEFT: they left the guild. TAKEN: somebody else took it by hand."""
+
+    HELD = "held"
+    LEFT = "left"
+    TAKEN = "taken"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A ledger entry: a managed role somebody has, or had, in a guild, and whose doing that is."""
+
+    guild: GuildId
+    user: DiscordUserId
+    role: RoleId
+    origin: Origin
+    since: datetime
+    cause: Cause
+    holding: Holding = Holding.HELD
+
+
+@dataclass(frozen=True, slots=True)
+class ManualGrant:
+    """A role a creator gave by hand through the bot, apart from Patreon's data; for ever when ``expires_at`` is None."""
+
+    guild: GuildId
+    user: DiscordUserId
+    role: RoleId
+    note: str
+    granted_by: DiscordUserId
+    granted_at: datetime
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A revocation one reading asked for and no second has confirmed; ``observed_at`` is that first reading's instant."""
+
+    guild: GuildId
+    user: DiscordUserId
+    role: RoleId
+    observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RoleChange:
+    """What to do at Discord for one person in one guild: disjoint, inside the rules' roles."""
+
+    grant: frozenset[RoleId] = frozenset()
+    revoke: frozenset[RoleId] = frozenset()
+
+    def __bool__(self) -> bool:
+        """Say whether there is anything to do."""
+        return bool(self.grant or self.revoke)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The stored tie of one Discord user to one patron, both unique. ``broken_since``: when its token pair died."""
+
+    user: DiscordUserId
+    patron: PatronId
+    linked_at: datetime
+    broken_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """An OAuth pair of Patreon; its values never show in a ``repr``."""
+
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
+    expires_at: datetime
+    scopes: frozenset[str] = frozenset()
+
+
+CREATOR = TokenOwner("creator")
+
+
+def patron_owner(patron: PatronId) -> TokenOwner:
+    """Name the owner of a patron's own pair in the token store."""
+    return TokenOwner(f"patron:{patron}")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRecord:
+    """A stored pair. ``version`` grows with each new pair, so that two processes never renew the same one twice.
+
+    ``previous`` is the pair before, kept until the new one worked; ``spare`` a second pair of the same account, kept
+    in case Patreon voids the first when its owner signs in again. ``told_at``: when a person was told that the pair
+    is broken.
+    """
+
+    tokens: Tokens
+    version: int
+    previous: Tokens | None = None
+    spare: Tokens | None = None
+    broken_since: datetime | None = None
+    told_at: datetime | None = None

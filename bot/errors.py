@@ -1,0 +1,127 @@
+"""Every failure the bot can tell apart, split by what the caller does next. Lives below everything but the core.
+
+::
+
+    BotError
+    ├─ ConfigError              every problem as (path, message)         → exit 2, all of them printed
+    ├─ PatreonError
+    │   ├─ PatreonUnavailable   network, timeout, 5xx, an HTML page      → retry, then leave everything as it is
+    │   ├─ RateLimited          retry_after                              → wait that long, in the queue
+    │   ├─ AccessRevoked        401, invalid_grant                       → the link is broken; ask for /link again
+    │   ├─ AccessDenied         403: scope, somebody else's campaign     → tell the creator; no role changes
+    │   ├─ NotThere             404 and 410                              → never read as "no membership"
+    │   └─ UnexpectedAnswer     a shape we do not know                   → log without personal data; no role changes
+    │       └─ IncompleteList   a list that ended before it was whole    → the whole list counts for nothing
+    ├─ WebhookRejected          bad signature (401), unreadable (400)    → nothing stored
+    ├─ LinkError                reason: a LinkProblem                    → a page or a message that says what to do
+    ├─ RuleRefused              a rule or setting that may not be made   → told to the creator, nothing stored
+    ├─ GuildError
+    │   ├─ RoleBlocked          rank or permission is missing            → told to the creator, not hammered
+    │   └─ GuildUnavailable     Discord is down or the guild unknown     → retry later
+    └─ StoreError               the database refused or is gone          → retry later
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from enum import Enum
+
+
+class BotError(Exception):
+    """Root of the tree; never raised itself."""
+
+
+class ConfigError(BotError):
+    """The configuration cannot be used."""
+
+    def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
+        """Take every problem found, each as (dotted key, what to do about it); values never appear."""
+        self.problems = tuple(problems)
+        super().__init__("; ".join(f"{path}: {message}" for path, message in problems))
+
+
+class PatreonError(BotError):
+    """Patreon did not give a usable answer; no role may change because of it."""
+
+
+class PatreonUnavailable(PatreonError):
+    """Network failure, timeout, 5xx, or an HTML page where JSON belongs: it may pass."""
+
+
+class RateLimited(PatreonError):
+    """Patreon, or our own pacing, asks to wait."""
+
+    def __init__(self, retry_after: timedelta) -> None:
+        """Say how long to wait before the same call may be tried again."""
+        self.retry_after = retry_after
+        super().__init__(f"wait {retry_after.total_seconds():.0f} s")
+
+
+class AccessRevoked(PatreonError):
+    """The token pair is dead: 401 after a renewal, or ``invalid_grant`` on renewing."""
+
+
+class AccessDenied(PatreonError):
+    """403 in JSON: the token lacks a scope, or the campaign is somebody else's."""
+
+
+class NotThere(PatreonError):
+    """404 or 410 where something was expected; it says nothing about anybody's membership."""
+
+
+class UnexpectedAnswer(PatreonError):
+    """An answer of a shape we do not know. The message names the place, never the value."""
+
+
+class IncompleteList(UnexpectedAnswer):
+    """A list that repeated a cursor, lost a page or disagrees with its own total."""
+
+
+class WebhookRejected(BotError):
+    """A webhook that is not Patreon's, or cannot be read."""
+
+    def __init__(self, status: int, message: str) -> None:
+        """Carry the HTTP status to answer: 401 for the signature, 400 for the body."""
+        self.status = status
+        super().__init__(message)
+
+
+class LinkProblem(Enum):
+    """Why an account could not be linked or unlinked."""
+
+    EXPIRED = "expired"
+    USED = "used"
+    FORGED = "forged"
+    REFUSED = "refused"
+    PATRON_TAKEN = "patron_taken"
+    USER_TAKEN = "user_taken"
+    CREATOR = "creator"
+    NOT_LINKED = "not_linked"
+
+
+class LinkError(BotError):
+    """Linking stopped; ``problem`` says why, the texts say what to do."""
+
+    def __init__(self, problem: LinkProblem) -> None:
+        """Carry the reason."""
+        self.problem = problem
+        super().__init__(problem.value)
+
+
+class RuleRefused(BotError):
+    """A rule or setting the creator may not make; the message is written for the creator."""
+
+
+class GuildError(BotError):
+    """Discord did not do what was asked."""
+
+
+class RoleBlocked(GuildError):
+    """Rank or permission is missing for a role; asking again would not help."""
+
+
+class GuildUnavailable(GuildError):
+    """Discord is down, the gateway is not ready, or the guild is unknown to the bot."""
+
+
+class StoreError(BotError):
+    """The database refused or is gone."""

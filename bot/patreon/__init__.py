@@ -1,0 +1,1 @@
+"""Patreon's two dialects behind one model; only client.py touches the network."""

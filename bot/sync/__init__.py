@@ -1,0 +1,1 @@
+"""The engine: turns stored nudges into roles."""

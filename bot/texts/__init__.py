@@ -1,0 +1,1 @@
+"""Every sentence a person reads; pure functions from values to text."""

@@ -1,0 +1,1 @@
+"""The HTTP doors: pages, OAuth return, webhook, health."""

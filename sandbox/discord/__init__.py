@@ -1,0 +1,1 @@
+"""A Discord: REST, gateway, interactions."""

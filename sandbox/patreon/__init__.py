@@ -1,0 +1,1 @@
+"""A Patreon: OAuth, v1, v2, webhooks, faults."""

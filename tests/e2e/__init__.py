@@ -1,0 +1,1 @@
+"""Journeys of patrons and creators through the whole bot."""

@@ -1,0 +1,1 @@
+"""Tests of the Patreon client and both dialects."""

@@ -1,0 +1,1 @@
+"""Tests of the web doors over real sockets."""
