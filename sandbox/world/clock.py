@@ -1,0 +1,55 @@
+"""The world's clock: real time plus an offset that a test or the demo's page moves. No timers: whoever waits subscribes."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+Subscriber = Callable[[datetime], None]
+
+
+def real_now() -> datetime:
+    """Return the machine's time, aware UTC."""
+    return datetime.now(UTC)
+
+
+class Clock:
+    """Tells one time to both simulators and to the bot beside them; it only ever goes forward.
+
+    ``source`` is the time underneath; a test that wants it to stand still hands in its own. An instance is callable,
+    so it fits wherever a ``Callable[[], datetime]`` is asked for.
+    """
+
+    def __init__(self, source: Callable[[], datetime] = real_now) -> None:
+        self._source = source
+        self._offset = timedelta(0)
+        self._subscribers: list[Subscriber] = []
+
+    @property
+    def offset(self) -> timedelta:
+        """How far the world is ahead of real time."""
+        return self._offset
+
+    def now(self) -> datetime:
+        """Return the world's time, aware UTC."""
+        return self._source() + self._offset
+
+    __call__ = now
+
+    def move(self, span: timedelta) -> datetime:
+        """Go forward by ``span``, tell every subscriber once, return the new time. ValueError for a negative span."""
+        if span < timedelta(0):
+            raise ValueError("the world's clock only goes forward")
+        self._offset += span
+        now = self.now()
+        for subscriber in tuple(self._subscribers):
+            subscriber(now)
+        return now
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Call ``subscriber(now)`` after each move, in order of subscription; the answer ends the subscription."""
+        self._subscribers.append(subscriber)
+
+        def unsubscribe() -> None:
+            if subscriber in self._subscribers:
+                self._subscribers.remove(subscriber)
+
+        return unsubscribe
