@@ -115,7 +115,6 @@ class Nudge:
     key: str
     cause: Cause
     due_at: datetime
-    created_at: datetime
     version: int
     holder: str | None = None
     readings: tuple[Membership, ...] = ()
@@ -152,7 +151,7 @@ class HeldRevocation:
 
 @dataclass(frozen=True, slots=True)
 class BrakeHold:
-    """One question of the brake to a guild's staff: these revocations of one run, shall they happen?
+    """One question of the brake to a guild's staff: shall these revocations of one run happen, yes or no.
 
     ``approved`` is None until somebody decides. ``channel`` and ``message`` say where it was asked.
     """
