@@ -228,11 +228,26 @@ class Origin(Enum):
 
 
 class Holding(Enum):
-    """Whether the person has the role now. LEFT: they left the guild. TAKEN: somebody else took it by hand."""
+    """Whether the person has the role now. LEFT: they left the guild. TAKEN: somebody else took it by hand.
+
+    UNSURE: a grant or revocation of ours was begun and its end is not recorded; it is done again, whichever is due.
+    """
 
     HELD = "held"
     LEFT = "left"
     TAKEN = "taken"
+    UNSURE = "unsure"
+
+
+class Block(Enum):
+    """Why a role of a guild may not be given or taken by the bot, found by looking, not by trying."""
+
+    GONE = "gone"
+    EVERYONE = "everyone"
+    MANAGED = "managed"
+    PERMISSION = "permission"
+    RANK = "rank"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)

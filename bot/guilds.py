@@ -1,0 +1,145 @@
+"""Discord as the engine sees it: who has which role, grant, revoke, and what blocks us. No decisions, no member cache.
+
+Roles and the bot's own rank come from the gateway's role cache; members are read page by page and never kept, so that
+memory does not grow with a guild. Every foreign exception is translated here.
+"""
+
+from collections.abc import AsyncIterator, Awaitable
+from typing import TYPE_CHECKING, TypeVar
+
+import discord
+
+from bot.core.model import Block, DiscordUserId, GuildId, RoleId
+from bot.errors import GuildUnavailable, RoleBlocked
+
+if TYPE_CHECKING:
+    from discord.types.member import MemberWithUser
+
+T = TypeVar("T")
+
+# https://discord.com/developers/docs/resources/guild#list-guild-members: `limit` is 1 to 1000.
+PAGE = 1000
+
+# https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
+_UNKNOWN_GUILD = 10004
+_UNKNOWN_MEMBER = 10007
+_UNKNOWN_ROLE = 10011
+_UNKNOWN_USER = 10013
+
+
+class Guilds:
+    """The guilds the bot is in, through one discord.py client."""
+
+    def __init__(self, client: discord.Client) -> None:
+        self._client = client
+
+    def is_ready(self, guild: GuildId) -> bool:
+        """Say whether the gateway has told us all about a guild, so that roles and ranks can be judged."""
+        known = self._client.get_guild(guild)
+        # A guild whose roles are missing is one whose GUILD_CREATE has not been read yet; @everyone is always there.
+        return known is not None and not known.unavailable and bool(known.roles)
+
+    def blocked(self, guild: GuildId, role: RoleId) -> Block | None:
+        """Say why the bot may not give or take a role; None when it may. Raises GuildUnavailable."""
+        known = self._known(guild)
+        found = known.get_role(role)
+        if found is None:
+            return Block.GONE
+        if found.is_default():
+            return Block.EVERYONE
+        if found.managed:
+            return Block.MANAGED
+        if not known.me.guild_permissions.manage_roles:
+            return Block.PERMISSION
+        return None if found.is_assignable() else Block.RANK
+
+    def role_names(self, guild: GuildId) -> dict[RoleId, str]:
+        """Name the guild's roles, @everyone left out. Raises GuildUnavailable."""
+        return {RoleId(role.id): role.name for role in self._known(guild).roles if not role.is_default()}
+
+    async def grant(self, guild: GuildId, user: DiscordUserId, role: RoleId, reason: str) -> bool:
+        """Give one role; False when the user is not a member. Harmless when repeated.
+
+        Raises RoleBlocked and GuildUnavailable.
+        """
+        self._known(guild)
+        return await _of_member(self._client.http.add_role(guild, user, role, reason=reason))
+
+    async def revoke(self, guild: GuildId, user: DiscordUserId, role: RoleId, reason: str) -> bool:
+        """Take one role; False when the user is not a member. Harmless when repeated.
+
+        Raises RoleBlocked and GuildUnavailable.
+        """
+        self._known(guild)
+        return await _of_member(self._client.http.remove_role(guild, user, role, reason=reason))
+
+    async def fetch_roles(self, guild: GuildId, user: DiscordUserId) -> frozenset[RoleId] | None:
+        """Ask which roles one user has; None when they are not a member. Raises GuildUnavailable."""
+        self._known(guild)
+        try:
+            member = await _translated(self._client.http.get_member(guild, user))
+        except _NoMember:
+            return None
+        return _roles(member)
+
+    async def read_members(self, guild: GuildId) -> AsyncIterator[list[tuple[DiscordUserId, frozenset[RoleId]]]]:
+        """Read every member of a guild, a page at a time in order of id; complete, or it raises GuildUnavailable.
+
+        Discord lets a bot list members only with the Server Members intent turned on in the developer portal.
+        """
+        known = self._known(guild)
+        after = read = 0
+        while True:
+            try:
+                page = await _translated(self._client.http.get_members(guild, PAGE, after))
+            except (RoleBlocked, _NoMember) as refused:
+                raise GuildUnavailable(
+                    f"guild {guild} does not show its members: is the Server Members intent on?"
+                ) from refused
+            yield [(DiscordUserId(int(member["user"]["id"])), _roles(member)) for member in page]
+            read += len(page)
+            # The gateway counts members; whoever joins meanwhile is announced by it, so no empty last page is asked for.
+            if len(page) < PAGE or read >= (known.member_count or read + 1):
+                return
+            after = max(int(member["user"]["id"]) for member in page)
+
+    def _known(self, guild: GuildId) -> discord.Guild:
+        known = self._client.get_guild(guild)
+        if known is None or not self.is_ready(guild):
+            raise GuildUnavailable(f"guild {guild} is not known to the gateway now")
+        return known
+
+
+class _NoMember(Exception):
+    """The call was about somebody who is not in the guild; never leaves this module."""
+
+
+def _roles(member: "MemberWithUser") -> frozenset[RoleId]:
+    return frozenset(RoleId(int(role)) for role in member["roles"])
+
+
+async def _of_member(call: Awaitable[object]) -> bool:
+    try:
+        await _translated(call)
+    except _NoMember:
+        return False
+    return True
+
+
+async def _translated(call: Awaitable[T]) -> T:
+    """Await a call of discord.py and turn what it raises into our errors; messages carry codes, never bodies."""
+    try:
+        return await call
+    except discord.NotFound as missing:
+        if missing.code in (_UNKNOWN_MEMBER, _UNKNOWN_USER):
+            raise _NoMember from missing
+        if missing.code == _UNKNOWN_ROLE:
+            raise RoleBlocked("the role is gone") from missing
+        raise GuildUnavailable(f"Discord answered 404, code {missing.code}") from missing
+    except discord.Forbidden as refused:
+        raise RoleBlocked(f"Discord answered 403, code {refused.code}") from refused
+    except discord.HTTPException as failed:
+        raise GuildUnavailable(f"Discord answered {failed.status}, code {failed.code}") from failed
+    except Exception as broken:
+        # What is left is the network below discord.py (aiohttp's errors, time-outs), or a client that is closing.
+        raise GuildUnavailable(f"Discord could not be reached: {type(broken).__name__}") from broken

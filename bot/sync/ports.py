@@ -1,0 +1,74 @@
+"""What the engine needs of Patreon and of Discord, and nothing more; `bot.patreon` and `bot.guilds` have it.
+
+Failures raise errors of `bot.errors`; ``None`` and ``False`` are answers, never failures.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from bot.core.model import (
+    Block,
+    Campaign,
+    CampaignId,
+    DiscordUserId,
+    GuildId,
+    Membership,
+    MembershipId,
+    PatronId,
+    RoleId,
+    TokenOwner,
+)
+
+
+class ListPage(Protocol):
+    """One page of a campaign's list; ``total`` when Patreon says how many memberships the whole list has."""
+
+    @property
+    def memberships(self) -> tuple[Membership, ...]: ...
+
+    @property
+    def total(self) -> int | None: ...
+
+
+class Patreon(Protocol):
+    """Readings of memberships, each at the price its docstring names."""
+
+    async def fetch_own_membership(self, patron: PatronId, campaign: CampaignId) -> Membership | None:
+        """Read one membership with the patron's own pair: one request. None: Patreon says there is none."""
+
+    async def fetch_membership(self, campaign: CampaignId, membership_id: MembershipId) -> Membership | None:
+        """Read one membership with the creator's pair: one request, API version 2 only."""
+
+    def read_campaign(self, campaign: CampaignId) -> AsyncIterator[ListPage]:
+        """Read the whole list with the creator's pair: one request for 1,000; it is complete, or it raises."""
+
+    async def fetch_campaign(self, campaign: CampaignId) -> Campaign:
+        """Read the campaign and its tiers with the creator's pair: one request."""
+
+    async def renew(self, owner: TokenOwner) -> None:
+        """Renew a pair; one renewal at a time whatever the number of processes."""
+
+
+class Guilds(Protocol):
+    """Roles and members of guilds; one call is one request unless said otherwise."""
+
+    def is_ready(self, guild: GuildId) -> bool:
+        """Say, without a request, whether roles and ranks of a guild are known."""
+
+    def blocked(self, guild: GuildId, role: RoleId) -> Block | None:
+        """Say, without a request, why a role may not be touched."""
+
+    def role_names(self, guild: GuildId) -> dict[RoleId, str]:
+        """Name the guild's roles, without a request."""
+
+    async def grant(self, guild: GuildId, user: DiscordUserId, role: RoleId, reason: str) -> bool:
+        """Give one role; False when the user is not a member."""
+
+    async def revoke(self, guild: GuildId, user: DiscordUserId, role: RoleId, reason: str) -> bool:
+        """Take one role; False when the user is not a member."""
+
+    async def fetch_roles(self, guild: GuildId, user: DiscordUserId) -> frozenset[RoleId] | None:
+        """Ask which roles one user has; None when they are not a member."""
+
+    def read_members(self, guild: GuildId) -> AsyncIterator[list[tuple[DiscordUserId, frozenset[RoleId]]]]:
+        """Read all members, one request for 1,000; complete, or it raises."""

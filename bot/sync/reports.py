@@ -1,0 +1,151 @@
+"""What the engine tells whoever listens: staff messages, answers to ``/link``, metrics. Values only, no sentences.
+
+A listener is awaited and may fail; the engine logs that and goes on. Nothing here is the record of what happened:
+that is in the store, and a report lost in a kill is not repeated unless its docstring says so.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.core.model import Block, CampaignId, Cause, DiscordUserId, GuildId, PatronId, RoleChange, RoleId, TokenOwner
+from bot.store.records import NudgeKind, RunReport
+
+
+@dataclass(frozen=True, slots=True)
+class PatronSynced:
+    """One person in one guild was brought up to date.
+
+    ``change`` is what was done (in a ``shadow`` guild: what would have been). ``desired`` are the roles that follow.
+    ``blocked``, ``held`` (by the brake) and ``doubted`` (waiting for a second reading) are roles left as they are.
+    After LINKED, UNLINKED and MANUAL it comes even when nothing changed, since somebody waits for it.
+    """
+
+    guild: GuildId
+    user: DiscordUserId
+    patron: PatronId | None
+    cause: Cause
+    change: RoleChange
+    desired: frozenset[RoleId] = frozenset()
+    blocked: frozenset[RoleId] = frozenset()
+    held: frozenset[RoleId] = frozenset()
+    doubted: frozenset[RoleId] = frozenset()
+    shadow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshProgress:
+    """A refresh goes on: ``read`` memberships of ``total`` (when Patreon says how many there are)."""
+
+    run: int
+    campaign: CampaignId
+    read: int
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshEnded:
+    """A refresh ended. ``report.error`` says why it counts for nothing; roles of it go out after this."""
+
+    run: int
+    campaign: CampaignId
+    cause: Cause
+    report: RunReport
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEnded:
+    """A guild's members were read to the end; ``first`` when roles may move from now on."""
+
+    run: int
+    guild: GuildId
+    first: bool
+    report: RunReport
+
+
+@dataclass(frozen=True, slots=True)
+class BrakeHeld:
+    """Revocations are held until somebody decides with ``Engine.decide(guild, run, ...)``; the store has the list."""
+
+    guild: GuildId
+    run: int
+    cause: Cause
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class BrakeReleased:
+    """Nothing of a held run is left: carried out, or no longer due."""
+
+    guild: GuildId
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoleIsBlocked:
+    """A managed role may not be given or taken; told once until that changes, also over restarts."""
+
+    guild: GuildId
+    role: RoleId
+    block: Block
+
+
+@dataclass(frozen=True, slots=True)
+class LinkBroken:
+    """A patron's token pair died and nothing else reads their membership; told once for each break."""
+
+    user: DiscordUserId
+    patron: PatronId
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CreatorTokenFailing:
+    """The pair that reads campaigns could not be renewed (``broken`` false: it still works until ``expires_at``)."""
+
+    owner: TokenOwner
+    broken: bool
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PatreonGone:
+    """Patreon gave no usable answer several times in a row; until PatreonBack nothing is revoked for this campaign."""
+
+    campaign: CampaignId
+    since: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PatreonBack:
+    """A complete list was read again after PatreonGone."""
+
+    campaign: CampaignId
+
+
+@dataclass(frozen=True, slots=True)
+class NudgeStuck:
+    """Something failed several times in a row; it is still tried, at growing intervals."""
+
+    kind: NudgeKind
+    key: str
+    attempts: int
+    error: str
+
+
+Report = (
+    PatronSynced
+    | RefreshProgress
+    | RefreshEnded
+    | AuditEnded
+    | BrakeHeld
+    | BrakeReleased
+    | RoleIsBlocked
+    | LinkBroken
+    | CreatorTokenFailing
+    | PatreonGone
+    | PatreonBack
+    | NudgeStuck
+)
+Listener = Callable[[Report], Awaitable[None]]
