@@ -14,13 +14,14 @@ def real_now() -> datetime:
 class Clock:
     """Tells one time to both simulators and to the bot beside them; it only ever goes forward.
 
-    ``source`` is the time underneath; a test that wants it to stand still hands in its own. An instance is callable,
-    so it fits wherever a ``Callable[[], datetime]`` is asked for.
+    ``source`` is the time underneath; a test that wants it to stand still hands in its own. A world with a past begins
+    ``behind`` real time and moves up to it. An instance is callable, so it fits wherever a ``Callable[[], datetime]`` is
+    asked for.
     """
 
-    def __init__(self, source: Callable[[], datetime] = real_now) -> None:
+    def __init__(self, source: Callable[[], datetime] = real_now, *, behind: timedelta = timedelta(0)) -> None:
         self._source = source
-        self._offset = timedelta(0)
+        self._offset = -behind
         self._subscribers: list[Subscriber] = []
 
     @property

@@ -1,4 +1,4 @@
-"""Patreon's webhooks as state: who registered which, what waits, what was delivered. No HTTP, and no bodies are made here."""
+"""Patreon's webhooks as state: who registered which, what waits, what was delivered. No HTTP, no bodies made here."""
 
 import secrets
 from collections import deque
@@ -55,7 +55,7 @@ class Webhook:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Delivery:
-    """One body for one webhook. ``next_at`` None: waits for the webhook, or is over. ``answers``: each status, 0 for none."""
+    """One body for one webhook. ``next_at`` None: waits for the webhook, or is over. ``answers``: statuses, 0 for none."""
 
     number: int
     webhook: Webhook
