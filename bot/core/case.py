@@ -28,8 +28,10 @@ class Case:
     """Everything known of one person in one guild.
 
     ``ledger`` holds every managed role the person is known to have or have had, by role. ``unreadable`` are campaigns
-    whose answers may not count against anybody now (Patreon is down, the link is broken). ``confirmed`` is true when
-    a person's own act asks for revocations (unlink, a rule removed), so that no second reading is needed.
+    whose answers may not count against anybody now (Patreon is down, the creator's access is refused, an answer lost
+    everything at once). ``broken_since`` is when the person's own link died (``Link.broken_since``): their last
+    reading then stands for the declined grace. ``confirmed`` is true when a person's own act asks for revocations
+    (unlink, a rule removed), so that no second reading is needed.
     """
 
     guild: GuildId
@@ -44,6 +46,7 @@ class Case:
     doubts: Mapping[RoleId, Doubt] = field(default_factory=dict)
     unreadable: frozenset[CampaignId] = frozenset()
     confirmed: bool = False
+    broken_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

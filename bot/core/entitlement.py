@@ -1,0 +1,101 @@
+"""What a membership entitles to now, by a guild's policy. Nothing about roles, rules or Discord, and no clock.
+
+``assess`` is the whole answer; ``_judge`` is its table, read from the top: the first line that fits decides. How a
+reading inherits from the one before it is in ``readings``.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from bot.core.model import Charge, Entitlement, Membership, PatronStatus, Policy, Reason
+from bot.core.months import whole_months
+from bot.core.readings import absent, carry, declines, vanished, worth
+
+__all__ = ["absent", "assess", "carry", "vanished", "worth"]
+
+
+def assess(
+    membership: Membership | None,
+    policy: Policy,
+    now: datetime,
+    *,
+    linked: bool = True,
+    broken_since: datetime | None = None,
+) -> Entitlement:
+    """Say what somebody is entitled to.
+
+    ``membership`` is the last reading as ``carry`` left it, None when Patreon never named one. ``broken_since`` is
+    when the link's tokens died: what was read before then stands for the declined grace, and what was read later
+    (the creator's list needs no token of the patron) stands as ever.
+    """
+    if not linked:
+        return Entitlement(active=False, reason=Reason.UNLINKED)
+    if membership is None:
+        return Entitlement(active=False, reason=Reason.NEVER)
+    found = _judge(membership, policy, now)
+    if broken_since is None or membership.observed_at > broken_since:
+        return found
+    end = broken_since + policy.declined_grace
+    if now >= end:
+        return Entitlement(active=False, reason=Reason.UNLINKED, ends_at=end)
+    return replace(found, ends_at=min(found.ends_at or end, end)) if found.active else found
+
+
+def _judge(membership: Membership, policy: Policy, now: datetime) -> Entitlement:
+    listed = worth(membership) != 0  # Patreon names something that costs money as theirs
+    charge = membership.charge
+    paid_through = membership.paid_through
+
+    if membership.gifted and listed:
+        # Somebody else paid, so it lasts while Patreon lists it, whatever the patron's own card does.
+        return _entitle(membership, now, Reason.GIFT, active=policy.count_gifts)
+    if charge is Charge.FRAUD:
+        # Money that was taken back pays for nothing: no grace, no rest of the month.
+        return _entitle(membership, now, Reason.DECLINED, active=False)
+    if charge is Charge.REFUNDED:
+        return _entitle(membership, now, Reason.CANCELLED, active=False)
+    if declines(membership):
+        # Patreon tries the card again for days; an annual patron's next date is such a try and not paid time.
+        end = (membership.declined_since or membership.observed_at) + policy.declined_grace
+        reason = Reason.GRACE if now < end else Reason.DECLINED
+        return _entitle(membership, now, reason, active=now < end, ends_at=end)
+    if (membership.trial or charge is Charge.TRIAL) and listed:
+        return _entitle(membership, now, Reason.TRIAL, active=policy.count_trials)
+    if membership.status is PatronStatus.FORMER:
+        # Without a date it lasts while Patreon lists it: annual patrons who cancelled have no next charge.
+        lasts = listed if paid_through is None else now < paid_through
+        active = policy.keep_paid_through and lasts
+        return _entitle(membership, now, Reason.CANCELLED, active=active, ends_at=paid_through)
+    if charge is Charge.PENDING and (listed or membership.will_pay_cents):
+        return _pending(membership, policy, now, listed=listed)
+    if listed:
+        # The list of tiers and cents outranks the word: new, complimentary and unknown statuses come without one.
+        return _entitle(membership, now, Reason.PAID, active=True)
+    never = membership.status is PatronStatus.NONE and membership.membership is None
+    return _entitle(membership, now, Reason.NEVER if never else Reason.FREE, active=False)
+
+
+def _pending(membership: Membership, policy: Policy, now: datetime, *, listed: bool) -> Entitlement:
+    """Judge a charge under way. Uncounted, it still keeps a renewal, which is under way for hours each month."""
+    if policy.count_pending or membership.paid_through is None:
+        return _entitle(membership, now, Reason.PENDING, active=policy.count_pending and listed)
+    end = membership.paid_through + policy.declined_grace
+    return _entitle(membership, now, Reason.PENDING, active=listed and now < end, ends_at=end)
+
+
+def _entitle(
+    membership: Membership, now: datetime, reason: Reason, *, active: bool, ends_at: datetime | None = None
+) -> Entitlement:
+    """Fill in what follows from the answer: an inactive patron keeps free tiers, an active one all of them."""
+    only_free = membership.tier_cents == 0
+    return Entitlement(
+        active=active,
+        reason=reason,
+        # Active and worth nothing: in grace or paid time, but what they had was never read.
+        amount_cents=(worth(membership) or None) if active else 0,
+        tiers=membership.tiers if active or only_free else frozenset(),
+        lifetime_cents=membership.lifetime_cents,
+        months=whole_months(membership.since, now) if membership.since else 0,
+        ends_at=ends_at,
+        former=not active and reason in {Reason.DECLINED, Reason.CANCELLED},
+    )

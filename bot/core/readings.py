@@ -1,0 +1,157 @@
+"""How one reading of a membership follows another: what it inherits, and what a missing one means. No policy here.
+
+Patreon's answers are thin: a decline has no date in v2, a cancelled pledge no tier, v1 drops it from the list.
+What an earlier reading told is carried into the next, so that grace and paid time survive restarts, missed webhooks
+and blanked answers.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from bot.core.model import CampaignId, Charge, Membership, PatronId, PatronStatus, Source
+from bot.core.months import month_end
+
+_UNPAID = frozenset({Charge.PENDING, Charge.DECLINED, Charge.FRAUD, Charge.REFUNDED})
+
+
+def worth(membership: Membership) -> int | None:
+    """Give what Patreon lists as theirs in cents a month; 0: nothing that costs money; None: something, worth unknown.
+
+    The larger of money and tier price: a gift is 0 cents with a tier, an annual discount less than its tier, a
+    custom pledge more than its tier or without one.
+    """
+    money, price = membership.amount_cents, membership.tier_cents
+    if money is None:
+        return price or None
+    if money == 0 and price is None and membership.tiers:
+        return None
+    return max(money, price or 0)
+
+
+def declines(membership: Membership) -> bool:
+    """Say whether the last charge failed and Patreon still tries."""
+    if membership.status is PatronStatus.FORMER:
+        return False
+    return membership.status is PatronStatus.DECLINED or membership.charge is Charge.DECLINED
+
+
+def carry(previous: Membership | None, reading: Membership) -> Membership:
+    """Give the reading with what it inherits from the one before it; call it on each reading, the first one too.
+
+    A reading older than ``previous`` (a webhook that waited in the queue) gives ``previous``.
+    """
+    if previous is not None and reading.observed_at < previous.observed_at:
+        return previous
+    reading = replace(
+        reading, declined_since=_first_decline(previous, reading), paid_through=_paid_through(previous, reading)
+    )
+    if previous is None:
+        return reading
+    reading = replace(
+        reading,
+        lifetime_cents=previous.lifetime_cents if reading.lifetime_cents is None else reading.lifetime_cents,
+        since=reading.since or previous.since,
+        currency=reading.currency or previous.currency,
+        membership=reading.membership or previous.membership,
+    )
+    if reading.tier_cents is None and reading.tiers and reading.tiers == previous.tiers:
+        reading = replace(reading, tier_cents=previous.tier_cents)
+    return _with_what_they_had(previous, reading)
+
+
+def vanished(previous: Membership, now: datetime, *, source: Source = Source.LIST) -> Membership:
+    """Make the reading of a complete answer that no longer names the patron.
+
+    v1 drops a cancelled pledge at once, so the money already given is honoured here. When its end was never told
+    (v1 tells none), it is the end of the calendar month of the last reading that showed the pledge: v1's monthly
+    campaigns charge on the first, so whoever was listed in a month had paid for it, and a month is the most we give
+    away when they had not. A decline, a trial, a gift and a charge under way have paid for nothing more.
+    """
+    if now < previous.observed_at:
+        return previous
+    paid_through = previous.paid_through
+    paying = previous.status is PatronStatus.ACTIVE and _paid(previous) and worth(previous) != 0
+    if paying and (paid_through is None or paid_through <= previous.observed_at):
+        paid_through = month_end(previous.observed_at)
+    left = absent(previous.patron, previous.campaign, now, source=source)
+    if previous.status is PatronStatus.NONE:
+        return replace(left, lifetime_cents=previous.lifetime_cents, since=previous.since)
+    return carry(replace(previous, paid_through=paid_through), replace(left, status=PatronStatus.FORMER))
+
+
+def absent(patron: PatronId, campaign: CampaignId, now: datetime, *, source: Source = Source.FETCH) -> Membership:
+    """Make the reading of "no membership" for somebody who had none before.
+
+    A free member has a membership id and this reading has none: that is how the two are told apart.
+    """
+    return Membership(patron=patron, campaign=campaign, status=PatronStatus.NONE, observed_at=now, source=source)
+
+
+def _paid(membership: Membership) -> bool:
+    unpaid = membership.trial or membership.gifted or membership.charge in _UNPAID | {Charge.TRIAL}
+    return not unpaid and not declines(membership)
+
+
+def _first_decline(previous: Membership | None, reading: Membership) -> datetime | None:
+    """Keep the first decline seen; only a charge that went through forgets it, not another try under way."""
+    seen = previous.declined_since if previous else None
+    if declines(reading):
+        return min(filter(None, (seen, reading.declined_since)), default=reading.observed_at)
+    return seen if reading.charge is Charge.PENDING else None
+
+
+def _paid_through(previous: Membership | None, reading: Membership) -> datetime | None:
+    """Tell the end of what is paid; the next charge of an unpaid reading is a try and proves nothing."""
+    known = previous.paid_through if previous else None
+    if reading.charge in _UNPAID or declines(reading):
+        return known
+    if reading.status is not PatronStatus.FORMER:
+        return reading.paid_through
+    if previous is None:
+        return reading.paid_through
+    if worth(reading) != 0:
+        # Cancelled and still listed: a date that is over is contradicted by the list, so it lasts while listed.
+        dates = [end for end in (known, reading.paid_through) if end and end > reading.observed_at]
+        return max(dates, default=None)
+    if previous.status is PatronStatus.FORMER or not _paid(previous):
+        return known  # a former patron's next date moves nothing: otherwise it could move for ever
+    return max(filter(None, (known, reading.paid_through)), default=None)
+
+
+def _with_what_they_had(previous: Membership, reading: Membership) -> Membership:
+    """Put back tiers and money that the reading leaves out although they still are what it speaks of."""
+    names_paid_tiers = reading.tiers and reading.tier_cents != 0
+    if names_paid_tiers or worth(previous) == 0 or _over(previous, reading.observed_at):
+        return reading
+    if worth(reading) == 0:
+        if not _still_theirs(reading):
+            return reading
+        reading = replace(reading, amount_cents=previous.amount_cents)
+    elif _dropped(previous, reading):
+        return reading
+    # A tier that was deleted, or left out while the money stays: the last known one holds until the money drops.
+    return replace(reading, tiers=reading.tiers | previous.tiers, tier_cents=previous.tier_cents)
+
+
+def _still_theirs(reading: Membership) -> bool:
+    """Say whether an answer that lists nothing speaks of somebody who still has what they had."""
+    match reading.status:
+        case PatronStatus.DECLINED:
+            return True
+        case PatronStatus.FORMER:
+            return reading.paid_through is not None and not _over(reading, reading.observed_at)
+        case PatronStatus.ACTIVE:
+            return bool(reading.will_pay_cents)
+        case PatronStatus.NONE:
+            return False
+
+
+def _over(membership: Membership, now: datetime) -> bool:
+    """Say whether somebody cancelled and the time they paid for is over."""
+    end = membership.paid_through
+    return membership.status is PatronStatus.FORMER and end is not None and end <= now
+
+
+def _dropped(previous: Membership, reading: Membership) -> bool:
+    before, after = previous.amount_cents, reading.amount_cents
+    return before is not None and after is not None and after < before

@@ -1,0 +1,116 @@
+"""What to do about one person's roles in one guild: the one place where roles are decided (law 5).
+
+Single and bulk sync, preview, explain and simulate all ask ``reconcile``. It neither reads a clock nor acts:
+``Policy.shadow`` and ``Policy.paused`` change nothing here, they tell the engine not to carry the decision out.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from bot.core.case import Case, Decision, Verdict
+from bot.core.entitlement import assess
+from bot.core.evidence import Evidence, weigh
+from bot.core.model import (
+    CampaignId,
+    ConditionKind,
+    Doubt,
+    Entitlement,
+    Holding,
+    ManualGrant,
+    Origin,
+    Revocable,
+    RoleChange,
+    RoleId,
+)
+from bot.core.months import months_later
+from bot.core.rules import judge
+
+
+def reconcile(case: Case, now: datetime) -> Decision:
+    """Decide what follows from everything known of one person in one guild at ``now``."""
+    entitlements = _assess_all(case, now)
+    verdicts = judge(case, entitlements)
+    wanted = desired(verdicts, case.manual, now)
+    change, doubts, protected = diff(case, entitlements, verdicts, wanted)
+    return Decision(
+        entitlements=entitlements,
+        verdicts=verdicts,
+        desired=wanted,
+        change=change,
+        doubts=doubts,
+        protected=protected,
+        due_at=_due_at(case, entitlements, now),
+    )
+
+
+def desired(verdicts: Iterable[Verdict], manual: Iterable[ManualGrant], now: datetime) -> frozenset[RoleId]:
+    """Give the roles somebody should have: by a rule that holds, by one they earned for good, or by a creator's hand."""
+    by_rule = {verdict.rule.role for verdict in verdicts if verdict.kept or (verdict.holds and not verdict.outranked)}
+    by_hand = {grant.role for grant in manual if grant.expires_at is None or now < grant.expires_at}
+    return frozenset(by_rule | by_hand)
+
+
+def diff(
+    case: Case, entitlements: Mapping[CampaignId, Entitlement], verdicts: tuple[Verdict, ...], wanted: frozenset[RoleId]
+) -> tuple[RoleChange, tuple[Doubt, ...], frozenset[RoleId]]:
+    """Give the change from the roles held to the roles ``wanted``, the revocations in doubt and the protected roles.
+
+    Grants are prompt; each revocation is weighed in ``evidence``. Somebody who is not in the guild has nothing to
+    change, and their doubts are forgotten: on return the readings start anew.
+    """
+    if not case.present:
+        return RoleChange(), (), frozenset()
+    held = {role for role, grant in case.ledger.items() if grant.holding is Holding.HELD}
+    grant = wanted - held - _left_alone(case)
+    revoke: set[RoleId] = set()
+    doubts: list[Doubt] = []
+    protected: set[RoleId] = set()
+    for role in sorted(held - wanted):
+        if not _may_revoke(case, role):
+            protected.add(role)
+            continue
+        match weigh(case, role, entitlements, verdicts):
+            case Evidence.ENOUGH:
+                revoke.add(role)
+            case Evidence.NONE:
+                pass
+            case Doubt() as doubt:
+                doubts.append(doubt)
+    return RoleChange(grant, frozenset(revoke)), tuple(doubts), frozenset(protected)
+
+
+def _assess_all(case: Case, now: datetime) -> dict[CampaignId, Entitlement]:
+    campaigns = {rule.campaign for rule in case.rules} | set(case.memberships)
+    return {
+        campaign: assess(
+            case.memberships.get(campaign), case.policy, now, linked=case.linked, broken_since=case.broken_since
+        )
+        for campaign in sorted(campaigns)
+    }
+
+
+def _left_alone(case: Case) -> set[RoleId]:
+    """Give the roles a moderator took by hand, where the guild wants that respected."""
+    if case.policy.restore_drift:
+        return set()
+    return {role for role, grant in case.ledger.items() if grant.holding is Holding.TAKEN}
+
+
+def _may_revoke(case: Case, role: RoleId) -> bool:
+    """Say whether a role is ours to take: we gave it, or the creator lets us take any managed role of linked people."""
+    if case.ledger[role].origin is Origin.OURS:
+        return True
+    managed = any(rule.role == role for rule in case.rules)
+    return case.policy.revocable is Revocable.MANAGED and case.linked and managed
+
+
+def _due_at(case: Case, entitlements: Mapping[CampaignId, Entitlement], now: datetime) -> datetime | None:
+    """Give the next instant at which time alone changes something: an end, an expiry, an anniversary a rule waits for."""
+    instants = [entitlement.ends_at for entitlement in entitlements.values() if entitlement.active]
+    instants += [grant.expires_at for grant in case.manual]
+    for rule in case.rules:
+        membership = case.memberships.get(rule.campaign)
+        waits = rule.condition.kind is ConditionKind.MONTHS and entitlements[rule.campaign].active
+        if waits and membership is not None and membership.since is not None:
+            instants.append(months_later(membership.since, rule.condition.threshold))
+    return min((instant for instant in instants if instant is not None and instant > now), default=None)

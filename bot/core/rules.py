@@ -1,0 +1,66 @@
+"""What the rules of a guild say of one person's entitlements. No ledger but for sticky roles, and no revocations."""
+
+from collections.abc import Mapping
+
+from bot.core.case import Case, Verdict
+from bot.core.model import CampaignId, Condition, ConditionKind, Entitlement, Origin, Reason, RoleRule
+
+
+def judge(case: Case, entitlements: Mapping[CampaignId, Entitlement]) -> tuple[Verdict, ...]:
+    """Give a verdict for each rule, in the order of the rules; the order decides nothing.
+
+    ``entitlements`` has one for each rule's campaign.
+    """
+    answers = [(rule, holds(rule.condition, entitlements[rule.campaign])) for rule in case.rules]
+    best = _best_of_groups(case, [rule for rule, answer in answers if answer])
+    verdicts = []
+    for rule, answer in answers:
+        outranked = answer is True and _rank(rule) < best.get(rule.group, _rank(rule))
+        kept = (answer is not True or outranked) and _is_kept(case, rule)
+        verdicts.append(Verdict(rule, answer, outranked, kept))
+    return tuple(verdicts)
+
+
+def holds(condition: Condition, entitlement: Entitlement) -> bool | None:
+    """Say whether a condition holds; None when what Patreon told does not let us judge."""
+    match condition.kind:
+        case ConditionKind.TIER:
+            return condition.tier in entitlement.tiers
+        case ConditionKind.AMOUNT:
+            return entitlement.active and _reaches(entitlement.amount_cents, condition.threshold)
+        case ConditionKind.LIFETIME:
+            nothing = entitlement.reason in {Reason.NEVER, Reason.UNLINKED}
+            return not nothing and _reaches(entitlement.lifetime_cents, condition.threshold)
+        case ConditionKind.MONTHS:
+            return entitlement.active and entitlement.months >= condition.threshold
+        case ConditionKind.PAYING:
+            return entitlement.active
+        case ConditionKind.FREE:
+            return not entitlement.active and (entitlement.reason is Reason.FREE or bool(entitlement.tiers))
+        case ConditionKind.GIFT_OR_TRIAL:
+            # Whether gifts and trials count as paying or not: this rule asks for them by name.
+            return entitlement.reason in {Reason.GIFT, Reason.TRIAL}
+        case ConditionKind.FORMER:
+            return entitlement.former
+
+
+def _reaches(cents: int | None, threshold: int) -> bool | None:
+    return None if cents is None else cents >= threshold
+
+
+def _rank(rule: RoleRule) -> tuple[int, int]:
+    return rule.worth_cents, -rule.role
+
+
+def _best_of_groups(case: Case, holding: list[RoleRule]) -> dict[str, tuple[int, int]]:
+    best: dict[str, tuple[int, int]] = {}
+    for rule in holding:
+        if rule.group in case.policy.highest_only:
+            best[rule.group] = max(best.get(rule.group, _rank(rule)), _rank(rule))
+    return best
+
+
+def _is_kept(case: Case, rule: RoleRule) -> bool:
+    """Say whether a sticky role was earned: we gave it. Unlinking gives it back, or it could be earned for others."""
+    grant = case.ledger.get(rule.role)
+    return rule.sticky and case.linked and grant is not None and grant.origin is Origin.OURS
