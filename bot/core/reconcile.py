@@ -61,11 +61,13 @@ def diff(
     if not case.present:
         return RoleChange(), (), frozenset()
     held = {role for role, grant in case.ledger.items() if grant.holding is Holding.HELD}
+    # Begun and perhaps done: given again when it is wanted, taken again when it is not.
+    unsure = {role for role, grant in case.ledger.items() if grant.holding is Holding.UNSURE}
     grant = wanted - held - _left_alone(case)
     revoke: set[RoleId] = set()
     doubts: list[Doubt] = []
     protected: set[RoleId] = set()
-    for role in sorted(held - wanted):
+    for role in sorted((held | unsure) - wanted):
         if not _may_revoke(case, role):
             protected.add(role)
             continue
