@@ -18,14 +18,15 @@ def worth(membership: Membership) -> int | None:
     """Give what Patreon lists as theirs in cents a month; 0: nothing that costs money; None: something, worth unknown.
 
     The larger of money and tier price: a gift is 0 cents with a tier, an annual discount less than its tier, a
-    custom pledge more than its tier or without one.
+    custom pledge more than its tier or without one. Money that cannot be compared still is money, but an amount left
+    out for somebody who does not pay is none.
     """
     money, price = membership.amount_cents, membership.tier_cents
-    if money is None:
-        return price or None
-    if money == 0 and price is None and membership.tiers:
-        return None
-    return max(money, price or 0)
+    if price:
+        return max(price, money or 0)
+    unpriced = price is None and bool(membership.tiers) and not money
+    foreign = money is None and membership.status in {PatronStatus.ACTIVE, PatronStatus.DECLINED}
+    return None if unpriced or foreign else money or 0
 
 
 def declines(membership: Membership) -> bool:
