@@ -1,0 +1,84 @@
+"""Campaigns as Patreon described them last, and where the refresh of each stands. Their members are memberships.py's."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, literal, select, update
+from sqlalchemy.engine import Row
+
+from bot.core.model import CREATOR, Campaign, CampaignId, TokenOwner
+from bot.store.codec import decode_campaign, encode
+from bot.store.columns import Instant
+from bot.store.records import CampaignState
+from bot.store.schema import campaigns
+from bot.store.statements import Subject
+
+_c = campaigns.c
+
+
+class Campaigns(Subject):
+    """The stored campaigns."""
+
+    async def save(self, campaign: Campaign, fetched_at: datetime, *, owner: TokenOwner | None = None) -> None:
+        """Store what Patreon says of a campaign; where its refresh stands stays.
+
+        ``owner`` names the token pair that reads it; None keeps the stored one, or takes the configured creator's.
+        """
+        values = {"campaign_id": campaign.campaign, "payload": encode(campaign), "fetched_at": fetched_at}
+        columns = [*values, *([] if owner is None else ["owner"])]
+        await self._run(self._upsert(campaigns, columns), {**values, "owner": owner or CREATOR})
+
+    async def load(self, campaign: CampaignId) -> Campaign | None:
+        """Load a campaign; None when Patreon was never asked about it."""
+        state = await self.state(campaign)
+        return None if state is None else state.campaign
+
+    async def state(self, campaign: CampaignId) -> CampaignState | None:
+        """Load a campaign and where its refresh stands."""
+        row = await self._row(select(campaigns).where(_c.campaign_id == campaign))
+        return None if row is None else _to_state(row)
+
+    async def load_all(self) -> list[CampaignState]:
+        """Load all campaigns, in order of id (as text)."""
+        return [_to_state(row) for row in await self._rows(select(campaigns).order_by(_c.campaign_id))]
+
+    async def due(self, now: datetime) -> list[CampaignState]:
+        """Load the campaigns whose refresh is due, the longest overdue first."""
+        question = select(campaigns).where(_c.next_refresh_at <= now).order_by(_c.next_refresh_at)
+        return [_to_state(row) for row in await self._rows(question)]
+
+    async def schedule(self, campaign: CampaignId, next_refresh_at: datetime | None) -> None:
+        """Plan the next refresh; None plans none."""
+        await self._change(campaign, next_refresh_at=next_refresh_at)
+
+    async def refreshed(self, campaign: CampaignId, at: datetime, total: int) -> None:
+        """Remember that a complete list of ``total`` memberships was read."""
+        await self._change(campaign, refreshed_at=at, total=total)
+
+    async def freeze(self, campaign: CampaignId, why: str, at: datetime) -> None:
+        """Let the campaign's answers count against nobody; the first instant stays, the latest reason counts."""
+        await self._change(campaign, frozen_since=_first(at), frozen_why=why)
+
+    async def thaw(self, campaign: CampaignId) -> None:
+        """Let the campaign's answers count again."""
+        await self._change(campaign, frozen_since=None, frozen_why=None)
+
+    async def _change(self, campaign: CampaignId, **changes: object) -> None:
+        await self._run(update(campaigns).where(_c.campaign_id == campaign).values(**changes))
+
+
+def _first(at: datetime) -> Any:
+    return func.coalesce(_c.frozen_since, literal(at, Instant))
+
+
+def _to_state(row: Row[Any]) -> CampaignState:
+    return CampaignState(
+        campaign=decode_campaign(row.payload),
+        fetched_at=row.fetched_at,
+        owner=TokenOwner(row.owner),
+        next_refresh_at=row.next_refresh_at,
+        refreshed_at=row.refreshed_at,
+        total=row.total,
+        frozen_since=row.frozen_since,
+        frozen_why=row.frozen_why,
+    )

@@ -1,0 +1,72 @@
+"""Values to bytes and back: memberships, campaigns, policies, token pairs. Encryption and statements live elsewhere."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import fields
+from operator import attrgetter
+from typing import TypeVar
+
+import msgspec
+
+from bot.core.model import Campaign, Membership, Policy, Tokens
+from bot.errors import StoreError
+
+_T = TypeVar("_T")
+
+# Sets come out sorted, so that equal values give equal bytes.
+_encoder = msgspec.json.Encoder(order="deterministic")
+_content = attrgetter(*(each.name for each in fields(Membership) if each.name not in {"observed_at", "source"}))
+
+_memberships = msgspec.json.Decoder(Membership)
+_campaigns = msgspec.json.Decoder(Campaign)
+_policies = msgspec.json.Decoder(Policy)
+_tokens = msgspec.json.Decoder(Tokens)
+_texts = msgspec.json.Decoder(tuple[str, ...])
+
+
+def digest(membership: Membership) -> bytes:
+    """Give 8 bytes that change when what Patreon said changed; when and how it was read does not count."""
+    return hashlib.blake2b(_encoder.encode(_content(membership)), digest_size=8).digest()
+
+
+def encode(value: Membership | Campaign | Policy | Tokens) -> bytes:
+    """Give a value's canonical JSON."""
+    return _encoder.encode(value)
+
+
+def encode_texts(texts: Iterable[str]) -> bytes:
+    """Give a JSON array."""
+    return _encoder.encode(tuple(texts))
+
+
+def decode_membership(payload: bytes) -> Membership:
+    """Read a stored membership."""
+    return _decode(_memberships, payload)
+
+
+def decode_campaign(payload: bytes) -> Campaign:
+    """Read a stored campaign."""
+    return _decode(_campaigns, payload)
+
+
+def decode_policy(payload: bytes) -> Policy:
+    """Read a stored policy; a field it does not name has its default."""
+    return _decode(_policies, payload)
+
+
+def decode_tokens(text: str) -> Tokens:
+    """Read a token pair that was opened."""
+    return _decode(_tokens, text.encode())
+
+
+def decode_texts(payload: bytes) -> tuple[str, ...]:
+    """Read a JSON array of texts."""
+    return _decode(_texts, payload)
+
+
+def _decode(decoder: "msgspec.json.Decoder[_T]", payload: bytes) -> _T:
+    """Decode; what does not fit is a StoreError that says where, and never what."""
+    try:
+        return decoder.decode(payload)
+    except msgspec.DecodeError as error:
+        raise StoreError("a stored value has a shape this version does not know") from error

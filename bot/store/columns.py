@@ -1,0 +1,30 @@
+"""Column types that mean the same on both engines. Which columns there are, schema.py says."""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import BigInteger, Integer, TypeDecorator
+from sqlalchemy.engine import Dialect
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+# SQLite counts up by itself only in a column it calls INTEGER.
+Counter = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware instant, stored as whole microseconds since 1970 in UTC: exact, and sorted alike on both engines.
+
+    A naive instant is refused: subtracting it from an aware one is a TypeError, which surfaces as StoreError.
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 (SQLAlchemy's own signature)
+        """Turn an aware instant into microseconds."""
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 (SQLAlchemy's own signature)
+        """Turn microseconds into an instant in UTC."""
+        return None if value is None else _EPOCH + timedelta(microseconds=value)

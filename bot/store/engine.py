@@ -1,0 +1,139 @@
+"""Connections: from a database URL to engines that behave alike. What is asked of them lives with the tables.
+
+SQLite has one writer and several readers, each with a pool of its own, so that readers never queue behind a writer and
+cannot write by mistake. PostgreSQL has one pool; its readers see one snapshot.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from bot.errors import StoreError
+
+# Long enough to outwait a migration or a bulk write of another process.
+_BUSY_MS = 10_000
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn SQLAlchemy's errors into StoreError; the message names the failure and never a value."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        raise StoreError(f"the database refused: {type(cause).__name__}") from error
+
+
+def parse_url(url: str) -> URL:
+    """Read a database URL as hosts hand it out: sqlite:///, postgres:// or postgresql://, with or without a driver.
+
+    Raises StoreError for anything else; the message does not repeat the URL, which may hold a password.
+    """
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except ArgumentError as error:
+        raise StoreError("database_url is not a URL") from error
+    if backend in {"postgres", "postgresql"}:
+        return parsed.set(drivername="postgresql+psycopg")
+    if backend != "sqlite":
+        raise StoreError("database_url must begin with sqlite:///, postgres:// or postgresql://")
+    if parsed.database in {None, "", ":memory:"}:
+        raise StoreError("a SQLite database needs a file: sqlite:///path/to/file.db")
+    return parsed.set(drivername="sqlite+aiosqlite")
+
+
+@dataclass(frozen=True)
+class Engines:
+    """Where to read and where to write. On PostgreSQL both share one pool."""
+
+    reading: AsyncEngine
+    writing: AsyncEngine
+
+    async def dispose(self) -> None:
+        """Close every connection; nothing of the driver is left running."""
+        await self.writing.dispose()
+        await self.reading.dispose()
+
+
+def open_engines(url: str) -> Engines:
+    """Build the engines for a URL; connections are made when first asked for. Creates the folder of a SQLite file."""
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        _make_folder(parsed)
+        writing = create_async_engine(parsed, pool_size=1, max_overflow=0, pool_timeout=60, **_sqlite_options())
+        reading = create_async_engine(parsed, pool_size=4, max_overflow=0, pool_timeout=60, **_sqlite_options())
+        _prepare_sqlite(writing.sync_engine, begin="BEGIN IMMEDIATE")
+        _prepare_sqlite(reading.sync_engine, begin="BEGIN", query_only=True)
+        return Engines(reading, writing)
+    parsed, options = _postgres_options(parsed)
+    writing = create_async_engine(parsed, pool_size=5, max_overflow=5, pool_pre_ping=True, **options)
+    snapshot = writing.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return Engines(snapshot, writing)
+
+
+def open_sync_engine(url: str) -> Engine:
+    """Build the engine migrations run on, outside the event loop; foreign keys are not enforced on it (SQLite).
+
+    A batch migration of SQLite replaces a table, which with enforced foreign keys would delete the rows below it.
+    """
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        _make_folder(parsed)
+        engine = create_engine(parsed.set(drivername="sqlite"), poolclass=NullPool, **_sqlite_options())
+        _prepare_sqlite(engine, begin="BEGIN IMMEDIATE", foreign_keys=False)
+        return engine
+    parsed, options = _postgres_options(parsed)
+    return create_engine(parsed, poolclass=NullPool, **options)
+
+
+def _make_folder(url: URL) -> None:
+    """Create the folder a SQLite file is to lie in."""
+    try:
+        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot create the folder of the database: {error.strerror}") from error
+
+
+def _sqlite_options() -> dict[str, Any]:
+    """Leave BEGIN to us, and keep values out of error messages."""
+    return {"connect_args": {"isolation_level": None}, "hide_parameters": True}
+
+
+def _postgres_options(url: URL) -> tuple[URL, dict[str, Any]]:
+    """Keep values out of error messages; ``?pgbouncer=true`` turns prepared statements off, which a bouncer needs."""
+    options: dict[str, Any] = {"hide_parameters": True}
+    if url.query.get("pgbouncer") == "true":
+        options["connect_args"] = {"prepare_threshold": None}
+    return url.difference_update_query(["pgbouncer"]), options
+
+
+def _prepare_sqlite(engine: Engine, *, begin: str, query_only: bool = False, foreign_keys: bool = True) -> None:
+    """Make each connection durable (tokens rotate: a lost commit is a lost refresh token) and transactions explicit."""
+    pragmas = [
+        f"busy_timeout={_BUSY_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        f"foreign_keys={'ON' if foreign_keys else 'OFF'}",
+        *(["query_only=ON"] if query_only else []),
+    ]
+
+    def on_connect(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", on_connect)
+    event.listen(engine, "begin", on_begin)

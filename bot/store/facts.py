@@ -1,0 +1,23 @@
+"""Single facts by name, as text: the hash of the synced commands and the like. What has a shape has a table."""
+
+from sqlalchemy import delete, select
+
+from bot.store.schema import facts
+from bot.store.statements import Subject
+
+
+class Facts(Subject):
+    """The stored facts."""
+
+    async def get(self, key: str) -> str | None:
+        """Load a fact; None when it was never set."""
+        row = await self._row(select(facts.c.value).where(facts.c.key == key))
+        return None if row is None else str(row.value)
+
+    async def set(self, key: str, value: str) -> None:
+        """Store a fact over the one before."""
+        await self._put(facts, [{"key": key, "value": value}])
+
+    async def drop(self, key: str) -> None:
+        """Forget a fact."""
+        await self._run(delete(facts).where(facts.c.key == key))

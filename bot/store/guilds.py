@@ -1,0 +1,83 @@
+"""What is known of guilds: their settings and the names of their roles. Rules are in rules.py, people in presence.py."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.engine import Row
+
+from bot.core.model import CampaignId, GuildId, Policy, RoleId
+from bot.store.codec import decode_policy, encode
+from bot.store.records import GuildSettings
+from bot.store.schema import (
+    brake_holds,
+    doubts,
+    guilds,
+    ledger,
+    manual_grants,
+    presence,
+    role_log,
+    role_names,
+    rules,
+)
+from bot.store.statements import Subject
+
+_OF_ONE_GUILD = (rules, role_names, ledger, manual_grants, presence, doubts, brake_holds, role_log, guilds)
+
+
+class GuildRows(Subject):
+    """The stored guilds."""
+
+    async def load(self, guild: GuildId) -> GuildSettings:
+        """Load a guild's settings; the defaults when none were saved."""
+        row = await self._row(select(guilds).where(guilds.c.guild_id == guild))
+        return GuildSettings(guild) if row is None else _to_settings(row)
+
+    async def all(self) -> list[GuildSettings]:
+        """Load the settings of every guild that has any, in order of id."""
+        return [_to_settings(row) for row in await self._rows(select(guilds).order_by(guilds.c.guild_id))]
+
+    async def save(self, settings: GuildSettings) -> None:
+        """Store a guild's settings over the ones before."""
+        values = {
+            "guild_id": settings.guild,
+            "policy": encode(settings.policy),
+            "campaign_id": settings.campaign,
+            "staff_channel": settings.staff_channel,
+            "audited_at": settings.audited_at,
+            "joined_at": settings.joined_at,
+        }
+        await self._put(guilds, [values])
+
+    async def audited(self, guild: GuildId, at: datetime | None) -> None:
+        """Remember when the last whole audit began; None asks for one. Other settings stay, or have their defaults."""
+        insert = self._insert(guilds).values(guild_id=guild, policy=encode(Policy()), audited_at=at)
+        await self._run(insert.on_conflict_do_update(index_elements=["guild_id"], set_={"audited_at": at}))
+
+    async def erase(self, guild: GuildId) -> None:
+        """Wipe everything known of a guild, its ledger included: the bot is gone for good and can revoke nothing."""
+        for table in _OF_ONE_GUILD:
+            await self._run(delete(table).where(table.c.guild_id == guild))
+
+    async def save_roles(self, guild: GuildId, names: Mapping[RoleId, str]) -> None:
+        """Store the names of a guild's roles; those not named are forgotten."""
+        await self._run(delete(role_names).where(role_names.c.guild_id == guild))
+        rows = [{"guild_id": guild, "role_id": role, "name": name} for role, name in names.items()]
+        await self._put(role_names, rows)
+
+    async def role_names(self, guild: GuildId) -> dict[RoleId, str]:
+        """Load the names of a guild's roles, as far as known."""
+        rows = await self._rows(select(role_names).where(role_names.c.guild_id == guild))
+        return {RoleId(row.role_id): row.name for row in rows}
+
+
+def _to_settings(row: Row[Any]) -> GuildSettings:
+    return GuildSettings(
+        guild=GuildId(row.guild_id),
+        policy=decode_policy(row.policy),
+        campaign=None if row.campaign_id is None else CampaignId(row.campaign_id),
+        staff_channel=row.staff_channel,
+        audited_at=row.audited_at,
+        joined_at=row.joined_at,
+    )

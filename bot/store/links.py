@@ -1,0 +1,114 @@
+"""Links: which Discord user is which patron, one to one. Token pairs live in tokens.py, attempts in attempts.py."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy.engine import Row
+
+from bot.core.model import DiscordUserId, GuildId, Link, PatronId, patron_owner
+from bot.errors import LinkError, LinkProblem
+from bot.store.records import NudgeKind
+from bot.store.schema import link_attempts, links, memberships, nudges, presence, staged_memberships, token_pairs
+from bot.store.statements import Subject
+
+
+class Links(Subject):
+    """The stored ties of Discord users and patrons."""
+
+    async def load(self, user: DiscordUserId) -> Link | None:
+        """Load a Discord user's link."""
+        row = await self._row(select(links).where(links.c.user_id == user))
+        return None if row is None else _to_link(row)
+
+    async def load_of_patron(self, patron: PatronId) -> Link | None:
+        """Load a patron's link."""
+        row = await self._row(select(links).where(links.c.patron_id == patron))
+        return None if row is None else _to_link(row)
+
+    async def load_of_patrons(self, patrons: Iterable[PatronId]) -> dict[PatronId, Link]:
+        """Load the links of those patrons who have one."""
+        found = map(_to_link, await self._rows_in(select(links), links.c.patron_id, patrons))
+        return {link.patron: link for link in found}
+
+    async def load_many(self, users: Iterable[DiscordUserId]) -> dict[DiscordUserId, Link]:
+        """Load the links of those Discord users who have one."""
+        found = map(_to_link, await self._rows_in(select(links), links.c.user_id, users))
+        return {link.user: link for link in found}
+
+    async def linked_users(self, users: Iterable[DiscordUserId]) -> set[DiscordUserId]:
+        """Say which of these Discord users are linked."""
+        rows = await self._rows_in(select(links.c.user_id), links.c.user_id, users)
+        return {DiscordUserId(row.user_id) for row in rows}
+
+    async def page(self, after: DiscordUserId | None = None, limit: int = 1000) -> list[Link]:
+        """Load the next links in order of Discord user, beginning behind ``after``."""
+        question = select(links).order_by(links.c.user_id).limit(limit)
+        return [_to_link(row) for row in await self._rows(question.where(_behind(after)))]
+
+    async def in_guild(self, guild: GuildId, after: DiscordUserId | None = None, limit: int = 1000) -> list[Link]:
+        """Load the next links of people known to be in a guild, in order of Discord user, beginning behind ``after``."""
+        there = (presence.c.guild_id == guild) & presence.c.present
+        question = select(links).join(presence, presence.c.user_id == links.c.user_id).where(there, _behind(after))
+        return [_to_link(row) for row in await self._rows(question.order_by(links.c.user_id).limit(limit))]
+
+    async def count(self) -> int:
+        """Count the links."""
+        return int(await self._scalar(select(func.count()).select_from(links)))
+
+    async def save(self, link: Link) -> None:
+        """Store a link, or mend the same one.
+
+        Raises LinkError: PATRON_TAKEN when the patron has another Discord user, USER_TAKEN when the Discord user has
+        another patron.
+        """
+        values = {
+            "user_id": link.user,
+            "patron_id": link.patron,
+            "linked_at": link.linked_at,
+            "broken_since": link.broken_since,
+        }
+        insert = self._insert(links).values(values).on_conflict_do_nothing()
+        if await self._row(insert.returning(links.c.user_id)):
+            return
+        same = (links.c.user_id == link.user) & (links.c.patron_id == link.patron)
+        if await self._changes(update(links).where(same).values(values)):
+            return
+        holder = await self.load_of_patron(link.patron)
+        raise LinkError(LinkProblem.USER_TAKEN if holder is None else LinkProblem.PATRON_TAKEN)
+
+    async def mark_broken(self, user: DiscordUserId, at: datetime) -> None:
+        """Remember since when a link's token pair is dead; an earlier instant stays."""
+        whole = (links.c.user_id == user) & links.c.broken_since.is_(None)
+        await self._run(update(links).where(whole).values(broken_since=at))
+
+    async def mend(self, user: DiscordUserId) -> None:
+        """Forget that a link was broken."""
+        await self._run(update(links).where(links.c.user_id == user).values(broken_since=None))
+
+    async def erase(self, user: DiscordUserId) -> Link | None:
+        """Wipe a link and what it brought: tokens, attempts, memberships and readings of the patron; returns the link.
+
+        The ledger stays, for the engine to revoke from.
+        """
+        await self._run(delete(link_attempts).where(link_attempts.c.user_id == user))
+        link = await self.load(user)
+        if link is None:
+            return None
+        await self._run(delete(links).where(links.c.user_id == user))
+        await self._run(delete(token_pairs).where(token_pairs.c.owner == patron_owner(link.patron)))
+        await self._run(delete(memberships).where(memberships.c.patron_id == link.patron))
+        await self._run(delete(staged_memberships).where(staged_memberships.c.patron_id == link.patron))
+        about = (nudges.c.kind == NudgeKind.PATRON.value) & (nudges.c.key == link.patron)
+        await self._run(delete(nudges).where(about))
+        return link
+
+
+def _behind(after: DiscordUserId | None) -> ColumnElement[bool]:
+    """Give the condition that a page begins behind a Discord user; ids are positive."""
+    return links.c.user_id > (0 if after is None else after)
+
+
+def _to_link(row: Row[Any]) -> Link:
+    return Link(DiscordUserId(row.user_id), PatronId(row.patron_id), row.linked_at, row.broken_since)

@@ -1,0 +1,117 @@
+"""Memberships as Patreon said them last. Lists on their way in are listings.py's; what follows from them is the core's."""
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.engine import Row
+
+from bot.core.model import CampaignId, Membership, PatronId
+from bot.store.codec import decode_membership, digest, encode
+from bot.store.listings import Listings
+from bot.store.records import MembershipRow
+from bot.store.schema import memberships
+from bot.store.statements import pieces
+
+_c = memberships.c
+_PAGE = 5000
+
+
+class Memberships(Listings):
+    """The stored memberships, one per patron and campaign, and the lists being read (see ``Listings``)."""
+
+    async def load(self, patron: PatronId, campaign: CampaignId) -> Membership | None:
+        """Load one membership; None when nothing is known."""
+        row = await self._row(_readable().where(_c.campaign_id == campaign, _c.patron_id == patron))
+        return None if row is None else _to_membership(row)
+
+    async def load_all(self, patron: PatronId) -> dict[CampaignId, Membership]:
+        """Load all memberships of a patron, by campaign."""
+        found = map(_to_membership, await self._rows(_readable().where(_c.patron_id == patron)))
+        return {membership.campaign: membership for membership in found}
+
+    async def load_many(self, patrons: Iterable[PatronId]) -> dict[PatronId, dict[CampaignId, Membership]]:
+        """Load all memberships of many patrons; a patron of whom nothing is known is not in the answer."""
+        found: dict[PatronId, dict[CampaignId, Membership]] = {}
+        for row in await self._rows_in(_readable(), _c.patron_id, patrons):
+            membership = _to_membership(row)
+            found.setdefault(membership.patron, {})[membership.campaign] = membership
+        return found
+
+    async def page(self, campaign: CampaignId, after: PatronId | None = None, limit: int = 1000) -> list[Membership]:
+        """Load the next memberships of a campaign in order of patron (as text), beginning behind ``after``."""
+        behind = (_c.campaign_id == campaign) & (_c.patron_id > (after or ""))
+        rows = await self._rows(_readable().where(behind).order_by(_c.patron_id).limit(limit))
+        return [_to_membership(row) for row in rows]
+
+    async def patrons(self, campaign: CampaignId) -> AsyncIterator[PatronId]:
+        """Name every patron of whom a membership in the campaign is stored, in pieces, without holding them all."""
+        last = ""
+        question = select(_c.patron_id).where(_c.campaign_id == campaign).order_by(_c.patron_id).limit(_PAGE)
+        while rows := await self._rows(question.where(_c.patron_id > last)):
+            for row in rows:
+                yield PatronId(row.patron_id)
+            last = rows[-1].patron_id
+
+    async def count(self, campaign: CampaignId) -> int:
+        """Count the stored memberships of a campaign, former ones included."""
+        return int(await self._scalar(select(func.count()).select_from(memberships).where(_c.campaign_id == campaign)))
+
+    async def save(self, membership: Membership, due_at: datetime | None, *, digest: bytes | None = None) -> None:
+        """Store one membership over the one before it; ``digest`` as in ``MembershipRow``."""
+        await self.save_many([MembershipRow(membership, due_at, digest)])
+
+    async def save_many(self, rows: Iterable[MembershipRow]) -> None:
+        """Store any number of memberships over the ones before them."""
+        await self._put(memberships, [_to_values(row) for row in rows])
+
+    async def touch(self, campaign: CampaignId, patrons: Iterable[PatronId], observed_at: datetime) -> None:
+        """Remember that Patreon said the same again."""
+        for piece in pieces(patrons):
+            same = (_c.campaign_id == campaign) & _c.patron_id.in_(piece)
+            await self._run(update(memberships).where(same).values(observed_at=observed_at))
+
+    async def set_due(self, patron: PatronId, campaign: CampaignId, due_at: datetime | None) -> None:
+        """Say when time alone may change what follows from a membership; None: never."""
+        one = (_c.campaign_id == campaign) & (_c.patron_id == patron)
+        await self._run(update(memberships).where(one).values(due_at=due_at))
+
+    async def due(self, now: datetime, limit: int = 1000) -> list[tuple[PatronId, CampaignId]]:
+        """Name the memberships whose time has come, the longest overdue first."""
+        question = select(_c.patron_id, _c.campaign_id).where(_c.due_at <= now).order_by(_c.due_at).limit(limit)
+        return [(PatronId(row.patron_id), CampaignId(row.campaign_id)) for row in await self._rows(question)]
+
+    async def next_due(self) -> datetime | None:
+        """Say when the next membership's time comes."""
+        row = await self._row(select(_c.due_at).where(_c.due_at.is_not(None)).order_by(_c.due_at).limit(1))
+        return None if row is None else row.due_at
+
+    async def erase(self, patron: PatronId) -> None:
+        """Wipe all memberships of a patron."""
+        await self._run(delete(memberships).where(_c.patron_id == patron))
+
+
+def _readable() -> Any:
+    return select(_c.payload, _c.observed_at)
+
+
+def _to_values(row: MembershipRow) -> dict[str, object]:
+    membership = row.membership
+    return {
+        "campaign_id": membership.campaign,
+        "patron_id": membership.patron,
+        "payload": encode(membership),
+        "digest": digest(membership) if row.digest is None else row.digest,
+        "observed_at": membership.observed_at,
+        "due_at": row.due_at,
+    }
+
+
+def _to_membership(row: Row[Any]) -> Membership:
+    """Decode; a later reading that said the same is remembered in the column only."""
+    membership = decode_membership(row.payload)
+    if membership.observed_at == row.observed_at:
+        return membership
+    return replace(membership, observed_at=row.observed_at)

@@ -1,0 +1,208 @@
+"""Nudges: the queue between doors and engine. Rows of one kind and key merge; nothing is lost when a process dies."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, delete, func, or_, select, tuple_, update
+from sqlalchemy.engine import Row
+
+from bot.core.model import Cause, Membership
+from bot.store.codec import decode_membership, encode
+from bot.store.records import CAUSES_BY_STRENGTH, Nudge, NudgeKind, priority
+from bot.store.schema import nudge_readings, nudges
+from bot.store.statements import Insert, Subject, pieces
+
+_c = nudges.c
+_r = nudge_readings.c
+_FREE = {"holder": None, "lease_until": None}
+_CLEAN = {**_FREE, "attempts": 0, "last_error": None}
+
+
+class Nudges(Subject):
+    """The stored nudges."""
+
+    async def add(
+        self, kind: NudgeKind, key: str, cause: Cause, due_at: datetime, *, reading: Membership | None = None
+    ) -> None:
+        """Store a nudge, or merge it with the one of the same kind and key.
+
+        The merged one is due at the earlier instant, has the stronger cause, and carries the latest reading of each
+        campaign. When somebody works on it now, it will run once more.
+        """
+        await self.add_many(kind, [key], cause, due_at)
+        if reading is not None:
+            await self._add_reading(kind, key, reading)
+
+    async def add_many(self, kind: NudgeKind, keys: Iterable[str], cause: Cause, due_at: datetime) -> None:
+        """Store or merge any number of nudges of one kind and cause; keys may repeat."""
+        common = {
+            "kind": kind.value,
+            "cause": cause.value,
+            "strength": CAUSES_BY_STRENGTH.index(cause),
+            "priority": priority(cause),
+            "due_at": due_at,
+            "version": 1,
+            "attempts": 0,
+        }
+        statement = self._merging()
+        # In one order everywhere, so that two writers who merge the same rows never wait for each other in a ring.
+        for piece in pieces(sorted(set(keys))):
+            await self._run(statement, [{**common, "key": key} for key in piece])
+
+    async def claim(
+        self,
+        holder: str,
+        now: datetime,
+        lease_until: datetime,
+        limit: int,
+        kinds: NudgeKind | Collection[NudgeKind] | None = None,
+    ) -> list[Nudge]:
+        """Claim up to ``limit`` due nudges until ``lease_until``: by priority of their cause, then the oldest due first.
+
+        Two claimants never get the same one, unless a lease ended in between.
+        """
+        question = select(nudges).where(_claimable(now)).order_by(_c.priority, _c.due_at, _c.kind, _c.key)
+        if kinds is not None:
+            wanted = [kinds] if isinstance(kinds, NudgeKind) else kinds
+            question = question.where(_c.kind.in_([kind.value for kind in wanted]))
+        # SQLite has one writer at a time and its compiler leaves the locking clause out.
+        rows = await self._rows(question.limit(limit).with_for_update(skip_locked=True))
+        for piece in pieces(rows):
+            taken = tuple_(_c.kind, _c.key).in_([(row.kind, row.key) for row in piece])
+            await self._run(update(nudges).where(taken).values(holder=holder, lease_until=lease_until))
+        readings = await self._readings(rows)
+        return [_to_nudge(row, holder, readings[row.kind, row.key]) for row in rows]
+
+    async def finish(self, nudge: Nudge) -> bool:
+        """End the work on a claimed nudge; false when something arrived meanwhile, so that it will run again.
+
+        A claim that somebody else has taken over is theirs, and stays.
+        """
+        mine = _held_by(nudge)
+        if await self._changes(delete(nudges).where(mine, _c.version == nudge.version)):
+            return True
+        await self._run(update(nudges).where(mine).values(**_CLEAN))
+        return not await self._scalar(select(func.count()).select_from(nudges).where(_named(nudge.kind, nudge.key)))
+
+    async def finish_many(self, done: Sequence[Nudge]) -> None:
+        """End the work on many claimed nudges, each as ``finish`` does."""
+        for piece in pieces(done, 500):
+            same = tuple_(_c.kind, _c.key, _c.version, _c.holder)
+            marks = [(each.kind.value, each.key, each.version, each.holder) for each in piece]
+            await self._run(delete(nudges).where(same.in_(marks)))
+            mine = tuple_(_c.kind, _c.key, _c.holder).in_([(kind, key, holder) for kind, key, _, holder in marks])
+            await self._run(update(nudges).where(mine).values(**_CLEAN))
+
+    async def postpone(self, nudge: Nudge, due_at: datetime, error: str | None = None) -> None:
+        """Give a claimed nudge back for later. With ``error``, the name of a failure, one more attempt is counted."""
+        changes: dict[str, object] = {"due_at": due_at, **_FREE}
+        if error is not None:
+            changes |= {"attempts": _c.attempts + 1, "last_error": error}
+        await self._run(update(nudges).where(_held_by(nudge)).values(**changes))
+
+    async def extend(self, nudge: Nudge, lease_until: datetime) -> bool:
+        """Keep a claim for longer; false when it was lost."""
+        return await self._changes(update(nudges).where(_held_by(nudge)).values(lease_until=lease_until)) > 0
+
+    async def release(self, holder: str) -> int:
+        """Give back everything a holder claimed, as it was, and count it."""
+        return await self._changes(update(nudges).where(_c.holder == holder).values(**_FREE))
+
+    async def load(self, kind: NudgeKind, key: str) -> Nudge | None:
+        """Load a nudge as it stands."""
+        rows = await self._rows(select(nudges).where(_named(kind, key)))
+        return next(iter(await self._to_nudges(rows)), None)
+
+    async def failing(self, attempts: int, limit: int = 100) -> list[Nudge]:
+        """Load the nudges that failed at least so many times in a row, the most failed first."""
+        question = select(nudges).where(_c.attempts >= attempts).order_by(_c.attempts.desc(), _c.kind, _c.key)
+        return await self._to_nudges(await self._rows(question.limit(limit)))
+
+    async def pending(self, kind: NudgeKind | None = None, *, due_by: datetime | None = None) -> int:
+        """Count the nudges, claimed ones included; of one kind, or due by an instant, when asked so."""
+        question = select(func.count()).select_from(nudges)
+        if kind is not None:
+            question = question.where(_c.kind == kind.value)
+        if due_by is not None:
+            question = question.where(_c.due_at <= due_by)
+        return int(await self._scalar(question))
+
+    async def next_due(self) -> datetime | None:
+        """Say when there may be something to claim: the next due instant, or the next end of a lease."""
+        free = await self._scalar(select(func.min(_c.due_at)).where(_c.holder.is_(None)))
+        held = await self._scalar(select(func.min(_c.lease_until)).where(_c.holder.is_not(None)))
+        instants = [instant for instant in (free, held) if instant is not None]
+        return min(instants, default=None)
+
+    async def drop(self, kind: NudgeKind, key: str) -> None:
+        """Delete a nudge, whoever works on it."""
+        await self._run(delete(nudges).where(_named(kind, key)))
+
+    def _merging(self) -> Insert:
+        """Build the upsert that merges."""
+        insert = self._insert(nudges)
+        new = insert.excluded
+        stronger = new.strength < _c.strength
+        changes = {
+            "version": _c.version + 1,
+            "due_at": case((new.due_at < _c.due_at, new.due_at), else_=_c.due_at),
+            "cause": case((stronger, new.cause), else_=_c.cause),
+            "strength": case((stronger, new.strength), else_=_c.strength),
+            "priority": case((new.priority < _c.priority, new.priority), else_=_c.priority),
+        }
+        return insert.on_conflict_do_update(index_elements=["kind", "key"], set_=changes)
+
+    async def _add_reading(self, kind: NudgeKind, key: str, reading: Membership) -> None:
+        """Keep a reading, unless a later one of the same campaign is there already."""
+        insert = self._insert(nudge_readings).values(
+            kind=kind.value,
+            key=key,
+            campaign_id=reading.campaign,
+            payload=encode(reading),
+            observed_at=reading.observed_at,
+        )
+        changes = {"payload": insert.excluded.payload, "observed_at": insert.excluded.observed_at}
+        later = _r.observed_at <= insert.excluded.observed_at
+        same = ["kind", "key", "campaign_id"]
+        await self._run(insert.on_conflict_do_update(index_elements=same, set_=changes, where=later))
+
+    async def _to_nudges(self, rows: Sequence[Row[Any]]) -> list[Nudge]:
+        readings = await self._readings(rows)
+        return [_to_nudge(row, row.holder, readings[row.kind, row.key]) for row in rows]
+
+    async def _readings(self, rows: Sequence[Row[Any]]) -> dict[tuple[str, str], list[Membership]]:
+        """Load what webhooks told about these nudges, the latest last."""
+        found: dict[tuple[str, str], list[Membership]] = defaultdict(list)
+        for piece in pieces(rows):
+            about = tuple_(_r.kind, _r.key).in_([(row.kind, row.key) for row in piece])
+            for row in await self._rows(select(nudge_readings).where(about).order_by(_r.observed_at, _r.campaign_id)):
+                found[row.kind, row.key].append(decode_membership(row.payload))
+        return found
+
+
+def _named(kind: NudgeKind, key: str) -> ColumnElement[bool]:
+    return (_c.kind == kind.value) & (_c.key == key)
+
+
+def _held_by(nudge: Nudge) -> ColumnElement[bool]:
+    return _named(nudge.kind, nudge.key) & (_c.holder == nudge.holder)
+
+
+def _claimable(now: datetime) -> ColumnElement[bool]:
+    return (_c.due_at <= now) & or_(_c.holder.is_(None), _c.lease_until <= now)
+
+
+def _to_nudge(row: Row[Any], holder: str | None, readings: Iterable[Membership]) -> Nudge:
+    return Nudge(
+        kind=NudgeKind(row.kind),
+        key=row.key,
+        cause=Cause(row.cause),
+        due_at=row.due_at,
+        version=row.version,
+        holder=holder,
+        readings=tuple(readings),
+        attempts=row.attempts,
+        last_error=row.last_error,
+    )

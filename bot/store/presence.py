@@ -1,0 +1,52 @@
+"""Who is known to be in which guild: from joins, leaves, interactions and audits. Their roles are the ledger's."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from bot.core.model import DiscordUserId, GuildId
+from bot.store.schema import presence
+from bot.store.statements import Subject
+
+_c = presence.c
+
+
+class Presence(Subject):
+    """The stored knowledge of who is in a guild and who is not."""
+
+    async def present(self, guild: GuildId, user: DiscordUserId) -> bool | None:
+        """Say whether somebody is in a guild; None when nobody ever looked."""
+        row = await self._row(select(_c.present).where(_c.guild_id == guild, _c.user_id == user))
+        return None if row is None else bool(row.present)
+
+    async def put(self, guild: GuildId, user: DiscordUserId, present: bool, seen_at: datetime) -> None:
+        """Remember what was seen, unless something newer is known."""
+        await self.put_many(guild, {user: present}, seen_at)
+
+    async def put_many(self, guild: GuildId, seen: dict[DiscordUserId, bool], seen_at: datetime) -> None:
+        """Remember what was seen of many people at one instant, unless something newer is known."""
+        insert = self._insert(presence)
+        changes = {"present": insert.excluded.present, "seen_at": insert.excluded.seen_at}
+        newer = _c.seen_at <= insert.excluded.seen_at
+        statement = insert.on_conflict_do_update(index_elements=["guild_id", "user_id"], set_=changes, where=newer)
+        rows = [
+            {"guild_id": guild, "user_id": user, "present": present, "seen_at": seen_at} for user, present in seen.items()
+        ]
+        if rows:
+            await self._run(statement, rows)
+
+    async def gone_since(self, guild: GuildId, before: datetime, now: datetime) -> None:
+        """Mark as absent everybody not seen since an audit began at ``before``, at its end ``now``."""
+        unseen = (_c.guild_id == guild) & (_c.seen_at < before) & _c.present
+        await self._run(update(presence).where(unseen).values(present=False, seen_at=now))
+
+    async def of_users(self, guild: GuildId, users: Iterable[DiscordUserId]) -> dict[DiscordUserId, bool]:
+        """Say of many people whether they are in a guild; those nobody looked for are left out."""
+        rows = await self._rows_in(select(_c.user_id, _c.present).where(_c.guild_id == guild), _c.user_id, users)
+        return {DiscordUserId(row.user_id): bool(row.present) for row in rows}
+
+    async def guilds_of(self, user: DiscordUserId) -> list[GuildId]:
+        """Name the guilds somebody is in, in order."""
+        rows = await self._rows(select(_c.guild_id).where(_c.user_id == user, _c.present).order_by(_c.guild_id))
+        return [GuildId(row.guild_id) for row in rows]

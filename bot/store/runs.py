@@ -1,0 +1,87 @@
+"""Recorded runs: refreshes, audits and bulk syncs, while they go on and after. What they do is the engine's business."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.engine import Row
+
+from bot.core.model import CampaignId, GuildId
+from bot.store.records import Run, RunKind, RunReport
+from bot.store.schema import runs
+from bot.store.statements import Subject
+
+_c = runs.c
+
+
+class Runs(Subject):
+    """The stored runs; numbers grow."""
+
+    async def start(
+        self, kind: RunKind, at: datetime, *, campaign: CampaignId | None = None, guild: GuildId | None = None
+    ) -> int:
+        """Record that a run begins and return its number."""
+        values = {"kind": kind.value, "campaign_id": campaign, "guild_id": guild, "started_at": at}
+        insert = self._insert(runs).values(**values, **asdict(RunReport()))
+        return int(await self._scalar(insert.returning(_c.run_id)))
+
+    async def progress(self, run: int, report: RunReport) -> None:
+        """Record what a run did so far."""
+        await self._run(update(runs).where(_c.run_id == run).values(**asdict(report)))
+
+    async def end(self, run: int, report: RunReport, at: datetime) -> None:
+        """Record that a run ended, and what it did in all."""
+        await self._run(update(runs).where(_c.run_id == run).values(ended_at=at, **asdict(report)))
+
+    async def load(self, run: int) -> Run | None:
+        """Load one run."""
+        row = await self._row(select(runs).where(_c.run_id == run))
+        return None if row is None else _to_run(row)
+
+    async def last(
+        self, kind: RunKind, *, campaign: CampaignId | None = None, guild: GuildId | None = None, ended: bool = False
+    ) -> Run | None:
+        """Load the newest run of a kind; of one campaign or guild, and only an ended one, when asked so."""
+        question = select(runs).where(_c.kind == kind.value).order_by(_c.run_id.desc()).limit(1)
+        if campaign is not None:
+            question = question.where(_c.campaign_id == campaign)
+        if guild is not None:
+            question = question.where(_c.guild_id == guild)
+        if ended:
+            question = question.where(_c.ended_at.is_not(None))
+        row = await self._row(question)
+        return None if row is None else _to_run(row)
+
+    async def recent(self, limit: int = 10) -> list[Run]:
+        """Load the newest runs of all kinds, the newest first."""
+        return list(map(_to_run, await self._rows(select(runs).order_by(_c.run_id.desc()).limit(limit))))
+
+    async def unfinished(self) -> list[Run]:
+        """Load the runs that have not ended: they go on somewhere, or were killed. The oldest first."""
+        return list(map(_to_run, await self._rows(select(runs).where(_c.ended_at.is_(None)).order_by(_c.run_id))))
+
+    async def purge(self, before: datetime) -> int:
+        """Delete the runs that ended before an instant and count them."""
+        return await self._changes(delete(runs).where(_c.ended_at < before))
+
+
+def _to_run(row: Row[Any]) -> Run:
+    return Run(
+        run=row.run_id,
+        kind=RunKind(row.kind),
+        started_at=row.started_at,
+        campaign=None if row.campaign_id is None else CampaignId(row.campaign_id),
+        guild=None if row.guild_id is None else GuildId(row.guild_id),
+        ended_at=row.ended_at,
+        report=RunReport(
+            read=row.read,
+            total=row.total,
+            granted=row.granted,
+            revoked=row.revoked,
+            held=row.held,
+            blocked=row.blocked,
+            failed=row.failed,
+            error=row.error,
+        ),
+    )

@@ -1,0 +1,88 @@
+"""What every subject of the store is built on: running statements, upserts for both engines, long lists in pieces."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Column, CursorResult, Executable, Select, Table, UpdateBase
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.store.engine import translated
+
+_T = TypeVar("_T")
+
+Values = Mapping[str, Any]
+Insert = sqlite.Insert | postgresql.Insert
+
+# Far below the number of parameters either engine takes in one statement.
+_PIECE = 1000
+
+
+class Subject:
+    """The statements about one subject, bound to the transaction of a unit of work."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    @property
+    def _on_postgres(self) -> bool:
+        return self._connection.dialect.name == "postgresql"
+
+    async def _run(self, statement: Executable, values: Values | Sequence[Values] | None = None) -> CursorResult[Any]:
+        """Run one statement; with a sequence of values, once for each."""
+        with translated():
+            return await self._connection.execute(statement, values)
+
+    async def _changes(self, statement: UpdateBase) -> int:
+        """Run one UPDATE or DELETE and count the rows it touched."""
+        return (await self._run(statement)).rowcount
+
+    async def _rows(self, statement: Executable) -> Sequence[Row[Any]]:
+        """Load all rows of a question."""
+        return (await self._run(statement)).all()
+
+    async def _row(self, statement: Executable) -> Row[Any] | None:
+        """Load the first row of a question, if there is one."""
+        return (await self._run(statement)).first()
+
+    async def _scalar(self, statement: Executable) -> Any:
+        """Load the first column of the first row; None when there is no row."""
+        return (await self._run(statement)).scalar()
+
+    async def _rows_in(self, question: Select[Any], column: Column[Any], keys: Iterable[object]) -> list[Row[Any]]:
+        """Load the rows of a question whose ``column`` is one of any number of keys."""
+        rows: list[Row[Any]] = []
+        for piece in pieces(keys):
+            rows += await self._rows(question.where(column.in_(piece)))
+        return rows
+
+    def _insert(self, table: Table) -> Insert:
+        """Begin an INSERT that understands ON CONFLICT."""
+        return postgresql.insert(table) if self._on_postgres else sqlite.insert(table)
+
+    def _upsert(self, table: Table, columns: Iterable[str]) -> Insert:
+        """Build an INSERT of ``columns`` that overwrites what is not part of the primary key."""
+        keys = {column.name for column in table.primary_key.columns}
+        insert = self._insert(table)
+        changes = {name: insert.excluded[name] for name in columns if name not in keys}
+        if not changes:
+            return insert.on_conflict_do_nothing(index_elements=sorted(keys))
+        return insert.on_conflict_do_update(index_elements=sorted(keys), set_=changes)
+
+    async def _put(self, table: Table, rows: Collection[Values]) -> None:
+        """Insert or overwrite rows, which all name the same columns."""
+        for piece in pieces(rows):
+            await self._run(self._upsert(table, piece[0]), piece)
+
+
+def pieces(things: Iterable[_T], size: int = _PIECE) -> Iterator[list[_T]]:
+    """Cut any number of things into lists of at most ``size``."""
+    piece: list[_T] = []
+    for thing in things:
+        piece.append(thing)
+        if len(piece) == size:
+            yield piece
+            piece = []
+    if piece:
+        yield piece

@@ -1,0 +1,100 @@
+"""A unit of work's view of everything stored: one attribute per subject. The statements are in the subjects' files."""
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.core.model import DiscordUserId, GuildId, Link
+from bot.store.attempts import Attempts
+from bot.store.campaigns import Campaigns
+from bot.store.crypto import Cipher
+from bot.store.doubts import Doubts
+from bot.store.facts import Facts
+from bot.store.guilds import GuildRows
+from bot.store.holds import Holds
+from bot.store.ledger import Ledger
+from bot.store.links import Links
+from bot.store.manual import ManualGrants
+from bot.store.memberships import Memberships
+from bot.store.nudges import Nudges
+from bot.store.presence import Presence
+from bot.store.records import NudgeKind
+from bot.store.role_log import RoleLog
+from bot.store.rules import Rules
+from bot.store.runs import Runs
+from bot.store.schema import doubts, metadata, presence
+from bot.store.statements import Subject
+from bot.store.tokens import TokenPairs
+from bot.store.webhooks import Webhooks
+
+_SEALED = "_sealed"
+
+
+class Tables(Subject):
+    """Everything stored, inside one transaction; of no use after it."""
+
+    def __init__(self, connection: AsyncConnection, cipher: Cipher) -> None:
+        super().__init__(connection)
+        self._cipher = cipher
+        self.links = Links(connection)
+        self.tokens = TokenPairs(connection, cipher)
+        self.attempts = Attempts(connection, cipher)
+        self.memberships = Memberships(connection)
+        self.campaigns = Campaigns(connection)
+        self.guilds = GuildRows(connection)
+        self.rules = Rules(connection)
+        self.ledger = Ledger(connection)
+        self.manual = ManualGrants(connection)
+        self.presence = Presence(connection)
+        self.doubts = Doubts(connection)
+        self.holds = Holds(connection)
+        self.nudges = Nudges(connection)
+        self.runs = Runs(connection)
+        self.log = RoleLog(connection)
+        self.facts = Facts(connection)
+        self.webhooks = Webhooks(connection, cipher)
+
+    async def guilds_of(self, user: DiscordUserId) -> list[GuildId]:
+        """Name every guild that has something to do with a person: seen there, in its ledger, or granted by hand."""
+        known = {
+            *await self.presence.guilds_of(user),
+            *await self.ledger.guilds_of(user),
+            *await self.manual.guilds_of(user),
+        }
+        return sorted(known)
+
+    async def erase_everything(self, user: DiscordUserId) -> Link | None:
+        """Wipe what is stored about a person at their own wish, and return the link that was.
+
+        What is left is what the guild needs to put their roles right: its ledger, for the engine to revoke from and then
+        drop, and the grants its creators gave by hand, which are the creators' to end.
+        """
+        link = await self.links.erase(user)
+        await self.log.erase(user)
+        await self._run(delete(doubts).where(doubts.c.user_id == user))
+        # Without an entry in some ledger nobody will ask where the person is.
+        keep = await self.ledger.guilds_of(user)
+        gone = (presence.c.user_id == user) & presence.c.guild_id.not_in(keep)
+        await self._run(delete(presence).where(gone))
+        return link
+
+    async def erase_guild(self, guild: GuildId) -> None:
+        """Wipe everything known of a guild the bot has left for good."""
+        await self.guilds.erase(guild)
+        await self.nudges.drop(NudgeKind.GUILD, str(guild))
+
+    async def reseal(self) -> int:
+        """Seal every secret anew with the first key and count them; after that the other keys may go."""
+        count = 0
+        for table in metadata.sorted_tables:
+            names = [column.name for column in table.columns if column.name.endswith(_SEALED)]
+            if not names:
+                continue
+            keys = list(table.primary_key.columns)
+            for row in await self._rows(select(*keys, *(table.c[name] for name in names))):
+                sealed = {name: getattr(row, name) for name in names if getattr(row, name) is not None}
+                fresh = {name: self._cipher.reseal(value) for name, value in sealed.items()}
+                if fresh:
+                    one = [key == getattr(row, key.name) for key in keys]
+                    await self._run(update(table).where(*one).values(**fresh))
+                count += len(fresh)
+        return count

@@ -1,0 +1,105 @@
+"""Token pairs, sealed, and who may renew them now. When to renew, and how, is the Patreon client's business."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.core.model import TokenOwner, TokenRecord, Tokens
+from bot.store.codec import decode_tokens, encode
+from bot.store.crypto import Cipher
+from bot.store.schema import token_pairs
+from bot.store.statements import Subject
+
+_FREE = {"lease_holder": None, "lease_until": None}
+
+
+class TokenPairs(Subject):
+    """The stored token pairs of creators and patrons."""
+
+    def __init__(self, connection: AsyncConnection, cipher: Cipher) -> None:
+        super().__init__(connection)
+        self._cipher = cipher
+
+    async def load(self, owner: TokenOwner) -> TokenRecord | None:
+        """Load an owner's pair; raises StoreError when no configured key opens it."""
+        row = await self._row(select(token_pairs).where(token_pairs.c.owner == owner))
+        if row is None:
+            return None
+        return TokenRecord(
+            tokens=decode_tokens(self._cipher.open(row.pair_sealed)),
+            version=row.version,
+            previous=self._open(row.previous_sealed),
+            spare=self._open(row.spare_sealed),
+            broken_since=row.broken_since,
+            told_at=row.told_at,
+        )
+
+    async def save(self, owner: TokenOwner, tokens: Tokens, *, worked: bool = False) -> int:
+        """Store a new pair and return its version; the lease ends, and the owner is not broken any more.
+
+        The pair before it is kept as the previous one, unless the new one is known to have ``worked`` already.
+        """
+        insert = self._insert(token_pairs).values(
+            owner=owner, version=1, pair_sealed=self._seal(tokens), expires_at=tokens.expires_at
+        )
+        changes = {
+            "version": token_pairs.c.version + 1,
+            "previous_sealed": None if worked else token_pairs.c.pair_sealed,
+            "pair_sealed": insert.excluded.pair_sealed,
+            "expires_at": insert.excluded.expires_at,
+            "broken_since": None,
+            "told_at": None,
+            **_FREE,
+        }
+        statement = insert.on_conflict_do_update(index_elements=["owner"], set_=changes)
+        return int(await self._scalar(statement.returning(token_pairs.c.version)))
+
+    async def save_spare(self, owner: TokenOwner, tokens: Tokens | None) -> None:
+        """Keep a second pair of the same account, or forget it; an unknown owner is left alone."""
+        spare = None if tokens is None else self._seal(tokens)
+        await self._update(token_pairs.c.owner == owner, spare_sealed=spare)
+
+    async def claim_renewal(self, owner: TokenOwner, version: int, holder: str, until: datetime, now: datetime) -> bool:
+        """Claim the right to renew a pair; true for one claimant only, whatever the number of processes.
+
+        False when ``version`` is not the stored one any more (load it: somebody renewed), or somebody's lease is alive.
+        """
+        free = or_(token_pairs.c.lease_until.is_(None), token_pairs.c.lease_until <= now)
+        same = (token_pairs.c.owner == owner) & (token_pairs.c.version == version)
+        return await self._update(same & free, lease_holder=holder, lease_until=until) > 0
+
+    async def release_renewal(self, owner: TokenOwner, holder: str) -> None:
+        """Give a claim back without a new pair."""
+        await self._update((token_pairs.c.owner == owner) & (token_pairs.c.lease_holder == holder), **_FREE)
+
+    async def mark_broken(self, owner: TokenOwner, at: datetime) -> None:
+        """Remember since when Patreon refuses the pair; an earlier instant stays."""
+        await self._update((token_pairs.c.owner == owner) & token_pairs.c.broken_since.is_(None), broken_since=at)
+
+    async def mark_told(self, owner: TokenOwner, at: datetime) -> None:
+        """Remember that a person was told of a broken pair."""
+        await self._update(token_pairs.c.owner == owner, told_at=at)
+
+    async def drop_previous(self, owner: TokenOwner, version: int) -> None:
+        """Forget the pair before ``version``, which has worked; nothing happens when a newer one is stored."""
+        await self._update((token_pairs.c.owner == owner) & (token_pairs.c.version == version), previous_sealed=None)
+
+    async def erase(self, owner: TokenOwner) -> None:
+        """Wipe an owner's pairs."""
+        await self._run(delete(token_pairs).where(token_pairs.c.owner == owner))
+
+    async def expiring(self, before: datetime, limit: int = 1000) -> list[TokenOwner]:
+        """Name the owners whose access token ends before an instant, the first to end first; broken ones are left out."""
+        ending = (token_pairs.c.expires_at < before) & token_pairs.c.broken_since.is_(None)
+        question = select(token_pairs.c.owner).where(ending).order_by(token_pairs.c.expires_at).limit(limit)
+        return [TokenOwner(row.owner) for row in await self._rows(question)]
+
+    async def _update(self, which: ColumnElement[bool], **changes: object) -> int:
+        return await self._changes(update(token_pairs).where(which).values(**changes))
+
+    def _seal(self, tokens: Tokens) -> bytes:
+        return self._cipher.seal(encode(tokens).decode())
+
+    def _open(self, sealed: bytes | None) -> Tokens | None:
+        return None if sealed is None else decode_tokens(self._cipher.open(sealed))
