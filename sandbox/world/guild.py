@@ -23,6 +23,7 @@ from sandbox.world.guild_messages import Messages
 from sandbox.world.guild_records import (
     BOT_PERMISSIONS,
     EVERYONE_PERMISSIONS,
+    Attachment,
     AuditEntry,
     Bot,
     Channel,
@@ -58,6 +59,7 @@ class DiscordWorld(Roles, Messages):
         self.bots: dict[int, Bot] = {}
         self.guilds: dict[int, Guild] = {}
         self.channels: dict[int, Channel] = {}
+        self.files: dict[int, Attachment] = {}
         self._crowds: list[range] = []
         self._listeners: list[Listener] = []
         self._last_id = 0
