@@ -9,7 +9,10 @@
     │   ├─ RateLimited          retry_after                              → wait that long, in the queue
     │   ├─ AccessRevoked        401, invalid_grant                       → the link is broken; ask for /link again
     │   ├─ AccessDenied         403: scope, somebody else's campaign     → tell the creator; no role changes
+    │   │   └─ WrongToken       the creator's token where a patron's was needed, or the other way round
     │   ├─ NotThere             404 and 410                              → never read as "no membership"
+    │   ├─ RequestRefused       400, 405, 406: our own request is wrong  → a bug or a changed API; not repeated
+    │   ├─ PatreonGone          this version of the API is switched off  → one alarm; roles stay as they are
     │   └─ UnexpectedAnswer     a shape we do not know                   → log without personal data; no role changes
     │       └─ IncompleteList   a list that ended before it was whole    → the whole list counts for nothing
     ├─ WebhookRejected          bad signature (401), unreadable (400)    → nothing stored
@@ -40,7 +43,13 @@ class ConfigError(BotError):
 
 
 class PatreonError(BotError):
-    """Patreon did not give a usable answer; no role may change because of it."""
+    """Patreon did not give a usable answer; no role may change because of it.
+
+    ``status`` and ``code_name`` are Patreon's own, where it gave any.
+    """
+
+    status: int | None = None
+    code_name: str | None = None
 
 
 class PatreonUnavailable(PatreonError):
@@ -64,8 +73,20 @@ class AccessDenied(PatreonError):
     """403 in JSON: the token lacks a scope, or the campaign is somebody else's."""
 
 
+class WrongToken(AccessDenied):
+    """The call was made with the other kind of token; the message says which was needed."""
+
+
 class NotThere(PatreonError):
     """404 or 410 where something was expected; it says nothing about anybody's membership."""
+
+
+class RequestRefused(PatreonError):
+    """400, 405 or 406: Patreon does not take the request as we make it; repeating it would not help."""
+
+
+class PatreonGone(PatreonError):
+    """The version of the API we use answers nothing any more: 410, or 403 and 404 on everything."""
 
 
 class UnexpectedAnswer(PatreonError):

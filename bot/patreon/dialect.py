@@ -1,0 +1,57 @@
+"""What the client asks of a dialect. Both versions fulfil it; only ``dialect_of`` knows which there are."""
+
+from datetime import datetime
+from typing import Protocol
+
+from bot.core.model import Campaign, CampaignId
+from bot.patreon.answers import Identity, RawPage
+from bot.patreon.fields import FieldLists
+from bot.patreon.v1 import V1Dialect
+from bot.patreon.v2 import V2Dialect
+from bot.patreon.wire import Call
+
+
+class Dialect(Protocol):
+    """A version of the API: builds calls, reads answers. The parsers raise UnexpectedAnswer."""
+
+    @property
+    def version(self) -> int:
+        """1 or 2."""
+
+    @property
+    def default_scopes(self) -> tuple[str, ...]:
+        """The least a patron has to grant."""
+
+    @property
+    def root_paths(self) -> frozenset[str]:
+        """The addresses that exist for every token."""
+
+    @property
+    def fields(self) -> FieldLists:
+        """The fields it asks for."""
+
+    def identity_call(self) -> Call:
+        """Ask who a token belongs to, with their memberships."""
+
+    def parse_identity(self, body: bytes, now: datetime) -> Identity:
+        """Read the answer to ``identity_call``."""
+
+    def list_call(self, campaign: CampaignId, cursor: str | None, *, newest_first: bool = False) -> Call:
+        """Ask for a page of a campaign's list; the first without a cursor."""
+
+    def parse_list(self, body: bytes, campaign: CampaignId, now: datetime) -> RawPage:
+        """Read a page."""
+
+    def campaigns_call(self) -> Call:
+        """Ask for the campaigns of a token's owner."""
+
+    def campaign_call(self, campaign: CampaignId) -> Call | None:
+        """Ask for one campaign; None where only ``campaigns_call`` exists."""
+
+    def parse_campaigns(self, body: bytes) -> tuple[Campaign, ...]:
+        """Read the answer to either."""
+
+
+def dialect_of(version: int) -> Dialect:
+    """Give a fresh dialect of a version of the API."""
+    return V1Dialect() if version == 1 else V2Dialect()

@@ -1,0 +1,37 @@
+"""The fields one dialect asks for, in one place, and the memory of those Patreon has refused."""
+
+from collections.abc import Iterable, Mapping
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+
+class FieldLists:
+    """What to ask of each resource type.
+
+    ``essential`` names the fields (``type.field``) whose absence would make an answer mean something else; these are
+    never dropped.
+    """
+
+    def __init__(self, asked: Mapping[str, tuple[str, ...]], essential: Iterable[str]) -> None:
+        """Take the lists by resource type."""
+        self._asked = dict(asked)
+        self._essential = frozenset(essential)
+
+    @property
+    def asked(self) -> Mapping[str, tuple[str, ...]]:
+        """The lists as they are asked now, by resource type."""
+        return self._asked
+
+    def query(self, *kinds: str) -> tuple[tuple[str, str], ...]:
+        """Give the ``fields[...]`` parameters for some resource types."""
+        return tuple((f"fields[{kind}]", ",".join(self._asked[kind])) for kind in kinds)
+
+    def drop(self, kind: str, name: str) -> bool:
+        """Stop asking for a field Patreon refused; False when we cannot do without it or no longer ask for it."""
+        if f"{kind}.{name}" in self._essential or name not in self._asked.get(kind, ()):
+            return False
+        self._asked[kind] = tuple(other for other in self._asked[kind] if other != name)
+        log.warning("patreon_field_dropped", resource=kind, field=name)
+        return True

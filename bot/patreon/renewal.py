@@ -1,0 +1,187 @@
+"""Keeping token pairs alive: when to renew, one at a time, nothing used before it is stored. No HTTP, no storage.
+
+The request and the vault are handed in. Patreon gives a new refresh token with each renewal and takes the old one no
+more (its documentation, "OAuth", step 7), so a pair that two of us renew at once, or that is used before it is on disk,
+is a pair lost.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import structlog
+
+from bot.core.model import TokenOwner, TokenRecord, Tokens
+from bot.errors import AccessRevoked, PatreonError, PatreonUnavailable, RateLimited
+from bot.patreon.vault import TokenVault
+
+log = structlog.get_logger(__name__)
+
+# Pairs live 31 days; when the true span is not known, half of that is what is left at half-life.
+USUAL_HALF_LIFE = timedelta(days=15)
+# Before this little is left, a call waits for the renewal rather than find out by a 401.
+SOON = timedelta(minutes=5)
+LEASE = timedelta(minutes=2)
+# After a refusal Patreon is left alone; sites that tried again in a loop were blocked by address.
+COOL_DOWN = timedelta(minutes=10)
+SHORT_COOL_DOWN = timedelta(minutes=1)
+_LOOK_AGAIN = 0.25
+_SETTLE_SECONDS = 15
+
+Renewal = Callable[[str], Awaitable[Tokens]]
+
+
+class Renewer:
+    """Gives out usable pairs. One renewal of a pair runs at a time: in this process by task, among processes by lease."""
+
+    def __init__(
+        self,
+        vault: TokenVault,
+        renewal: Renewal,
+        *,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[object]],
+    ) -> None:
+        """Take the storage, and the request that turns a refresh token into a new pair."""
+        self._vault = vault
+        self._renewal = renewal
+        self._now = now
+        self._sleep = sleep
+        self._holder = uuid4().hex
+        self._running: dict[TokenOwner, asyncio.Task[TokenRecord]] = {}
+        self._resting: dict[TokenOwner, tuple[int, datetime, PatreonError]] = {}
+        self._unsaved: dict[tuple[TokenOwner, int], Tokens] = {}
+        self._lifetimes: dict[TokenOwner, timedelta] = {}
+
+    async def usable(self, owner: TokenOwner) -> TokenRecord:
+        """Give a pair to call with, renewed first when it is about to end; raises AccessRevoked when it is dead.
+
+        A pair that can no longer be renewed is used to its end.
+        """
+        record = await self._load(owner)
+        now = self._now()
+        if record.tokens.expires_at - now > min(SOON, self._half_life(owner)):
+            return record
+        if record.broken_since is not None:
+            raise AccessRevoked("the stored token pair is dead")
+        try:
+            return await self.renew(owner, record.version)
+        except PatreonError:
+            if record.tokens.expires_at > now:
+                return record
+            raise
+
+    async def renew_ahead(self, owner: TokenOwner) -> None:
+        """Renew a pair that is past half of its life; nothing happens before that, or when it is known to be dead."""
+        record = await self._load(owner)
+        if record.broken_since is None and record.tokens.expires_at - self._now() <= self._half_life(owner):
+            await self.renew(owner, record.version)
+
+    async def renew(self, owner: TokenOwner, version: int) -> TokenRecord:
+        """Replace the pair of this version and give the new one, or the one that already replaced it.
+
+        Raises AccessRevoked when the pair is dead, and what the request raised otherwise. A caller that is cancelled
+        leaves the renewal running: an answer nobody stores would be a pair lost.
+        """
+        task = self._running.get(owner)
+        if task is None:
+            task = asyncio.create_task(self._renew(owner, version), name=f"renew {owner}")
+            self._running[owner] = task
+            task.add_done_callback(lambda done: self._ended(owner, done))
+        return await asyncio.shield(task)
+
+    async def worked(self, owner: TokenOwner, record: TokenRecord) -> None:
+        """Note that a pair was accepted: the one before it is no longer needed."""
+        if record.previous is not None:
+            await self._vault.drop_previous(owner, record.version)
+
+    async def refused(self, owner: TokenOwner) -> None:
+        """Note that even a fresh pair was not accepted."""
+        await self._vault.mark_broken(owner, self._now())
+        log.warning("patreon_pair_broken", owner=owner)
+
+    async def settle(self) -> None:
+        """Wait for the renewals under way, whatever comes of them, as long as a stopping process may."""
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=_SETTLE_SECONDS)
+
+    def _ended(self, owner: TokenOwner, task: asyncio.Task[TokenRecord]) -> None:
+        self._running.pop(owner, None)
+        if not task.cancelled():
+            # Looked at here, for the caller may be gone.
+            task.exception()
+
+    async def _renew(self, owner: TokenOwner, version: int) -> TokenRecord:
+        """Renew under the lease, or wait for whoever has it."""
+        deadline = self._now() + 2 * LEASE
+        waited = 0.0
+        while True:
+            record = await self._load(owner)
+            if record.version != version:
+                return record
+            self._raise_if_resting(owner, version)
+            now = self._now()
+            if await self._vault.claim_renewal(owner, version, self._holder, now + LEASE, now):
+                return await self._renew_as_holder(owner, record)
+            if now >= deadline or waited >= 2 * LEASE.total_seconds():
+                raise PatreonUnavailable("another process keeps renewing this pair")
+            await self._sleep(_LOOK_AGAIN)
+            waited += _LOOK_AGAIN
+
+    async def _renew_as_holder(self, owner: TokenOwner, record: TokenRecord) -> TokenRecord:
+        try:
+            fresh = self._unsaved.get((owner, record.version)) or await self._request(record)
+            # Should the database refuse it now, the pair waits here for the next try: Patreon gives it only once.
+            self._unsaved[owner, record.version] = fresh
+            await self._vault.save(owner, fresh)
+            del self._unsaved[owner, record.version]
+        except AccessRevoked as dead:
+            await self.refused(owner)
+            self._rest(owner, record.version, COOL_DOWN, dead)
+            raise
+        except RateLimited as limited:
+            self._rest(owner, record.version, limited.retry_after, limited)
+            raise
+        except PatreonError as failure:
+            passing = isinstance(failure, PatreonUnavailable)
+            self._rest(owner, record.version, SHORT_COOL_DOWN if passing else COOL_DOWN, failure)
+            raise
+        finally:
+            await self._vault.release_renewal(owner, self._holder)
+        self._resting.pop(owner, None)
+        self._lifetimes[owner] = fresh.expires_at - self._now()
+        log.info("patreon_pair_renewed", owner=owner)
+        return await self._load(owner)
+
+    async def _request(self, record: TokenRecord) -> Tokens:
+        """Ask with the pair's refresh token, then with the ones kept for the case that Patreon does not know it."""
+        kept = [pair for pair in (record.tokens, record.previous, record.spare) if pair is not None]
+        for pair in kept[:-1]:
+            try:
+                return await self._renewal(pair.refresh)
+            except AccessRevoked:
+                continue
+        return await self._renewal(kept[-1].refresh)
+
+    async def _load(self, owner: TokenOwner) -> TokenRecord:
+        record = await self._vault.load(owner)
+        if record is None:
+            raise AccessRevoked("no token pair is stored")
+        return record
+
+    def _half_life(self, owner: TokenOwner) -> timedelta:
+        lifetime = self._lifetimes.get(owner)
+        return lifetime / 2 if lifetime is not None else USUAL_HALF_LIFE
+
+    def _rest(self, owner: TokenOwner, version: int, span: timedelta, error: PatreonError) -> None:
+        self._resting[owner] = (version, self._now() + span, error)
+        log.warning("patreon_renewal_failed", owner=owner, error=type(error).__name__, status=error.status)
+
+    def _raise_if_resting(self, owner: TokenOwner, version: int) -> None:
+        rested, until, error = self._resting.get(owner, (None, None, None))
+        if until is None or error is None:
+            return
+        if rested == version and self._now() < until:
+            raise type(error)(*error.args) if not isinstance(error, RateLimited) else RateLimited(until - self._now())
+        del self._resting[owner]

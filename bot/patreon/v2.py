@@ -1,0 +1,211 @@
+"""The dialect of API version 2: members. Builds its calls, reads its answers into the core's types; no I/O, no v1.
+
+Obeys the section "APIv2" of Patreon's documentation. v2 gives nothing but ids unless asked through ``fields[...]``,
+and refuses a whole request for one unknown field: hence the lists below, short and in one place.
+"""
+
+from datetime import datetime
+from urllib.parse import quote
+
+import msgspec
+
+from bot.core.model import (
+    Campaign,
+    CampaignId,
+    Membership,
+    MembershipId,
+    PatronId,
+    RoleId,
+    Source,
+    Tier,
+    TierId,
+)
+from bot.errors import UnexpectedAnswer
+from bot.patreon.answers import Identity, RawPage
+from bot.patreon.fields import FieldLists
+from bot.patreon.v2_members import MemberReader, MemberRow, decode_page
+from bot.patreon.wire import (
+    Call,
+    Index,
+    Resource,
+    parse_document,
+    printable,
+    to_shape,
+)
+
+PAGE_SIZE = 1000
+
+FIELDS = {
+    "user": ("full_name",),
+    "member": (
+        "patron_status",
+        "last_charge_status",
+        "last_charge_date",
+        "next_charge_date",
+        "currently_entitled_amount_cents",
+        "will_pay_amount_cents",
+        "campaign_lifetime_support_cents",
+        "is_free_trial",
+        "is_gifted",
+        "pledge_cadence",
+        "pledge_relationship_start",
+    ),
+    "tier": ("title", "amount_cents", "published", "discord_role_ids"),
+    "campaign": ("name", "url", "vanity", "creation_name", "currency", "is_monthly"),
+    "webhook": ("triggers", "uri", "paused", "secret", "num_consecutive_times_failed", "last_attempted_at"),
+}
+# A list needs no more of the tiers; users are asked for nothing but their ids.
+_PRICES = ("fields[tier]", "amount_cents")
+# Without these a membership would read as something it is not.
+ESSENTIAL = ("member.patron_status", "member.currently_entitled_amount_cents")
+
+
+class V2Dialect:
+    """Calls and answers of version 2."""
+
+    version = 2
+    default_scopes = ("identity",)
+    root_paths = frozenset({"/oauth2/v2/identity", "/oauth2/v2/campaigns"})
+
+    def __init__(self) -> None:
+        """Start with all fields asked for."""
+        self.fields = FieldLists(FIELDS, ESSENTIAL)
+
+    def identity_call(self) -> Call:
+        """Ask who the token's owner is, with their memberships; needs the scope ``identity``."""
+        include = "memberships.currently_entitled_tiers,memberships.campaign,campaign"
+        fields = self.fields.query("user", "member", "tier")
+        return Call("GET", "/oauth2/v2/identity", (("include", include), *fields))
+
+    def parse_identity(self, body: bytes, now: datetime) -> Identity:
+        """Read ``identity``; raises UnexpectedAnswer when the memberships it was asked for are not even listed."""
+        document = parse_document(body)
+        user, index = document.single(), document.index()
+        relation = user.relation("memberships")
+        if user.type != "user" or user.id is None or relation is None or not isinstance(relation.data, list):
+            raise UnexpectedAnswer("identity without a user or without memberships")
+        patron = PatronId(user.id)
+        members = [index.get(ref) for ref in relation.data]
+        found = [_read_own(member, patron, index, now) for member in members]
+        return Identity(
+            patron,
+            printable(user.text("full_name")),
+            frozenset(CampaignId(ref.id) for ref in user.many("campaign")),
+            tuple(membership for membership in found if membership is not None),
+            complete=None not in found,
+        )
+
+    def list_call(self, campaign: CampaignId, cursor: str | None, *, newest_first: bool = False) -> Call:
+        """Ask for a page of a campaign's members; needs ``campaigns.members``. v2 documents no order."""
+        del newest_first
+        query = [
+            ("include", "user,currently_entitled_tiers"),
+            *self.fields.query("member"),
+            ("fields[tier]", "amount_cents"),
+        ]
+        # Without a count a page had 20 of 501 rows; 1,000 is the documented most.
+        query.append(("page[count]", str(PAGE_SIZE)))
+        if cursor is not None:
+            query.append(("page[cursor]", cursor))
+        return Call("GET", f"/oauth2/v2/campaigns/{quote(campaign, safe='')}/members", tuple(query))
+
+    def parse_list(self, body: bytes, campaign: CampaignId, now: datetime) -> RawPage:
+        """Read a page of members: rows that cannot be read are named, a page that is no list raises UnexpectedAnswer."""
+        page = decode_page(body)
+        rows, unreadable = MemberReader(page.prices, now, Source.LIST).read_all(page, campaign)
+        return RawPage(rows, page.total, page.cursor, unreadable)
+
+    def member_call(self, membership: MembershipId) -> Call:
+        """Ask for one membership by its id; needs ``campaigns.members``."""
+        include = ("include", "user,campaign,currently_entitled_tiers")
+        return Call(
+            "GET",
+            f"/oauth2/v2/members/{quote(membership, safe='')}",
+            (include, *self.fields.query("member"), _PRICES),
+        )
+
+    def parse_member(self, body: bytes, now: datetime, source: Source = Source.FETCH) -> Membership:
+        """Read one membership, as ``members/{id}`` and webhooks carry it; raises UnexpectedAnswer."""
+        document = parse_document(body)
+        member = document.single()
+        user = member.one("user")
+        if user is None:
+            raise UnexpectedAnswer("a member without a user")
+        return _read(member, PatronId(user.id), document.index(), now, source)
+
+    def campaigns_call(self) -> Call:
+        """Ask for the campaigns of the token's owner with their tiers; needs ``campaigns``."""
+        return Call("GET", "/oauth2/v2/campaigns", self._campaign_query())
+
+    def campaign_call(self, campaign: CampaignId) -> Call | None:
+        """Ask for one campaign with its tiers."""
+        return Call("GET", f"/oauth2/v2/campaigns/{quote(campaign, safe='')}", self._campaign_query())
+
+    def _campaign_query(self) -> tuple[tuple[str, str], ...]:
+        return (("include", "tiers,creator"), *self.fields.query("campaign", "tier"), ("page[count]", "100"))
+
+    def parse_campaigns(self, body: bytes) -> tuple[Campaign, ...]:
+        """Read one or several campaigns; raises UnexpectedAnswer."""
+        document = parse_document(body)
+        found = document.data if isinstance(document.data, list) else [document.single()]
+        index = document.index()
+        return tuple(_to_campaign(resource, index) for resource in found)
+
+
+def _read_own(member: Resource | None, patron: PatronId, index: Index, now: datetime) -> Membership | None:
+    """Read a member of ``identity``, which names no user of its own: it is the token's owner."""
+    try:
+        return _read(member, patron, index, now, Source.FETCH) if member else None
+    except UnexpectedAnswer:
+        return None
+
+
+def _read(member: Resource, patron: PatronId, index: Index, now: datetime, source: Source) -> Membership:
+    campaign = member.one("campaign")
+    if member.type != "member" or member.id is None or campaign is None:
+        raise UnexpectedAnswer("a member without an id or a campaign")
+    row = to_shape(msgspec.to_builtins(member), MemberRow)
+    prices = {
+        tier.id: cents for tier in index.of_type("tier") if tier.id and (cents := tier.cents("amount_cents")) is not None
+    }
+    return MemberReader(prices, now, source).read(row, patron, CampaignId(campaign.id))
+
+
+class _CampaignAttributes(msgspec.Struct, gc=False):
+    name: str | None = None
+    url: str | None = None
+    vanity: str | None = None
+    creation_name: str | None = None
+    currency: str | None = None
+    is_monthly: bool | None = None
+
+
+class _TierAttributes(msgspec.Struct, gc=False):
+    title: str | None = None
+    amount_cents: int | None = 0
+    published: bool | None = True
+    discord_role_ids: tuple[str | int, ...] | None = None
+
+
+def _to_campaign(resource: Resource, index: Index) -> Campaign:
+    if resource.type != "campaign" or resource.id is None:
+        raise UnexpectedAnswer("a campaign was expected")
+    read = to_shape(resource.attributes or {}, _CampaignAttributes)
+    creator = resource.one("creator")
+    tiers = (index.get(ref) for ref in resource.many("tiers"))
+    return Campaign(
+        CampaignId(resource.id),
+        PatronId(creator.id) if creator else None,
+        # ``name`` exists since March 2026 only; ``vanity`` is what stands in the address.
+        printable(read.name or read.vanity or read.creation_name),
+        read.url or "",
+        read.currency,
+        is_monthly=read.is_monthly is not False,
+        tiers=tuple(_to_tier(tier) for tier in tiers if tier is not None and tier.id is not None),
+    )
+
+
+def _to_tier(resource: Resource) -> Tier:
+    read = to_shape(resource.attributes or {}, _TierAttributes)
+    roles = tuple(RoleId(int(role)) for role in read.discord_role_ids or () if str(role).isdecimal())
+    return Tier(TierId(resource.id or ""), printable(read.title), read.amount_cents or 0, read.published is not False, roles)

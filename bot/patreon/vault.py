@@ -1,0 +1,37 @@
+"""What the client needs of token storage, as a Protocol: the store fulfils it through the composition root.
+
+No storage here, and no renewal: that is ``renewal``.
+"""
+
+from datetime import datetime
+from typing import Protocol
+
+from bot.core.model import TokenOwner, TokenRecord, Tokens
+
+
+class TokenVault(Protocol):
+    """Where token pairs live. Each method is one durable transaction: when it returns, it is on disk."""
+
+    async def load(self, owner: TokenOwner) -> TokenRecord | None:
+        """Give the stored pair, None when the owner has none."""
+
+    async def save(self, owner: TokenOwner, tokens: Tokens) -> None:
+        """Store a new pair: the stored one becomes ``previous``, the version grows, lease and ``broken_since`` go."""
+
+    async def save_spare(self, owner: TokenOwner, tokens: Tokens) -> None:
+        """Keep a second pair of the same account beside the first, replacing an older spare."""
+
+    async def claim_renewal(self, owner: TokenOwner, version: int, holder: str, until: datetime, now: datetime) -> bool:
+        """Take the lease to renew, in one atomic step.
+
+        True only when ``version`` is still the stored one and nobody else's lease is live at ``now``.
+        """
+
+    async def release_renewal(self, owner: TokenOwner, holder: str) -> None:
+        """Give the lease back after a renewal that brought no new pair; nothing happens unless ``holder`` has it."""
+
+    async def mark_broken(self, owner: TokenOwner, at: datetime) -> None:
+        """Remember since when the pair is dead; an earlier mark stays."""
+
+    async def drop_previous(self, owner: TokenOwner, version: int) -> None:
+        """Forget ``previous`` because the pair of ``version`` has worked; nothing happens for another version."""
