@@ -136,15 +136,10 @@ def _with_what_they_had(previous: Membership, reading: Membership) -> Membership
 
 def _still_theirs(reading: Membership) -> bool:
     """Say whether an answer that lists nothing speaks of somebody who still has what they had."""
-    match reading.status:
-        case PatronStatus.DECLINED:
-            return True
-        case PatronStatus.FORMER:
-            return reading.paid_through is not None and not _over(reading, reading.observed_at)
-        case PatronStatus.ACTIVE:
-            return bool(reading.will_pay_cents)
-        case PatronStatus.NONE:
-            return False
+    if reading.status is PatronStatus.FORMER:
+        return reading.paid_through is not None and not _over(reading, reading.observed_at)
+    pays_on = reading.status is PatronStatus.ACTIVE and bool(reading.will_pay_cents)
+    return pays_on or reading.status is PatronStatus.DECLINED
 
 
 def _over(membership: Membership, now: datetime) -> bool:

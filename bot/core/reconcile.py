@@ -71,13 +71,11 @@ def diff(
         if not _may_revoke(case, role):
             protected.add(role)
             continue
-        match weigh(case, role, entitlements, verdicts):
-            case Evidence.ENOUGH:
-                revoke.add(role)
-            case Evidence.NONE:
-                pass
-            case Doubt() as doubt:
-                doubts.append(doubt)
+        found = weigh(case, role, entitlements, verdicts)
+        if isinstance(found, Doubt):
+            doubts.append(found)
+        elif found is Evidence.ENOUGH:
+            revoke.add(role)
     return RoleChange(grant, frozenset(revoke)), tuple(doubts), frozenset(protected)
 
 

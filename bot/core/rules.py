@@ -40,7 +40,7 @@ def holds(condition: Condition, entitlement: Entitlement) -> bool | None:
         case ConditionKind.GIFT_OR_TRIAL:
             # Whether gifts and trials count as paying or not: this rule asks for them by name.
             return entitlement.reason in {Reason.GIFT, Reason.TRIAL}
-        case ConditionKind.FORMER:
+        case ConditionKind.FORMER:  # pragma: no branch - mypy knows that there is no other
             return entitlement.former
 
 

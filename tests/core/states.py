@@ -69,11 +69,11 @@ class State:
         return STATES[self.after] if self.after else None
 
     def known(self) -> Membership:
-        """What is known after this reading."""
+        """Give what is known after this reading."""
         return carry(self.before.known() if self.before else None, self.reading)
 
     def entitlement(self) -> Entitlement:
-        """What the core makes of it."""
+        """Ask the core."""
         return assess(self.known(), self.policy, self.at)
 
 

@@ -1,0 +1,236 @@
+"""What takes a role away, and what does not: two agreeing readings, time, silence and a person's own act (law 3)."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.core.case import Case
+from bot.core.model import Doubt, Policy, Reason, RoleId
+from bot.core.reconcile import reconcile
+from tests.core.cases import (
+    BRONZE,
+    DAY,
+    GOLD,
+    GUILD,
+    MINUTE,
+    NOTHING,
+    NOW,
+    OURS,
+    SILVER,
+    THEIRS,
+    USER,
+    amount,
+    by_hand,
+    carried_out,
+    case,
+    doubt,
+    grant,
+    read_at,
+    rule,
+)
+from tests.core.states import BASE, STATES
+
+LOST = case(rule(BRONZE), membership=read_at(NOTHING, NOW), ledger=grant(BRONZE))
+
+
+def taken(known: Case) -> frozenset[RoleId]:
+    return reconcile(known, NOW).change.revoke
+
+
+def test_a_first_reading_only_leaves_a_doubt() -> None:
+    decision = reconcile(LOST, NOW + DAY)
+
+    assert not decision.change
+    assert decision.doubts == (Doubt(GUILD, USER, BRONZE, NOW),)
+
+
+def test_the_same_reading_looked_at_again_is_no_second_one() -> None:
+    again = replace(LOST, doubts=doubt(BRONZE, NOW))
+
+    decision = reconcile(again, NOW + DAY)
+
+    assert not decision.change
+    assert decision.doubts == (Doubt(GUILD, USER, BRONZE, NOW),)
+
+
+def test_a_second_reading_that_agrees_takes_the_role() -> None:
+    second = replace(LOST, doubts=doubt(BRONZE, NOW - MINUTE))
+
+    decision = reconcile(second, NOW)
+
+    assert decision.change.revoke == {BRONZE}
+    assert decision.doubts == ()
+
+
+def test_a_reading_in_between_that_disagrees_clears_the_doubt() -> None:
+    paid = reconcile(replace(LOST, memberships={OURS: BASE}, doubts=doubt(BRONZE, NOW - MINUTE)), NOW)
+
+    assert not paid.change
+    assert paid.doubts == ()
+
+
+def test_a_doubt_about_one_role_says_nothing_of_another() -> None:
+    two = replace(LOST, rules=(rule(BRONZE), rule(SILVER)), ledger=grant(BRONZE) | grant(SILVER))
+
+    decision = reconcile(replace(two, doubts=doubt(SILVER, NOW - MINUTE)), NOW)
+
+    assert decision.change.revoke == {SILVER}
+    assert decision.doubts == (Doubt(GUILD, USER, BRONZE, NOW),)
+
+
+def test_every_campaign_that_could_give_the_role_must_be_read_again() -> None:
+    both = replace(
+        LOST,
+        rules=(rule(BRONZE), rule(BRONZE, campaign=THEIRS)),
+        memberships={OURS: read_at(NOTHING, NOW), THEIRS: read_at(NOTHING, NOW - DAY, THEIRS)},
+    )
+    first = reconcile(both, NOW)
+    ours_again = {OURS: read_at(NOTHING, NOW + MINUTE), THEIRS: both.memberships[THEIRS]}
+    theirs_again = ours_again | {THEIRS: read_at(NOTHING, NOW + MINUTE, THEIRS)}
+    doubted = carried_out(both, first)
+
+    assert first.doubts == (Doubt(GUILD, USER, BRONZE, NOW),)
+    assert reconcile(replace(doubted, memberships=ours_again), NOW + DAY).doubts == first.doubts
+    assert not reconcile(replace(doubted, memberships=ours_again), NOW + DAY).change
+    assert reconcile(replace(doubted, memberships=theirs_again), NOW + DAY).change.revoke == {BRONZE}
+
+
+def test_a_campaign_that_cannot_give_the_role_need_not_be_read() -> None:
+    other = replace(
+        LOST,
+        rules=(rule(BRONZE), rule(GOLD, campaign=THEIRS)),
+        unreadable=frozenset({THEIRS}),
+        doubts=doubt(BRONZE, NOW - MINUTE),
+    )
+
+    assert taken(other) == {BRONZE}
+
+
+def test_a_campaign_never_read_for_the_person_takes_nothing() -> None:
+    unread = replace(LOST, rules=(rule(BRONZE), rule(BRONZE, campaign=THEIRS)))
+
+    assert reconcile(unread, NOW).doubts == ()
+    assert not reconcile(unread, NOW).change
+    doubted = replace(unread, doubts=doubt(BRONZE, NOW - MINUTE))
+    assert not reconcile(doubted, NOW).change
+    assert reconcile(doubted, NOW).doubts == tuple(doubted.doubts.values())
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_a_campaign_that_cannot_be_read_now_takes_nothing_and_the_doubt_waits(*, confirmed: bool) -> None:
+    outage = replace(LOST, unreadable=frozenset({OURS}), confirmed=confirmed)
+    doubted = replace(outage, doubts=doubt(BRONZE, NOW - MINUTE))
+
+    assert reconcile(outage, NOW).doubts == ()
+    assert not reconcile(outage, NOW).change
+    assert reconcile(doubted, NOW).doubts == tuple(doubted.doubts.values())
+    assert not reconcile(doubted, NOW).change
+
+
+def test_an_unreadable_campaign_still_gives() -> None:
+    assert reconcile(case(rule(BRONZE), unreadable=frozenset({OURS})), NOW).change.grant == {BRONZE}
+
+
+def test_what_cannot_be_judged_takes_nothing_and_agrees_with_nothing() -> None:
+    foreign = STATES["other currency, without a tier"].known()
+    unjudged = replace(
+        LOST, rules=(rule(BRONZE, amount(500)),), memberships={OURS: foreign}, doubts=doubt(BRONZE, NOW - MINUTE)
+    )
+
+    for known in (unjudged, replace(unjudged, confirmed=True)):
+        decision = reconcile(known, NOW)
+        assert not decision.change
+        assert decision.doubts == ()
+        assert decision.verdicts[0].holds is None
+
+
+def test_an_unlink_takes_the_roles_at_once_also_while_patreon_is_down() -> None:
+    unlinked = replace(LOST, memberships={OURS: BASE}, linked=False, unreadable=frozenset({OURS}))
+
+    assert taken(unlinked) == {BRONZE}
+
+
+def test_a_persons_own_act_needs_no_second_reading() -> None:
+    assert taken(replace(LOST, confirmed=True)) == {BRONZE}
+    assert taken(replace(LOST, confirmed=True, memberships={})) == {BRONZE}
+
+
+def test_a_role_whose_rules_are_all_gone_stays_until_somebody_asks_for_it() -> None:
+    orphan = replace(LOST, rules=(rule(SILVER),), doubts=doubt(BRONZE, NOW - DAY))
+
+    assert not reconcile(orphan, NOW).change
+    assert reconcile(orphan, NOW).doubts == ()
+    assert taken(replace(orphan, confirmed=True)) == {BRONZE}
+
+
+def test_an_ended_manual_grant_still_needs_the_readings_of_the_roles_rules() -> None:
+    ended = replace(LOST, manual=(by_hand(BRONZE, NOW),))
+
+    assert reconcile(ended, NOW).doubts == (Doubt(GUILD, USER, BRONZE, NOW),)
+    assert taken(replace(ended, doubts=doubt(BRONZE, NOW - MINUTE))) == {BRONZE}
+
+
+def test_another_roles_manual_grant_says_nothing_of_this_role() -> None:
+    orphan = replace(LOST, rules=(), manual=(by_hand(SILVER, NOW),))
+
+    assert not taken(orphan)
+
+
+@pytest.mark.parametrize("state", ["declined, day 3 of 7, after another try", "cancelled with paid time left"])
+def test_time_alone_takes_nothing_only_a_reading_younger_than_the_end_does(state: str) -> None:
+    known = STATES[state].known()
+    assert known.declined_since or known.paid_through
+    end = reconcile(case(rule(BRONZE), membership=known), STATES[state].at).entitlements[OURS].ends_at
+    assert end
+
+    by_the_clock = reconcile(case(rule(BRONZE), membership=known, ledger=grant(BRONZE)), end)
+    doubted = carried_out(case(rule(BRONZE), ledger=grant(BRONZE)), by_the_clock)
+    before_the_end = replace(doubted, memberships={OURS: read_at(known, end - MINUTE)})
+    at_the_end = replace(doubted, memberships={OURS: read_at(known, end)})
+
+    assert by_the_clock.doubts == (Doubt(GUILD, USER, BRONZE, known.observed_at),)
+    assert not reconcile(before_the_end, end + MINUTE).change
+    assert reconcile(before_the_end, end + MINUTE).doubts == by_the_clock.doubts
+    assert reconcile(at_the_end, end + MINUTE).change.revoke == {BRONZE}
+
+
+def test_a_downgrade_in_paid_time_does_not_wait_for_the_end_of_that_time() -> None:
+    cancelled = STATES["cancelled with paid time left"]
+    known = cancelled.known()
+    now = cancelled.at
+    dearer = case(rule(GOLD, amount(501)), membership=known, ledger=grant(GOLD), doubts=doubt(GOLD, now - MINUTE))
+
+    assert reconcile(dearer, now).change.revoke == {GOLD}
+
+
+def test_a_broken_links_end_is_its_own_confirmation() -> None:
+    end = NOW + Policy().declined_grace
+    broken = case(rule(BRONZE), rule(BRONZE, campaign=THEIRS), ledger=grant(BRONZE), broken_since=NOW)
+    elsewhere = {OURS: BASE, THEIRS: read_at(NOTHING, NOW + MINUTE, THEIRS)}
+
+    decision = reconcile(replace(broken, memberships=elsewhere), end)
+
+    assert decision.entitlements[OURS].reason is Reason.UNLINKED
+    assert decision.doubts == (Doubt(GUILD, USER, BRONZE, NOW + MINUTE),)
+    assert reconcile(replace(broken, rules=(rule(BRONZE),)), end).change.revoke == {BRONZE}
+
+
+def test_a_role_outranked_by_another_campaigns_rule_rests_on_that_campaigns_word_too() -> None:
+    ranked = case(
+        rule(BRONZE, group="tiers", worth_cents=1),
+        rule(GOLD, campaign=THEIRS, group="tiers", worth_cents=2),
+        rule(SILVER, campaign=THEIRS, group="elsewhere"),
+        policy=Policy(highest_only=frozenset({"tiers"})),
+        memberships={OURS: BASE, THEIRS: read_at(BASE, NOW, THEIRS)},
+        ledger=grant(BRONZE),
+        doubts=doubt(BRONZE, NOW - timedelta(seconds=1)),
+    )
+
+    decision = reconcile(ranked, NOW)
+
+    assert decision.change.grant == {GOLD, SILVER}
+    assert decision.change.revoke == {BRONZE}
+    assert not reconcile(replace(ranked, unreadable=frozenset({THEIRS})), NOW).change.revoke
+    stale = {OURS: BASE, THEIRS: read_at(BASE, NOW - DAY, THEIRS)}
+    assert not reconcile(replace(ranked, memberships=stale), NOW).change.revoke

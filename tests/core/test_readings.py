@@ -1,0 +1,343 @@
+"""How a reading follows another; the plain sequences are rows of ``data/memberships.json`` (``after``)."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bot.core.entitlement import assess
+from bot.core.model import (
+    CampaignId,
+    Charge,
+    Membership,
+    MembershipId,
+    PatronId,
+    PatronStatus,
+    Policy,
+    Reason,
+    Source,
+    TierId,
+)
+from bot.core.readings import absent, carry, vanished, worth
+from tests.core.states import BASE, OBSERVED_AT, STATES
+
+DAY = timedelta(days=1)
+LATER = OBSERVED_AT + DAY
+# As v1 tells it: no charge, no next date.
+V1 = replace(BASE, charge=Charge.NONE, paid_through=None, lifetime_cents=None, membership=None)
+FREE = TierId("free")
+
+
+def later(days: int = 1, **fields: Any) -> Membership:
+    return replace(BASE, observed_at=OBSERVED_AT + days * DAY, **fields)
+
+
+def blank(status: PatronStatus, **fields: Any) -> Membership:
+    fields = {"charge": Charge.PAID, "paid_through": None, **fields}
+    return later(status=status, amount_cents=0, tiers=frozenset(), tier_cents=None, **fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "cents"),
+    [
+        ({"amount_cents": 300, "tier_cents": 500}, 500),
+        ({"amount_cents": 700, "tier_cents": 500}, 700),
+        ({"amount_cents": 0, "tier_cents": 500}, 500),
+        ({"amount_cents": None, "tier_cents": 500}, 500),
+        ({"amount_cents": None, "tier_cents": 0}, None),
+        ({"amount_cents": None, "tier_cents": None}, None),
+        ({"amount_cents": None, "tier_cents": None, "tiers": frozenset(), "status": PatronStatus.DECLINED}, None),
+        ({"amount_cents": None, "tier_cents": None, "tiers": frozenset(), "status": PatronStatus.FORMER}, 0),
+        ({"amount_cents": None, "tier_cents": None, "tiers": frozenset(), "status": PatronStatus.NONE}, 0),
+        ({"amount_cents": 0, "tier_cents": None}, None),
+        ({"amount_cents": 300, "tier_cents": None}, 300),
+        ({"amount_cents": 0, "tier_cents": 0}, 0),
+        ({"amount_cents": 0, "tier_cents": None, "tiers": frozenset()}, 0),
+    ],
+)
+def test_a_membership_is_worth_the_larger_of_money_and_tier(fields: dict[str, Any], cents: int | None) -> None:
+    assert worth(replace(BASE, **fields)) == cents
+
+
+def test_a_reading_that_waited_in_a_queue_does_not_undo_a_newer_one() -> None:
+    newer = later()
+
+    assert carry(newer, replace(BASE, status=PatronStatus.FORMER)) is newer
+
+
+def test_a_second_reading_of_the_same_instant_counts() -> None:
+    assert carry(BASE, replace(BASE, amount_cents=700)).amount_cents == 700
+
+
+def test_what_a_reading_leaves_out_is_inherited_and_what_it_says_wins() -> None:
+    bare = later(lifetime_cents=None, since=None, membership=None, currency=None)
+    full = later(lifetime_cents=0, since=LATER, membership=MembershipId("new"), currency="EUR")
+    known = replace(BASE, currency="USD")
+
+    inherited = carry(known, bare)
+
+    assert inherited == replace(known, observed_at=LATER)
+    assert carry(known, full) == full
+
+
+def test_a_tiers_price_is_inherited_for_the_same_tiers_only() -> None:
+    other = frozenset({TierId("other")})
+
+    assert carry(BASE, later(tier_cents=None)).tier_cents == 500
+    assert carry(BASE, later(tier_cents=None, tiers=other)).tier_cents is None
+    assert carry(BASE, later(tier_cents=900)).tier_cents == 900
+
+
+def test_the_first_decline_is_kept_through_tries_under_way_and_forgotten_when_one_goes_through() -> None:
+    first = carry(BASE, later(status=PatronStatus.DECLINED, charge=Charge.DECLINED))
+    retry = carry(first, later(days=3, charge=Charge.PENDING))
+    second = carry(retry, later(days=4, status=PatronStatus.DECLINED, charge=Charge.DECLINED))
+    paid = carry(second, later(days=5))
+    again = carry(paid, later(days=6, status=PatronStatus.DECLINED, charge=Charge.DECLINED))
+
+    assert [known.declined_since for known in (first, retry, second)] == [LATER] * 3
+    assert paid.declined_since is None
+    assert again.declined_since == OBSERVED_AT + 6 * DAY
+
+
+def test_patreons_own_date_of_the_decline_wins_when_it_is_earlier() -> None:
+    seen = carry(None, later(status=PatronStatus.DECLINED))
+    told = carry(seen, later(days=2, status=PatronStatus.DECLINED, declined_since=OBSERVED_AT - DAY))
+
+    assert seen.declined_since == LATER
+    assert told.declined_since == OBSERVED_AT - DAY
+
+
+def test_a_former_patron_declines_nothing() -> None:
+    gone = carry(None, blank(PatronStatus.FORMER, charge=Charge.DECLINED))
+
+    assert gone.declined_since is None
+    assert assess(gone, Policy(), LATER).reason is Reason.CANCELLED
+
+
+@pytest.mark.parametrize("charge", [Charge.PENDING, Charge.DECLINED, Charge.FRAUD, Charge.REFUNDED])
+def test_a_charge_that_brought_no_money_pays_for_no_time(charge: Charge) -> None:
+    try_again = LATER + 30 * DAY
+
+    assert carry(None, later(charge=charge, paid_through=try_again)).paid_through is None
+    assert carry(BASE, later(charge=charge, paid_through=try_again)).paid_through == BASE.paid_through
+
+
+def test_a_charge_that_went_through_says_anew_what_is_paid() -> None:
+    assert carry(BASE, later(paid_through=None)).paid_through is None
+
+
+def test_cancelling_keeps_the_later_of_the_ends_that_were_told() -> None:
+    assert BASE.paid_through
+    told_later = BASE.paid_through + 31 * DAY
+
+    assert carry(BASE, blank(PatronStatus.FORMER)).paid_through == BASE.paid_through
+    assert carry(BASE, blank(PatronStatus.FORMER, paid_through=told_later)).paid_through == told_later
+    assert carry(BASE, blank(PatronStatus.FORMER, paid_through=LATER)).paid_through == BASE.paid_through
+    assert carry(None, blank(PatronStatus.FORMER, paid_through=told_later)).paid_through == told_later
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        {"status": PatronStatus.FORMER},
+        {"status": PatronStatus.DECLINED},
+        {"charge": Charge.PENDING},
+        {"charge": Charge.TRIAL},
+        {"charge": Charge.DECLINED},
+        {"trial": True},
+        {"gifted": True},
+    ],
+)
+def test_the_next_date_of_somebody_who_stopped_without_paying_moves_nothing(before: dict[str, Any]) -> None:
+    known = replace(BASE, **before)
+
+    gone = carry(known, blank(PatronStatus.FORMER, paid_through=LATER + 300 * DAY))
+
+    assert gone.paid_through == BASE.paid_through
+
+
+@pytest.mark.parametrize(("told", "kept"), [(-1, None), (0, None), (1, 1)])
+def test_a_date_that_is_over_is_forgotten_while_patreon_still_lists_the_tier(told: int, kept: int | None) -> None:
+    listed = later(status=PatronStatus.FORMER, paid_through=None)
+
+    found = carry(replace(BASE, paid_through=LATER + told * DAY), listed).paid_through
+
+    assert found == (LATER + kept * DAY if kept else None)
+
+
+def test_the_latest_end_counts_while_patreon_still_lists_the_tier() -> None:
+    listed = later(status=PatronStatus.FORMER, paid_through=LATER + 3 * DAY)
+
+    assert carry(replace(BASE, paid_through=LATER + 2 * DAY), listed).paid_through == LATER + 3 * DAY
+    assert carry(replace(BASE, paid_through=LATER + 4 * DAY), listed).paid_through == LATER + 4 * DAY
+
+
+@pytest.mark.parametrize(
+    ("reading", "keeps"),
+    [
+        (blank(PatronStatus.DECLINED), True),
+        (blank(PatronStatus.ACTIVE, will_pay_cents=500), True),
+        (blank(PatronStatus.ACTIVE, will_pay_cents=0), False),
+        (blank(PatronStatus.ACTIVE, will_pay_cents=None), False),
+        (blank(PatronStatus.NONE), False),
+        (blank(PatronStatus.FORMER), True),
+        (later(tiers=frozenset(), tier_cents=None), True),
+        (later(tiers=frozenset(), tier_cents=None, amount_cents=501), True),
+        (later(tiers=frozenset(), tier_cents=None, amount_cents=499), False),
+        (later(tiers=frozenset(), tier_cents=None, amount_cents=None), True),
+        (later(tiers=frozenset({TierId("other")}), tier_cents=None), False),
+        (later(tiers=frozenset({TierId("other")}), tier_cents=300), False),
+    ],
+)
+def test_a_tier_left_out_is_kept_where_the_reading_still_speaks_of_it(reading: Membership, *, keeps: bool) -> None:
+    known = carry(BASE, reading)
+
+    assert (BASE.tiers <= known.tiers) is keeps
+    assert known.tiers >= reading.tiers
+    if keeps:
+        assert known.tier_cents == 500
+    else:
+        assert (known.tiers, known.tier_cents, known.amount_cents) == (
+            reading.tiers,
+            reading.tier_cents,
+            reading.amount_cents,
+        )
+
+
+def test_a_blank_reading_keeps_the_money_too_and_a_telling_one_its_own() -> None:
+    assert carry(BASE, blank(PatronStatus.DECLINED)).amount_cents == 500
+    assert carry(BASE, later(tiers=frozenset(), tier_cents=None, amount_cents=900)).amount_cents == 900
+
+
+def test_money_in_a_currency_that_was_not_known_before_did_not_drop() -> None:
+    foreign = replace(BASE, amount_cents=None)
+
+    assert carry(foreign, later(tiers=frozenset(), tier_cents=None, amount_cents=1)).tiers == BASE.tiers
+
+
+def test_the_free_tier_stands_beside_what_is_kept() -> None:
+    reading = later(tiers=frozenset({FREE}), tier_cents=0)
+
+    assert carry(BASE, reading).tiers == BASE.tiers | {FREE}
+
+
+def test_nothing_is_kept_of_somebody_who_had_nothing() -> None:
+    had_nothing = replace(BASE, amount_cents=0, tiers=frozenset({FREE}), tier_cents=0)
+
+    assert carry(had_nothing, blank(PatronStatus.DECLINED)).tiers == frozenset()
+
+
+def test_paid_time_that_is_over_is_not_revived_by_a_new_charge_under_way() -> None:
+    assert BASE.paid_through
+    cancelled = carry(BASE, blank(PatronStatus.FORMER))
+    back = blank(PatronStatus.ACTIVE, charge=Charge.PENDING, will_pay_cents=500)
+    end = BASE.paid_through
+
+    in_time = carry(cancelled, replace(back, observed_at=end - timedelta(seconds=1)))
+    too_late = carry(cancelled, replace(back, observed_at=end))
+
+    assert in_time.tiers == BASE.tiers
+    assert too_late.tiers == frozenset()
+
+
+def test_paid_time_that_ended_before_the_reading_keeps_no_tier() -> None:
+    over = replace(BASE, paid_through=LATER)
+
+    assert carry(over, blank(PatronStatus.FORMER)).tiers == frozenset()
+
+
+def test_a_pledge_that_vanishes_from_v1_is_honoured_to_the_end_of_the_month_it_was_last_seen_in() -> None:
+    gone = vanished(V1, LATER)
+
+    entitlement = assess(gone, Policy(), LATER)
+    assert entitlement.active
+    assert entitlement.reason is Reason.CANCELLED
+    assert entitlement.ends_at == datetime.fromisoformat("2024-03-01T00:00:00Z")
+    assert entitlement.tiers == V1.tiers
+    assert entitlement.amount_cents == 500
+    assert gone.observed_at == LATER
+    assert gone.source is Source.LIST
+
+
+def test_a_pledge_last_seen_in_an_earlier_month_is_over_at_once() -> None:
+    gone = vanished(V1, datetime.fromisoformat("2024-03-01T00:30:00Z"))
+
+    assert not assess(gone, Policy(), gone.observed_at).active
+
+
+@pytest.mark.parametrize(("end", "kept"), [(9, "2024-03-01"), (10, "2024-03-01"), (11, "2024-02-11")])
+def test_a_known_end_counts_before_the_end_of_the_month_unless_it_was_over_when_last_read(end: int, kept: str) -> None:
+    told = OBSERVED_AT.replace(day=end)
+
+    gone = vanished(replace(V1, paid_through=told), OBSERVED_AT + timedelta(hours=1))
+
+    assert gone.paid_through
+    assert gone.paid_through.date().isoformat() == kept
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"status": PatronStatus.DECLINED},
+        {"charge": Charge.DECLINED},
+        {"charge": Charge.PENDING},
+        {"charge": Charge.TRIAL},
+        {"trial": True},
+        {"gifted": True},
+        {"amount_cents": 0, "tiers": frozenset(), "tier_cents": None},
+    ],
+)
+def test_who_paid_for_nothing_more_is_honoured_nothing_when_they_vanish(fields: dict[str, Any]) -> None:
+    gone = vanished(replace(V1, **fields), LATER, source=Source.FETCH)
+
+    assert gone.paid_through is None
+    assert not assess(gone, Policy(), LATER).active
+    assert gone.status is PatronStatus.FORMER
+    assert gone.source is Source.FETCH
+
+
+def test_vanishing_again_moves_no_end() -> None:
+    once = vanished(V1, LATER)
+    twice = vanished(once, LATER + 5 * DAY)
+    at_the_end = vanished(twice, OBSERVED_AT + 40 * DAY)
+
+    assert twice == replace(once, observed_at=LATER + 5 * DAY)
+    assert at_the_end.paid_through == once.paid_through
+    assert at_the_end.tiers == frozenset()
+    assert not assess(at_the_end, Policy(), at_the_end.observed_at).active
+
+
+def test_what_was_listed_without_a_date_ends_when_it_is_listed_no_more() -> None:
+    listed = STATES["cancelled but still listed, with no date"].known()
+
+    gone = vanished(listed, listed.observed_at + DAY)
+
+    assert not assess(gone, Policy(), gone.observed_at).active
+
+
+def test_a_free_member_who_vanishes_never_was_a_patron() -> None:
+    free = STATES["free member"].known()
+
+    gone = vanished(replace(free, since=OBSERVED_AT), LATER)
+
+    assert assess(gone, Policy(), LATER).reason is Reason.NEVER
+    assert (gone.lifetime_cents, gone.since) == (0, OBSERVED_AT)
+
+
+def test_an_answer_older_than_the_reading_makes_nobody_vanish() -> None:
+    known = later()
+
+    assert vanished(known, OBSERVED_AT) is known
+
+
+def test_vanishing_in_the_instant_of_the_reading_counts() -> None:
+    assert vanished(V1, OBSERVED_AT).status is PatronStatus.FORMER
+
+
+def test_no_membership_is_a_reading_too() -> None:
+    nobody = absent(PatronId("1"), CampaignId("2"), LATER)
+
+    assert nobody == Membership(PatronId("1"), CampaignId("2"), PatronStatus.NONE, LATER, source=Source.FETCH)
+    assert assess(nobody, Policy(), LATER).reason is Reason.NEVER
