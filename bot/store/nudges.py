@@ -1,16 +1,17 @@
 """Nudges: the queue between doors and engine. Rows of one kind and key merge; nothing is lost when a process dies."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, case, delete, func, literal, or_, select, tuple_, update
 from sqlalchemy.engine import Row
 
 from bot.core.model import Cause, Membership
 from bot.store.codec import decode_membership, encode
-from bot.store.records import CAUSES_BY_STRENGTH, Nudge, NudgeKind, priority
+from bot.store.columns import Instant
+from bot.store.records import CAUSES_BY_STRENGTH, URGENT, Nudge, NudgeKind, priority
 from bot.store.schema import nudge_readings, nudges
 from bot.store.statements import Insert, Subject, pieces
 
@@ -58,15 +59,20 @@ class Nudges(Subject):
         lease_until: datetime,
         limit: int,
         kinds: NudgeKind | Collection[NudgeKind] | None = None,
+        *,
+        urgent: bool = False,
     ) -> list[Nudge]:
         """Claim up to ``limit`` due nudges until ``lease_until``: by priority of their cause, then the oldest due first.
 
-        Two claimants never get the same one, unless a lease ended in between.
+        Two claimants never get the same one, unless a lease ended in between. ``urgent`` takes only those somebody
+        waits for (priority 0).
         """
         question = select(nudges).where(_claimable(now)).order_by(_c.priority, _c.due_at, _c.kind, _c.key)
         if kinds is not None:
             wanted = [kinds] if isinstance(kinds, NudgeKind) else kinds
             question = question.where(_c.kind.in_([kind.value for kind in wanted]))
+        if urgent:
+            question = question.where(_c.priority == 0)
         # SQLite has one writer at a time and its compiler leaves the locking clause out.
         rows = await self._rows(question.limit(limit).with_for_update(skip_locked=True))
         for piece in pieces(rows):
@@ -106,6 +112,10 @@ class Nudges(Subject):
         """Keep a claim for longer; false when it was lost."""
         return await self._changes(update(nudges).where(_held_by(nudge)).values(lease_until=lease_until)) > 0
 
+    async def extend_all(self, holder: str, lease_until: datetime) -> int:
+        """Keep everything a holder has claimed for longer, and count it."""
+        return await self._changes(update(nudges).where(_c.holder == holder).values(lease_until=lease_until))
+
     async def release(self, holder: str) -> int:
         """Give back everything a holder claimed, as it was, and count it."""
         return await self._changes(update(nudges).where(_c.holder == holder).values(**_FREE))
@@ -120,13 +130,15 @@ class Nudges(Subject):
         question = select(nudges).where(_c.attempts >= attempts).order_by(_c.attempts.desc(), _c.kind, _c.key)
         return await self._to_nudges(await self._rows(question.limit(limit)))
 
-    async def pending(self, kind: NudgeKind | None = None, *, due_by: datetime | None = None) -> int:
-        """Count the nudges, claimed ones included; of one kind, or due by an instant, when asked so."""
+    async def pending(self, kind: NudgeKind | None = None, *, due_by: datetime | None = None, urgent: bool = False) -> int:
+        """Count the nudges, claimed ones included; of one kind, due by an instant, or urgent, when asked so."""
         question = select(func.count()).select_from(nudges)
         if kind is not None:
             question = question.where(_c.kind == kind.value)
         if due_by is not None:
             question = question.where(_c.due_at <= due_by)
+        if urgent:
+            question = question.where(_c.priority == 0)
         return int(await self._scalar(question))
 
     async def next_due(self) -> datetime | None:
@@ -180,6 +192,11 @@ class Nudges(Subject):
             for row in await self._rows(select(nudge_readings).where(about).order_by(_r.observed_at, _r.campaign_id)):
                 found[row.kind, row.key].append(decode_membership(row.payload))
         return found
+
+
+def _wanted(kind: NudgeKind | None, *, urgent: bool) -> list[ColumnElement[bool]]:
+    of_kind = [] if kind is None else [_c.kind == kind.value]
+    return [*of_kind, *([_c.priority == URGENT] if urgent else [])]
 
 
 def _named(kind: NudgeKind, key: str) -> ColumnElement[bool]:

@@ -106,7 +106,8 @@ CAUSES_BY_STRENGTH = (
     Cause.REFRESH,
 )
 
-# Somebody waits for 0; 1 can wait a little; 2 is the bot's own housekeeping.
+# Somebody waits for an urgent one; 1 can wait a little; 2 is the bot's own housekeeping.
+URGENT = 0
 _PRIORITIES = {Cause.RULES: 1, Cause.CLOCK: 1, Cause.AUDIT: 2, Cause.REFRESH: 2}
 
 
@@ -117,7 +118,7 @@ def strongest(*causes: Cause) -> Cause:
 
 def priority(cause: Cause) -> int:
     """Give the queue a cause stands in: 0 before 1 before 2, whatever their due instants."""
-    return _PRIORITIES.get(cause, 0)
+    return _PRIORITIES.get(cause, URGENT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
-"""The role log: what happened to whose roles, and why. It is for people to read; nothing is decided from it."""
+"""The role log: what happened to whose roles, and why. It is for people to read; the brake counts in it, no more."""
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.engine import Row
 
 from bot.core.model import Cause, DiscordUserId, GuildId, RoleId
@@ -33,10 +33,20 @@ class RoleLog(Subject):
         question = select(role_log).where(_c.guild_id == guild).order_by(_c.entry_id.desc()).limit(limit)
         return list(map(_to_entry, await self._rows(question)))
 
+    async def count(self, guild: GuildId, action: LogAction, since: datetime) -> int:
+        """Count the entries of a guild about one action since an instant."""
+        question = select(func.count()).select_from(role_log).where(_c.guild_id == guild, _c.action == action.value)
+        return int(await self._scalar(question.where(_c.at >= since)))
+
     async def of_run(self, run: int, limit: int = 1000) -> list[LogEntry]:
         """Load the entries of one run, in their order."""
         question = select(role_log).where(_c.run_id == run).order_by(_c.entry_id).limit(limit)
         return list(map(_to_entry, await self._rows(question)))
+
+    async def count(self, guild: GuildId, action: LogAction, since: datetime) -> int:
+        """Count a guild's entries of one action from an instant on."""
+        which = (_c.guild_id == guild) & (_c.action == action.value) & (_c.at >= since)
+        return int(await self._scalar(select(func.count()).select_from(role_log).where(which)))
 
     async def erase(self, user: DiscordUserId) -> None:
         """Wipe what is logged about a person."""

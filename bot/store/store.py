@@ -91,3 +91,6 @@ class Store:
         with translated():
             async with engine.begin() as connection:
                 yield Tables(connection, self._cipher)
+
+
+__all__ = ["Store", "Tables", "open_store"]
