@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -82,9 +82,9 @@ class Faults:
         """Switch one kind of fault off, or all."""
         self.rules = [rule for rule in self.rules if fault is not None and rule.fault is not fault]
 
-    def take(self, path: str) -> dict[Fault, Rule]:
-        """Return the faults that this request meets, and count them."""
-        met = {rule.fault: rule for rule in self.rules if rule.applies(path)}
+    def take(self, path: str, among: Collection[Fault]) -> dict[Fault, Rule]:
+        """Return those faults of the kinds ``among`` that this request meets, and count them."""
+        met = {rule.fault: rule for rule in self.rules if rule.fault in among and rule.applies(path)}
         self.rules = [rule for rule in self.rules if rule.times != 0]
         return met
 

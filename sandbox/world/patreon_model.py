@@ -4,8 +4,12 @@ Money is whole cents of the campaign's currency for a whole billing period (so a
 as Patreon reports it); instants are aware UTC; ids are the strings Patreon would send.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 RATES = {"USD": 1.0, "EUR": 0.92, "GBP": 0.79, "JPY": 150.0}
 """What one US dollar buys, fixed: v1 tells a pledge in the patron's own currency."""
@@ -75,7 +79,20 @@ class Campaign:
     goals: list[Goal] = field(default_factory=list)
     memberships: "list[Membership]" = field(default_factory=list)
     revision: int = 0
-    """Grows with every change of a membership, so that a sorted view knows when it is stale."""
+    """Grows with every change of a membership, so that what is kept of them knows when it is stale."""
+    _kept: dict[str, tuple[int, Any]] = field(default_factory=dict, repr=False)
+
+    def kept(self, name: str, make: Callable[[], Result]) -> Result:
+        """Return what ``make`` found when it was last asked for ``name``, or ask again when memberships have changed.
+
+        A large campaign is read in many pages: counting or sorting it for each would make the simulator the slow part.
+        """
+        revision, value = self._kept.get(name, (-1, None))
+        if revision != self.revision:
+            value = make()
+            self._kept[name] = (self.revision, value)
+        result: Result = value
+        return result
 
     @property
     def free_tier(self) -> Tier | None:
