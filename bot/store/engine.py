@@ -65,10 +65,9 @@ class Engines:
 
 
 def open_engines(url: str) -> Engines:
-    """Build the engines for a URL; connections are made when first asked for. Creates the folder of a SQLite file."""
+    """Build the engines for a URL; connections are made when first asked for."""
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
-        _make_folder(parsed)
         writing = create_async_engine(parsed, pool_size=1, max_overflow=0, pool_timeout=60, **_sqlite_options())
         reading = create_async_engine(parsed, pool_size=4, max_overflow=0, pool_timeout=60, **_sqlite_options())
         _prepare_sqlite(writing.sync_engine, begin="BEGIN IMMEDIATE")
@@ -81,9 +80,10 @@ def open_engines(url: str) -> Engines:
 
 
 def open_sync_engine(url: str) -> Engine:
-    """Build the engine migrations run on, outside the event loop; foreign keys are not enforced on it (SQLite).
+    """Build the engine migrations run on, outside the event loop, and create the folder of a SQLite file.
 
-    A batch migration of SQLite replaces a table, which with enforced foreign keys would delete the rows below it.
+    Foreign keys are not enforced on SQLite here: a batch migration replaces a table, which would delete the rows below
+    it if they were.
     """
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":

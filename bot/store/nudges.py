@@ -5,12 +5,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, func, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, case, delete, func, or_, select, tuple_, update
 from sqlalchemy.engine import Row
 
 from bot.core.model import Cause, Membership
 from bot.store.codec import decode_membership, encode
-from bot.store.columns import Instant
 from bot.store.records import CAUSES_BY_STRENGTH, URGENT, Nudge, NudgeKind, priority
 from bot.store.schema import nudge_readings, nudges
 from bot.store.statements import Insert, Subject, pieces
@@ -58,21 +57,17 @@ class Nudges(Subject):
         now: datetime,
         lease_until: datetime,
         limit: int,
-        kinds: NudgeKind | Collection[NudgeKind] | None = None,
+        kind: NudgeKind | None = None,
         *,
         urgent: bool = False,
     ) -> list[Nudge]:
         """Claim up to ``limit`` due nudges until ``lease_until``: by priority of their cause, then the oldest due first.
 
-        Two claimants never get the same one, unless a lease ended in between. ``urgent`` takes only those somebody
-        waits for (priority 0).
+        Of one kind, or ``urgent`` ones only (somebody waits for them), when asked so. Two claimants never get the same
+        one, unless a lease ended in between.
         """
-        question = select(nudges).where(_claimable(now)).order_by(_c.priority, _c.due_at, _c.kind, _c.key)
-        if kinds is not None:
-            wanted = [kinds] if isinstance(kinds, NudgeKind) else kinds
-            question = question.where(_c.kind.in_([kind.value for kind in wanted]))
-        if urgent:
-            question = question.where(_c.priority == 0)
+        question = select(nudges).where(_claimable(now), *_wanted(kind, urgent=urgent))
+        question = question.order_by(_c.priority, _c.due_at, _c.kind, _c.key)
         # SQLite has one writer at a time and its compiler leaves the locking clause out.
         rows = await self._rows(question.limit(limit).with_for_update(skip_locked=True))
         for piece in pieces(rows):
@@ -130,15 +125,11 @@ class Nudges(Subject):
         question = select(nudges).where(_c.attempts >= attempts).order_by(_c.attempts.desc(), _c.kind, _c.key)
         return await self._to_nudges(await self._rows(question.limit(limit)))
 
-    async def pending(self, kind: NudgeKind | None = None, *, due_by: datetime | None = None, urgent: bool = False) -> int:
-        """Count the nudges, claimed ones included; of one kind, due by an instant, or urgent, when asked so."""
-        question = select(func.count()).select_from(nudges)
-        if kind is not None:
-            question = question.where(_c.kind == kind.value)
+    async def pending(self, kind: NudgeKind | None = None, *, urgent: bool = False, due_by: datetime | None = None) -> int:
+        """Count the nudges, claimed ones included; of one kind, urgent, or due by an instant, when asked so."""
+        question = select(func.count()).select_from(nudges).where(*_wanted(kind, urgent=urgent))
         if due_by is not None:
             question = question.where(_c.due_at <= due_by)
-        if urgent:
-            question = question.where(_c.priority == 0)
         return int(await self._scalar(question))
 
     async def next_due(self) -> datetime | None:

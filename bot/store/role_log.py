@@ -43,11 +43,6 @@ class RoleLog(Subject):
         question = select(role_log).where(_c.run_id == run).order_by(_c.entry_id).limit(limit)
         return list(map(_to_entry, await self._rows(question)))
 
-    async def count(self, guild: GuildId, action: LogAction, since: datetime) -> int:
-        """Count a guild's entries of one action from an instant on."""
-        which = (_c.guild_id == guild) & (_c.action == action.value) & (_c.at >= since)
-        return int(await self._scalar(select(func.count()).select_from(role_log).where(which)))
-
     async def erase(self, user: DiscordUserId) -> None:
         """Wipe what is logged about a person."""
         await self._run(delete(role_log).where(_c.user_id == user))
