@@ -20,7 +20,7 @@ from bot.errors import ConfigError
 DEFAULT_PATH = Path("config.json")
 """Read when it exists and neither ``--config`` nor ``BOT_CONFIG`` names another file."""
 
-MIN_SECRET_KEY = 16
+MIN_SECRET_KEY = 32
 """Characters a key for encryption needs at least."""
 
 Problem = tuple[str, str]
@@ -142,6 +142,13 @@ class Config(_Section):
     def webhook_uri(self) -> str:
         """Where Patreon posts the webhooks of the configured campaign."""
         return f"{self.web.public_url}/webhooks/patreon"
+
+    def secrets(self) -> tuple[str, ...]:
+        """Gather every secret value, for the one who hides them in log lines."""
+        inside = [value for section in (self.discord, self.patreon) for _, value in section]
+        hidden = [*inside, *self.secret_keys]
+        plain = [value.get_secret_value() for value in hidden if isinstance(value, SecretStr)]
+        return (*plain, *filter(None, [URL(self.database_url).password]))
 
 
 def config_keys() -> dict[str, tuple[str, ...]]:

@@ -110,10 +110,10 @@ def test_a_blank_value_counts_as_missing_and_not_as_a_value(tmp_path: Path) -> N
 
 
 def test_lists_in_the_environment_are_separated_by_commas() -> None:
-    config = load_config(None, MINIMUM | {"DISCORD_GUILD_IDS": "1, 22,", "SECRET_KEYS": "k" * 20 + "," + "l" * 20})
+    config = load_config(None, MINIMUM | {"DISCORD_GUILD_IDS": "1, 22,", "SECRET_KEYS": "k" * 32 + "," + "l" * 32})
 
     assert config.discord.guild_ids == (1, 22)
-    assert [key.get_secret_value() for key in config.secret_keys] == ["k" * 20, "l" * 20]
+    assert [key.get_secret_value() for key in config.secret_keys] == ["k" * 32, "l" * 32]
 
 
 @pytest.mark.parametrize(

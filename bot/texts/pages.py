@@ -62,7 +62,7 @@ LINK_PROBLEMS: dict[LinkProblem, Page] = {
         "This Patreon account is linked to another Discord user",
         (
             "One Patreon account gives roles to one Discord user, and this one is taken. " + NOTHING_CHANGED,
-            "If the other Discord user is you as well, type /unlink there first, then /link here. "
+            "If the other Discord user is you as well, type /unlink there first, then /link here.",
             "If it is not, ask the server's team for help.",
         ),
     ),
@@ -71,7 +71,7 @@ LINK_PROBLEMS: dict[LinkProblem, Page] = {
         "Your Discord user is linked to another Patreon account",
         (
             "You signed in to Patreon with a different account than the one you linked before. " + NOTHING_CHANGED,
-            "To change accounts, type /unlink in Discord first, then /link. "
+            "To change accounts, type /unlink in Discord first, then /link.",
             "If you meant the account you had, sign out at Patreon and type /link again.",
         ),
     ),
@@ -79,8 +79,8 @@ LINK_PROBLEMS: dict[LinkProblem, Page] = {
         409,
         "This is the creator's own account",
         (
-            "The creator of a Patreon page is not a patron of it, so there is nothing to link. Your page and the bot "
-            "go on working as before.",
+            "The creator of a Patreon page is not a patron of it, so there is nothing to link.",
+            "Your page and the bot go on working as before.",
             "To try linking as a patron would, sign out at Patreon and use another account.",
         ),
     ),
@@ -95,8 +95,9 @@ PATREON_DOWN = Page(
     503,
     "Patreon does not answer",
     (
-        "Patreon has trouble at the moment, so the accounts could not be linked. Nothing was changed, and nobody loses a role.",
-        "Press the button in Discord again in a few minutes.",
+        "Patreon has trouble at the moment, so the accounts could not be linked.",
+        "Nothing was changed, and nobody loses a role.",
+        "Wait a few minutes, then type /link in Discord once more.",
     ),
 )
 
@@ -123,7 +124,7 @@ NOT_FOUND = Page(
     ("This is the door of a Discord bot. To link your Patreon account, type /link in Discord.",),
 )
 
-WRONG_METHOD = Page(405, "This does not work that way", ("The address is right, but it was not meant to be opened like this.",))
+WRONG_METHOD = Page(405, "This does not work that way", ("The address is right, but it is not opened like this.",))
 
 TOO_LARGE = Page(413, "That is too much", ("What was sent is larger than anything this page takes.",))
 
@@ -140,9 +141,8 @@ CONFIRM_NO = "This is not me"
 
 LINKED_TITLE = "Linked"
 LINKED_ROLES = "These roles are on their way to you:"
-LINKED_ROLES_IN = "in {guild}"
 LINKED_NO_ROLE_YET = "Your pledge gives no role in this server so far. If it changes, your roles follow by themselves."
-LINKED_NOT_PATRON = "This Patreon account is not a patron of {campaign} yet. When it becomes one, your roles come by themselves."
+LINKED_NOT_PATRON = "This Patreon account is not a patron of {campaign} yet. When it is, your roles come by themselves."
 LINKED_NOT_PATRON_LINK = "See {campaign} on Patreon"
 LINKED_PENDING = "Patreon is slow to answer just now. Your roles follow as soon as it does."
 LINKED_NOT_IN_GUILD = "You are not in the Discord server yet. Your roles wait for you there."
@@ -167,8 +167,9 @@ PRIVACY: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "What it does not keep",
         (
-            "No e-mail address, no postal address, no card. Your Patreon name is shown to you once, on the page that asks, "
-            "and kept, encrypted, no longer than that link is good.",
+            "No e-mail address, no postal address, no card.",
+            "Your Patreon name is shown on the page that asks, and kept, encrypted, no longer than that link is good.",
+            "Your Discord name is asked of Discord when a page needs it, and not kept.",
             "This site sets no cookies and counts no visitors.",
         ),
     ),
@@ -176,7 +177,7 @@ PRIVACY: tuple[tuple[str, tuple[str, ...]], ...] = (
         "What you can do",
         (
             "/privacy in Discord shows all of it and erases all of it.",
-            "/unlink erases the tie between the accounts and Patreon's permission at once, and takes back the roles it gave.",
+            "/unlink erases the tie between the accounts and Patreon's permission at once, and takes back its roles.",
             "At Patreon, under the connected apps of your settings, you can end the permission as well.",
         ),
     ),

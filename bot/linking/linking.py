@@ -1,0 +1,295 @@
+"""Linking a Discord user to a patron in four steps: begin, authorize, returned, finish (law 9).
+
+Each step takes a one-time token that only the step before gave, stored as a hash. Between them lie the patron's browser
+and Patreon, so every step starts from the stored attempt. What a page or a message says lives in ``bot.texts``; giving the
+roles is the engine's, which a row of ``finish`` makes look.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from bot.core.model import (
+    Campaign,
+    Cause,
+    DiscordUserId,
+    GuildId,
+    Link,
+    Membership,
+    PatronId,
+    PatronStatus,
+    RoleId,
+    Tokens,
+    patron_owner,
+)
+from bot.core.readings import carry
+from bot.errors import AccessDenied, AccessRevoked, LinkError, LinkProblem, PatreonError
+from bot.linking.outlook import roles_ahead
+from bot.patreon.answers import Identity
+from bot.store import Store, Tables
+from bot.store.codec import digest
+from bot.store.records import LinkAttempt, NudgeKind, fingerprint
+
+log = structlog.get_logger(__name__)
+
+GOOD_FOR = timedelta(minutes=10)
+"""How long an attempt may take, from the button to the last confirmation."""
+
+
+class Patreon(Protocol):
+    """What linking needs of Patreon."""
+
+    def authorize_url(self, state: str) -> str:
+        """Give the address of Patreon's consent page."""
+
+    async def exchange_code(self, code: str) -> Tokens:
+        """Redeem the code of the redirect for a token pair."""
+
+    async def fetch_identity(self, tokens: Tokens) -> Identity:
+        """Ask whose pair it is, and their memberships."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What the page asks. ``token`` goes into its form; a name is None when nobody told it."""
+
+    token: str = field(repr=False)
+    user: DiscordUserId
+    user_name: str | None = field(repr=False)
+    patron: PatronId
+    patron_name: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RoleAhead:
+    """A role that follows from the link; ``name`` as Discord last said it."""
+
+    guild: GuildId
+    role: RoleId
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """The result of ``finish``.
+
+    ``not_patron_of`` are the served campaigns that the patron does not support, when no role follows. ``pending``:
+    Patreon did not answer, so nothing is known yet. ``present`` is False when the user is known to be outside the guild.
+    """
+
+    link: Link
+    roles: tuple[RoleAhead, ...]
+    not_patron_of: tuple[Campaign, ...]
+    pending: bool
+    present: bool
+
+
+class Linking:
+    """The four steps, each one call; every one raises ``LinkError`` when the way ends there."""
+
+    def __init__(
+        self,
+        store: Store,
+        patreon: Patreon,
+        *,
+        public_url: str,
+        now: Callable[[], datetime],
+        wake: Callable[[], None],
+        name_of: Callable[[DiscordUserId], Awaitable[str | None]],
+        new_token: Callable[[], str] = lambda: secrets.token_urlsafe(32),
+    ) -> None:
+        """``public_url`` is where the web doors are; ``wake`` tells the engine that a row waits.
+
+        ``name_of`` asks Discord for a user's name, so that none is stored; None when it does not say.
+        """
+        self._store = store
+        self._patreon = patreon
+        self._public_url = public_url
+        self._now = now
+        self._wake = wake
+        self._name_of = name_of
+        self._new_token = new_token
+
+    async def begin(
+        self,
+        user: DiscordUserId,
+        guild: GuildId | None,
+        application_id: int | None = None,
+        interaction_token: str | None = None,
+    ) -> str:
+        """Give the address of the link button; it is good for ten minutes and for this user only.
+
+        The two of the interaction let its answer be edited once the roles are there.
+        """
+        token, now = self._new_token(), self._now()
+        attempt = LinkAttempt(
+            key=fingerprint(token),
+            user=user,
+            created_at=now,
+            expires_at=now + GOOD_FOR,
+            guild=guild,
+            application_id=application_id,
+            interaction_token=interaction_token,
+        )
+        async with self._store.write() as t:
+            await t.attempts.add(attempt)
+        log.info("link_begun", user=user, guild=guild)
+        return f"{self._public_url}/link/{token}"
+
+    async def authorize(self, token: str) -> str:
+        """Give the address of Patreon's consent page, with a state that only this attempt knows.
+
+        Pressing the button again is allowed until Patreon sent somebody back: the newest state is the one that counts.
+        """
+        state = self._new_token()
+        async with self._store.write() as t:
+            await t.attempts.take_start(fingerprint(token), fingerprint(state), self._now())
+        return self._patreon.authorize_url(state)
+
+    async def returned(self, state: str, code: str | None) -> Confirmation:
+        """Use up the state, redeem the code, see who it is, and prepare the question.
+
+        Raises:
+            LinkError: the state is unknown, old or used; no code came, which is how Patreon reports a refusal; or this
+                account cannot be linked to this user.
+            PatreonError: Patreon did not answer or did not take the code; the state is used up all the same.
+
+        """
+        async with self._store.write() as t:
+            attempt = await t.attempts.take_state(fingerprint(state), self._now())
+            if not code:
+                await t.attempts.refuse(attempt.key)
+        if not code:
+            raise LinkError(LinkProblem.REFUSED)
+        tokens = await self._patreon.exchange_code(code)
+        identity = await self._patreon.fetch_identity(tokens)
+        confirm = self._new_token()
+        async with self._store.write() as t:
+            problem = await self._problem(t, attempt, identity, tokens)
+            if problem is None:
+                await t.attempts.ask(
+                    attempt.key,
+                    fingerprint(confirm),
+                    self._now(),
+                    patron=identity.patron,
+                    patron_name=identity.full_name,
+                    tokens=tokens,
+                )
+            else:
+                await t.attempts.refuse(attempt.key)
+        if problem is not None:
+            log.info("link_not_possible", user=attempt.user, patron=identity.patron, problem=problem.value)
+            raise LinkError(problem)
+        return Confirmation(
+            token=confirm,
+            user=attempt.user,
+            user_name=await self._name_of(attempt.user),
+            patron=identity.patron,
+            patron_name=identity.full_name or None,
+        )
+
+    async def refuse(self, confirm_token: str) -> None:
+        """End the attempt without a link: the person said that this is not them. Name and tokens are forgotten."""
+        async with self._store.write() as t:
+            attempt = await t.attempts.take_confirm(fingerprint(confirm_token), self._now())
+            await self._keep_pair(t, attempt)
+
+    async def finish(self, confirm_token: str) -> Linked:
+        """Link: tie, tokens, memberships and the row for the engine reach the disk together, then the engine is woken.
+
+        Raises:
+            LinkError: the token is unknown, old or used; or one of the two was linked elsewhere in between.
+            AccessRevoked, AccessDenied: the pair that Patreon gave a moment ago is void.
+
+        """
+        async with self._store.read() as t:
+            waiting = await t.attempts.load_by_confirm(fingerprint(confirm_token))
+        readings = await self._read_memberships(waiting)
+        now = self._now()
+        async with self._store.write() as t:
+            attempt = await t.attempts.take_confirm(fingerprint(confirm_token), now)
+            link = await self._save(t, attempt, readings, now)
+            linked = await self._outcome(t, attempt, link, readings, now)
+        log.info("linked", user=link.user, patron=link.patron, roles=len(linked.roles), pending=linked.pending)
+        self._wake()
+        return linked
+
+    async def _problem(self, t: Tables, attempt: LinkAttempt, identity: Identity, tokens: Tokens) -> LinkProblem | None:
+        """Say why this patron cannot be this user's, and keep a pair that belongs to somebody already stored.
+
+        Signing in again may void the pair that is stored for the same account, so the new one is kept beside it.
+        """
+        for state in await t.campaigns.load_all():
+            if identity.patron == state.campaign.creator or state.campaign.campaign in identity.campaigns_owned:
+                await t.tokens.save_spare(state.owner, tokens)
+                return LinkProblem.CREATOR
+        other = await t.links.load_of_patron(identity.patron)
+        if other is not None and other.user != attempt.user:
+            await t.tokens.save_spare(patron_owner(identity.patron), tokens)
+            return LinkProblem.PATRON_TAKEN
+        mine = await t.links.load(attempt.user)
+        if mine is not None and mine.patron != identity.patron:
+            return LinkProblem.USER_TAKEN
+        return None
+
+    async def _keep_pair(self, t: Tables, attempt: LinkAttempt) -> None:
+        if attempt.patron is None or attempt.tokens is None:
+            return
+        if await t.links.load_of_patron(attempt.patron) is not None:
+            await t.tokens.save_spare(patron_owner(attempt.patron), attempt.tokens)
+
+    async def _read_memberships(self, attempt: LinkAttempt | None) -> tuple[Membership, ...] | None:
+        """Read what the patron has now; None when Patreon gives no answer, which is no reason not to link."""
+        if attempt is None or attempt.tokens is None:
+            return None  # nothing to ask with: taking the token says what is wrong with it
+        try:
+            identity = await self._patreon.fetch_identity(attempt.tokens)
+        except (AccessRevoked, AccessDenied):
+            raise
+        except PatreonError as error:
+            log.warning("link_without_reading", user=attempt.user, error=type(error).__name__)
+            return None
+        return identity.memberships
+
+    async def _save(self, t: Tables, attempt: LinkAttempt, readings: tuple[Membership, ...] | None, now: datetime) -> Link:
+        if attempt.patron is None or attempt.tokens is None:
+            raise LinkError(LinkProblem.FORGED)
+        link = Link(attempt.user, attempt.patron, linked_at=now)
+        await t.links.save(link)
+        await t.tokens.save(patron_owner(attempt.patron), attempt.tokens, worked=True)
+        served = {state.campaign.campaign for state in await t.campaigns.load_all()}
+        for reading in readings or ():
+            if reading.campaign in served:
+                previous = await t.memberships.load(reading.patron, reading.campaign)
+                await t.memberships.save(carry(previous, reading), due_at=None, digest=digest(reading))
+        await t.nudges.add(NudgeKind.USER, str(attempt.user), Cause.LINKED, now)
+        return link
+
+    async def _outcome(
+        self, t: Tables, attempt: LinkAttempt, link: Link, readings: tuple[Membership, ...] | None, now: datetime
+    ) -> Linked:
+        roles: list[RoleAhead] = []
+        present = True
+        for guild in dict.fromkeys([*([attempt.guild] if attempt.guild else []), *await t.guilds_of(link.user)]):
+            names = await t.guilds.role_names(guild)
+            ahead = await roles_ahead(t, guild, link, now)
+            roles += [RoleAhead(guild, role, names.get(role)) for role in sorted(ahead)]
+            present &= await t.presence.present(guild, link.user) is not False
+        return Linked(
+            link,
+            tuple(roles),
+            () if roles or readings is None else await _not_supported(t, readings),
+            pending=readings is None and not roles,
+            present=present,
+        )
+
+
+async def _not_supported(t: Tables, readings: tuple[Membership, ...]) -> tuple[Campaign, ...]:
+    lapsed = {PatronStatus.NONE, PatronStatus.FORMER}
+    supported = {reading.campaign for reading in readings if reading.status not in lapsed}
+    states = await t.campaigns.load_all()
+    return tuple(state.campaign for state in states if state.campaign.campaign not in supported)

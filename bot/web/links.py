@@ -1,0 +1,96 @@
+"""The patron's way through the browser: the button of /link, the return from Patreon, the page that asks, the result.
+
+Each route is one step of ``bot.linking``. There is no cookie on purpose: phones open the button in Discord's own browser
+and come back from Patreon's app in another one. What ties the steps together are three one-time tokens, each stored only
+as a hash: the start link, the OAuth state, and the hidden field of the confirming form, which only the page that names both
+accounts carries, so that nobody else's page can send it.
+"""
+
+from collections.abc import Awaitable, Iterator, Sequence
+from typing import TypeVar
+
+from aiohttp import web
+
+from bot.errors import LinkError, LinkProblem
+from bot.linking import Linked, Linking, RoleAhead
+from bot.metrics import Metrics
+from bot.texts import pages as texts
+from bot.web.pages import PAGES, page_for
+
+Step = TypeVar("Step")
+
+
+class LinkRoutes:
+    """The four steps as handlers."""
+
+    def __init__(self, linking: Linking, metrics: Metrics) -> None:
+        """Take the use cases and the place to count outcomes."""
+        self._linking = linking
+        self._metrics = metrics
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        """Say what is served where; ``HEAD`` is left out, since opening a step is not a question."""
+        return [
+            web.get("/link/{token}", self.start, allow_head=False),
+            web.get("/oauth/redirect", self.come_back, allow_head=False),
+            web.post("/link/confirm", self.confirm),
+        ]
+
+    async def start(self, request: web.Request) -> web.StreamResponse:
+        """Send the browser to Patreon."""
+        url = await self._counted("started", self._linking.authorize(request.match_info["token"]))
+        raise web.HTTPSeeOther(url)
+
+    async def come_back(self, request: web.Request) -> web.StreamResponse:
+        """Take Patreon's code and ask about both accounts. No code means no, with or without an ``error``."""
+        query = request.query
+        asked = await self._counted("asked", self._linking.returned(query.get("state", ""), query.get("code")))
+        return request.app[PAGES].show(
+            "confirm.html",
+            token=asked.token,
+            patreon_name=asked.patron_name or texts.UNNAMED_PATRON.format(patron=asked.patron),
+            discord_name=asked.user_name or texts.CONFIRM_UNNAMED_USER.format(user=asked.user),
+        )
+
+    async def confirm(self, request: web.Request) -> web.StreamResponse:
+        """Link on "yes", forget everything on any other answer."""
+        form = await request.post()
+        token, answer = form.get("token"), form.get("answer")
+        if not isinstance(token, str):
+            raise LinkError(LinkProblem.FORGED)
+        if answer != "yes":
+            await self._linking.refuse(token)
+            self._metrics.links.labels("refused").inc()
+            return request.app[PAGES].say(page_for(LinkError(LinkProblem.REFUSED)))
+        return self._linked(request, await self._counted("linked", self._linking.finish(token)))
+
+    def _linked(self, request: web.Request, linked: Linked) -> web.Response:
+        return request.app[PAGES].show(
+            "linked.html",
+            roles=[_to_line(role) for role in linked.roles],
+            sentences=list(_sentences(linked)),
+            campaigns=linked.not_patron_of,
+        )
+
+    async def _counted(self, outcome: str, step: Awaitable[Step]) -> Step:
+        try:
+            result = await step
+        except LinkError as error:
+            self._metrics.links.labels(error.problem.value).inc()
+            raise
+        self._metrics.links.labels(outcome).inc()
+        return result
+
+
+def _to_line(role: RoleAhead) -> str:
+    return role.name or texts.UNNAMED_ROLE.format(role=role.role)
+
+
+def _sentences(linked: Linked) -> Iterator[str]:
+    """Say what a list of roles alone would leave open."""
+    if linked.pending:
+        yield texts.LINKED_PENDING
+    elif not linked.roles and not linked.not_patron_of:
+        yield texts.LINKED_NO_ROLE_YET
+    if not linked.present:
+        yield texts.LINKED_NOT_IN_GUILD

@@ -1,0 +1,380 @@
+"""Linking as a use case: four steps over a real database, and what each does when somebody leaves the path."""
+
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from bot.core.model import CREATOR, CampaignId, Cause, Link, patron_owner
+from bot.errors import AccessRevoked, LinkError, LinkProblem, PatreonUnavailable, RateLimited
+from bot.linking import Confirmation, Linked, Linking, PersonalData
+from bot.store import Store
+from bot.store.records import Nudge, NudgeKind, fingerprint
+from tests.conftest import Clock
+from tests.doors import (
+    ANN,
+    BOB,
+    CAMPAIGN,
+    CREATOR_ID,
+    GOLD,
+    GUILD,
+    OTHER_PATRON,
+    PATRON,
+    START,
+    FewWords,
+    furnish,
+    identity,
+    membership,
+)
+
+
+class World:
+    """The use cases over one database, and what they did."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.store = store
+        self.clock = clock
+        self.patreon = FewWords({"ann": identity(PATRON, membership())})
+        self.woken = 0
+        self.linking = Linking(
+            store, self.patreon, public_url="https://bot.test", now=self.clock, wake=self.wake, name_of=self.name_of
+        )
+        self.data = PersonalData(store, now=self.clock, wake=self.wake)
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    async def name_of(self, user: int) -> str | None:
+        return "@ann" if user == ANN else None
+
+    async def start(self, user: int = ANN) -> str:
+        """Press /link and open the button; give the state."""
+        url = await self.linking.begin(type(ANN)(user), GUILD, 99, "interaction-token")
+        return await self.open(url)
+
+    async def open(self, url: str) -> str:
+        consent = await self.linking.authorize(url.rsplit("/", 1)[1])
+        return parse_qs(urlsplit(consent).query)["state"][0]
+
+    async def ask(self, code: str = "ann", user: int = ANN) -> Confirmation:
+        return await self.linking.returned(await self.start(user), code)
+
+    async def link(self, code: str = "ann", user: int = ANN) -> Linked:
+        return await self.linking.finish((await self.ask(code, user)).token)
+
+    async def stored_link(self, user: int = ANN) -> Link | None:
+        async with self.store.read() as t:
+            return await t.links.load(type(ANN)(user))
+
+    async def nudges(self) -> list[Nudge]:
+        async with self.store.write() as t:
+            return await t.nudges.claim("test", self.clock(), self.clock() + timedelta(seconds=1), 10)
+
+
+@pytest.fixture
+async def world(store: Store, clock: Clock) -> World:
+    await furnish(store)
+    return World(store, clock)
+
+
+async def fails(step: object, problem: LinkProblem) -> None:
+    with pytest.raises(LinkError) as caught:
+        await step  # type: ignore[misc]
+    assert caught.value.problem is problem
+
+
+async def test_linking_stores_tie_tokens_membership_and_nudge_and_says_which_roles_follow(world: World) -> None:
+    linked = await world.link()
+
+    assert linked.link == Link(ANN, PATRON, START)
+    assert [(role.guild, role.role, role.name) for role in linked.roles] == [(GUILD, GOLD, "Gold <3")]
+    assert (linked.pending, linked.present, linked.not_patron_of) == (False, True, ())
+    async with world.store.read() as t:
+        assert await t.links.load(ANN) == linked.link
+        pair = await t.tokens.load(patron_owner(PATRON))
+        assert pair is not None
+        assert pair.tokens.access == "access-of-ann"
+        stored = await t.memberships.load(PATRON, CAMPAIGN)
+        assert stored is not None
+        assert stored.amount_cents == 500
+    assert [(nudge.kind, nudge.key, nudge.cause) for nudge in await world.nudges()] == [
+        (NudgeKind.USER, str(ANN), Cause.LINKED)
+    ]
+    assert world.woken == 1
+
+
+async def test_the_page_names_both_accounts_before_anything_is_linked(world: World) -> None:
+    asked = await world.ask()
+
+    assert (asked.user, asked.user_name, asked.patron, asked.patron_name) == (ANN, "@ann", PATRON, "Ann Example")
+    assert await world.stored_link() is None
+    assert world.woken == 0
+
+
+async def test_secrets_and_names_of_a_question_show_in_no_repr(world: World) -> None:
+    asked = await world.ask()
+
+    assert asked.token not in repr(asked)
+    assert "Ann" not in repr(asked)
+
+
+async def test_one_time_tokens_are_stored_only_as_hashes(world: World) -> None:
+    url = await world.linking.begin(ANN, GUILD)
+    token = url.rsplit("/", 1)[1]
+    async with world.store.read() as t:
+        assert await t.attempts.load(fingerprint(token)) is not None
+        assert await t.attempts.load(token) is None
+
+
+async def test_a_state_is_good_once(world: World) -> None:
+    state = await world.start()
+    await world.linking.returned(state, "ann")
+
+    await fails(world.linking.returned(state, "ann"), LinkProblem.USED)
+
+
+async def test_a_confirmation_is_good_once_and_links_once(world: World) -> None:
+    asked = await world.ask()
+    await world.linking.finish(asked.token)
+
+    await fails(world.linking.finish(asked.token), LinkProblem.USED)
+    assert world.woken == 1
+
+
+async def test_forged_tokens_lead_nowhere(world: World) -> None:
+    await world.ask()
+
+    await fails(world.linking.authorize("forged"), LinkProblem.FORGED)
+    await fails(world.linking.returned("forged", "ann"), LinkProblem.FORGED)
+    await fails(world.linking.finish("forged"), LinkProblem.FORGED)
+    await fails(world.linking.refuse("forged"), LinkProblem.FORGED)
+
+
+async def test_every_step_ends_after_ten_minutes(world: World) -> None:
+    url = await world.linking.begin(ANN, GUILD)
+    state = await world.start()
+    asked = await world.ask()
+    world.clock.move(timedelta(minutes=10))
+
+    await fails(world.open(url), LinkProblem.EXPIRED)
+    await fails(world.linking.returned(state, "ann"), LinkProblem.EXPIRED)
+    await fails(world.linking.finish(asked.token), LinkProblem.EXPIRED)
+    assert await world.stored_link() is None
+
+
+async def test_the_last_second_of_ten_minutes_still_counts(world: World) -> None:
+    asked = await world.ask()
+    world.clock.move(timedelta(minutes=9, seconds=59))
+
+    assert (await world.linking.finish(asked.token)).link.user == ANN
+
+
+async def test_opening_the_button_again_makes_the_first_state_worthless(world: World) -> None:
+    url = await world.linking.begin(ANN, GUILD)
+    first, second = await world.open(url), await world.open(url)
+
+    await fails(world.linking.returned(first, "ann"), LinkProblem.FORGED)
+    assert (await world.linking.returned(second, "ann")).user == ANN
+
+
+@pytest.mark.parametrize("code", [None, ""])
+async def test_coming_back_without_a_code_is_a_refusal_and_ends_the_attempt(world: World, code: str | None) -> None:
+    url = await world.linking.begin(ANN, GUILD)
+
+    await fails(world.linking.returned(await world.open(url), code), LinkProblem.REFUSED)
+    await fails(world.open(url), LinkProblem.USED)
+
+
+async def test_saying_this_is_not_me_links_nothing_and_forgets_name_and_tokens(world: World) -> None:
+    url = await world.linking.begin(ANN, GUILD)
+    asked = await world.linking.returned(await world.open(url), "ann")
+
+    await world.linking.refuse(asked.token)
+
+    await fails(world.linking.finish(asked.token), LinkProblem.USED)
+    async with world.store.read() as t:
+        attempt = await t.attempts.load(fingerprint(url.rsplit("/", 1)[1]))
+        assert attempt is not None
+        assert (attempt.patron_name, attempt.tokens) == (None, None)
+        assert await t.tokens.load(patron_owner(PATRON)) is None
+
+
+async def test_one_patron_has_one_discord_user(world: World) -> None:
+    await world.link()
+    world.patreon.people["again"] = identity(PATRON, membership())
+
+    await fails(world.ask("again", BOB), LinkProblem.PATRON_TAKEN)
+    assert await world.stored_link(BOB) is None
+
+
+async def test_of_two_who_confirm_the_same_patron_only_the_first_gets_it(world: World) -> None:
+    world.patreon.people["again"] = identity(PATRON, membership())
+    anns, bobs = await world.ask("ann"), await world.ask("again", BOB)
+    await world.linking.finish(anns.token)
+
+    await fails(world.linking.finish(bobs.token), LinkProblem.PATRON_TAKEN)
+    assert await world.stored_link(BOB) is None
+    async with world.store.read() as t:
+        pair = await t.tokens.load(patron_owner(PATRON))
+        assert pair is not None
+        assert pair.tokens.access == "access-of-ann"
+
+
+async def test_a_second_sign_in_of_a_linked_patron_keeps_the_new_pair_as_spare(world: World) -> None:
+    await world.link()
+    world.patreon.people["again"] = identity(PATRON, membership())
+
+    await fails(world.ask("again", BOB), LinkProblem.PATRON_TAKEN)
+
+    async with world.store.read() as t:
+        pair = await t.tokens.load(patron_owner(PATRON))
+        assert pair is not None
+        assert pair.tokens.access == "access-of-ann"
+        assert pair.spare is not None
+        assert pair.spare.access == "access-of-again"
+
+
+async def test_a_discord_user_with_another_patron_has_to_unlink_first(world: World) -> None:
+    await world.link()
+    world.patreon.people["other"] = identity(OTHER_PATRON, membership(OTHER_PATRON))
+
+    await fails(world.ask("other"), LinkProblem.USER_TAKEN)
+    await world.data.unlink(ANN)
+    world.patreon.used.clear()
+    assert (await world.link("other")).link.patron == OTHER_PATRON
+
+
+async def test_linking_the_same_accounts_again_mends_a_broken_link(world: World) -> None:
+    await world.link()
+    async with world.store.write() as t:
+        await t.links.mark_broken(ANN, world.clock())
+    world.patreon.people["again"] = identity(PATRON, membership())
+
+    await world.link("again")
+
+    link = await world.stored_link()
+    assert link is not None
+    assert link.broken_since is None
+    async with world.store.read() as t:
+        pair = await t.tokens.load(patron_owner(PATRON))
+        assert pair is not None
+        assert (pair.tokens.access, pair.version) == ("access-of-again", 2)
+
+
+async def test_the_creator_is_told_and_their_own_pair_is_not_replaced(world: World) -> None:
+    world.patreon.people["creator"] = identity(CREATOR_ID)
+
+    await fails(world.ask("creator"), LinkProblem.CREATOR)
+
+    async with world.store.read() as t:
+        pair = await t.tokens.load(CREATOR)
+        assert pair is not None
+        assert pair.tokens.access == "creator-access"
+        assert pair.spare is not None
+        assert pair.spare.access == "access-of-creator"
+        assert await t.links.load_of_patron(CREATOR_ID) is None
+
+
+async def test_a_patron_of_another_creator_only_is_linked_and_told_which_campaign_counts(world: World) -> None:
+    elsewhere = membership(campaign=CampaignId("888"))
+    world.patreon.people["ann"] = identity(PATRON, elsewhere)
+
+    linked = await world.link()
+
+    assert linked.roles == ()
+    assert [campaign.campaign for campaign in linked.not_patron_of] == [CAMPAIGN]
+    async with world.store.read() as t:
+        assert await t.memberships.load_all(PATRON) == {}, "other creators' memberships are nobody's business here"
+
+
+@pytest.mark.parametrize("down", [PatreonUnavailable("503"), RateLimited(timedelta(seconds=9))])
+async def test_patreon_down_on_the_way_back_links_nothing(world: World, down: Exception) -> None:
+    state = await world.start()
+    world.patreon.down = down  # type: ignore[assignment]
+
+    with pytest.raises(type(down)):
+        await world.linking.returned(state, "ann")
+
+    assert await world.stored_link() is None
+
+
+async def test_patreon_down_at_the_last_step_still_links_and_the_engine_reads_later(world: World) -> None:
+    asked = await world.ask()
+    world.patreon.down = PatreonUnavailable("503")
+
+    linked = await world.linking.finish(asked.token)
+
+    assert (linked.pending, linked.not_patron_of) == (True, ())
+    assert [nudge.cause for nudge in await world.nudges()] == [Cause.LINKED]
+
+
+async def test_a_pair_that_is_void_at_the_last_step_links_nothing(world: World) -> None:
+    asked = await world.ask()
+    world.patreon.down = AccessRevoked("401")
+
+    with pytest.raises(AccessRevoked):
+        await world.linking.finish(asked.token)
+
+    assert await world.stored_link() is None
+
+
+async def test_linking_before_joining_says_that_the_roles_wait(world: World) -> None:
+    async with world.store.write() as t:
+        await t.presence.put(GUILD, ANN, present=False, seen_at=world.clock())
+
+    linked = await world.link()
+
+    assert not linked.present
+    assert [role.role for role in linked.roles] == [GOLD]
+
+
+async def test_unlinking_erases_tie_and_tokens_and_nudges_the_engine(world: World) -> None:
+    await world.link()
+    await world.nudges()
+
+    link = await world.data.unlink(ANN)
+
+    assert link.patron == PATRON
+    async with world.store.read() as t:
+        assert await t.links.load(ANN) is None
+        assert await t.tokens.load(patron_owner(PATRON)) is None
+    world.clock.move(timedelta(seconds=2))
+    assert [nudge.cause for nudge in await world.nudges()] == [Cause.UNLINKED]
+    assert world.woken == 2
+
+
+async def test_unlinking_what_is_not_linked_says_so_and_changes_nothing(world: World) -> None:
+    await fails(world.data.unlink(ANN), LinkProblem.NOT_LINKED)
+
+    assert await world.nudges() == []
+    assert world.woken == 0
+
+
+async def test_my_data_shows_link_membership_and_roles(world: World) -> None:
+    await world.link()
+
+    mine = await world.data.show(ANN)
+
+    assert mine.link is not None
+    assert list(mine.memberships) == [CAMPAIGN]
+    assert mine.guilds == (GUILD,)
+    assert mine.tokens_expire_at == START + timedelta(days=31)
+
+
+async def test_my_data_of_a_stranger_is_empty(world: World) -> None:
+    mine = await world.data.show(BOB)
+
+    assert (mine.link, mine.memberships, mine.roles, mine.log, mine.tokens_expire_at) == (None, {}, (), (), None)
+
+
+async def test_erasing_leaves_nothing_to_show_and_lets_the_engine_take_the_roles(world: World) -> None:
+    await world.link()
+    await world.nudges()
+
+    assert await world.data.erase(ANN)
+
+    mine = await world.data.show(ANN)
+    assert (mine.link, mine.memberships, mine.tokens_expire_at) == (None, {}, None)
+    world.clock.move(timedelta(seconds=2))
+    assert [nudge.cause for nudge in await world.nudges()] == [Cause.UNLINKED]
+    assert not await world.data.erase(BOB)
