@@ -42,6 +42,11 @@ _MOST_ROWS = 5
 _ROW_WIDTH = 5
 _MOST_OPTIONS = 25
 _MOST_TEXT = 4000
+_DEFAULTS: dict[int, Json] = {
+    ComponentType.CONTAINER: {"accent_color": None, "spoiler": False},
+    ComponentType.SEPARATOR: {"divider": True, "spacing": 1},
+    **{select: {"min_values": 1, "max_values": 1} for select in SELECTS},
+}
 _LENGTHS = {"custom_id": 100, "label": 80, "placeholder": 150}
 
 
@@ -82,13 +87,15 @@ def text_of(message: Message) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def number(components: list[Json]) -> list[Json]:
-    """Give an ``id`` to each component that was sent without, as Discord does."""
+def complete(components: list[Json]) -> list[Json]:
+    """Give an ``id`` to each component that was sent without, and fill in Discord's defaults."""
     taken = {component["id"] for _, component in walk(components) if component.get("id")}
     fresh = (candidate for candidate in range(1, 10_000) if candidate not in taken)
     for _, component in walk(components):
         if not component.get("id"):
             component["id"] = next(fresh)
+        for key, value in _DEFAULTS.get(component["type"], {}).items():
+            component.setdefault(key, value)
     return components
 
 

@@ -36,7 +36,7 @@ def write(message: Message, form: Json, files: list[Attachment]) -> None:
     message.flags = flags & ~MessageFlag.LOADING
     message.content = parts["content"]
     message.embeds = [{"type": "rich"} | embed for embed in parts["embeds"]]
-    message.components = components.number(parts["components"])
+    message.components = components.complete(parts["components"])
     message.attachments = kept + files
 
 

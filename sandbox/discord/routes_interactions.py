@@ -147,4 +147,4 @@ def _checked_modal(data: Json) -> Json:
         raise invalid_form("data.custom_id", "This field is required", "BASE_TYPE_REQUIRED")
     if not 1 <= len(data.get("components") or []) <= _MODAL_PARTS:
         raise invalid_form("data.components", f"Must be between 1 and {_MODAL_PARTS} in length.", "BASE_TYPE_BAD_LENGTH")
-    return data | {"components": components.number(data["components"])}
+    return data | {"components": components.complete(data["components"])}

@@ -46,7 +46,6 @@ def application_json(world: DiscordWorld, bot: Bot) -> Json:
         "icon": None,
         "description": "",
         "type": None,
-        "summary": "",
         "bot": user_json(bot.user),
         "bot_public": True,
         "bot_require_code_grant": False,
@@ -78,7 +77,6 @@ def role_json(role: Role) -> Json:
     shape: Json = {
         "id": str(role.id),
         "name": role.name,
-        "description": None,
         "permissions": str(int(role.permissions)),
         "position": role.position,
         "color": role.color,
