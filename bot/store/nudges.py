@@ -97,8 +97,12 @@ class Nudges(Subject):
             await self._run(update(nudges).where(mine).values(**_CLEAN))
 
     async def postpone(self, nudge: Nudge, due_at: datetime, error: str | None = None) -> None:
-        """Give a claimed nudge back for later. With ``error``, the name of a failure, one more attempt is counted."""
-        changes: dict[str, object] = {"due_at": due_at, **_FREE}
+        """Give a claimed nudge back for later. With ``error``, the name of a failure, one more attempt is counted.
+
+        What was merged with it meanwhile is not put off: it keeps the instant it asked for.
+        """
+        later = case((_c.version == nudge.version, literal(due_at, Instant)), else_=_c.due_at)
+        changes: dict[str, object] = {"due_at": later, **_FREE}
         if error is not None:
             changes |= {"attempts": _c.attempts + 1, "last_error": error}
         await self._run(update(nudges).where(_held_by(nudge)).values(**changes))

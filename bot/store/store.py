@@ -25,7 +25,7 @@ async def open_store(url: str, secret_keys: Sequence[str]) -> "Store":
     """
     cipher = Cipher(secret_keys)
     await migrate(url)
-    store = Store(open_engines(url), cipher)
+    store = Store(await asyncio.to_thread(open_engines, url), cipher)
     try:
         await store.check_keys()
     except BaseException:
