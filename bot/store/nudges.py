@@ -5,11 +5,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, case, delete, func, literal, or_, select, tuple_, update
 from sqlalchemy.engine import Row
 
 from bot.core.model import Cause, Membership
 from bot.store.codec import decode_membership, encode
+from bot.store.columns import Instant
 from bot.store.records import CAUSES_BY_STRENGTH, URGENT, Nudge, NudgeKind, priority
 from bot.store.schema import nudge_readings, nudges
 from bot.store.statements import Insert, Subject, pieces
