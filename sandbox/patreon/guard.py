@@ -12,9 +12,10 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from sandbox.patreon import errors
-from sandbox.patreon.view import View
+from sandbox.patreon.view import JsonObject, View
 from sandbox.world import PatreonWorld
 from sandbox.world.patreon_faults import Fault
+from sandbox.world.patreon_model import Campaign
 from sandbox.world.patreon_oauth import OAuthError, Pair
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -60,6 +61,15 @@ class Call:
         """Return whether this list shall be empty, and whether its next link shall jump over a page."""
         met = self.patreon.faults.take(self.request.path, _IN_LISTS)
         return Fault.EMPTY_LIST in met, Fault.PAGE_MISSING in met
+
+    def listing(self, campaign: Campaign, make: Callable[[], JsonObject]) -> web.Response:
+        """Write a page of a list of ``campaign``; where the world keeps pages, the same bytes until something changes."""
+        if not self.patreon.keep_pages or self.patreon.faults.rules:
+            return document(make())
+        who = f"{self.token.account.id} {' '.join(sorted(self.token.scopes))}"
+        page = f"{who} {self.request.host}{self.request.path_qs}"
+        body = campaign.kept(page, lambda: msgspec.json.encode(make()))
+        return web.Response(body=body, headers={"Content-Type": errors.JSON_API})
 
     def link(self, *, without: str = "page[cursor]", **more: str) -> str:
         """Return this request's own address with the query changed, brackets encoded as Patreon writes them.

@@ -10,6 +10,7 @@ from sandbox.patreon.guard import Call, call_of, document
 from sandbox.patreon.v1_document import OldDocument, parse_fields, parse_tree
 from sandbox.patreon.v1_resources import CAMPAIGN, PLEDGE, USER, current_pledges
 from sandbox.patreon.v2 import own_campaign, page_count
+from sandbox.patreon.view import JsonObject
 from sandbox.world.patreon_model import Campaign, Membership
 
 EMBEDDED = 20
@@ -67,24 +68,29 @@ async def pledges(request: web.Request) -> web.Response:
     call = call_of(request)
     own = own_campaign(call, request.match_info["campaign"])
     _require(call, "my-campaign", "campaigns", "pledges", "campaigns.members")
+    return call.listing(own, lambda: _pledges(call, own))
+
+
+def _pledges(call: Call, own: Campaign) -> JsonObject:
+    query = call.request.query
     count = page_count(call, LARGEST_PAGE)
-    sort = request.query.get("sort", "created")
+    sort = query.get("sort", "created")
     if sort.removeprefix("-") not in _SORTS:
         raise errors.invalid_value("sort", "sort must be created or updated")
     rows = _sorted(own, sort)
     empty, jump = call.list_faults()
     view = call.view()
     view.campaign = own
-    start = _start(rows, sort, request.query.get("page[cursor]"))
+    start = _start(rows, sort, query.get("page[cursor]"))
     page = [] if empty else rows[start : start + count]
-    tree = parse_tree(request.query, PLEDGE, ("address", "creator", "patron", "reward"))
-    doc = OldDocument(view, parse_fields(request.query))
+    tree = parse_tree(query, PLEDGE, ("address", "creator", "patron", "reward"))
+    doc = OldDocument(view, parse_fields(query))
     links = {"first": call.link(sort=sort, count=str(count))}
     last = start + count + (count if jump else 0)
     if last < len(rows) and page:
         links["next"] = call.link(sort=sort, count=str(count), cursor=_cursor(rows[last - 1], sort))
     data = [doc.write(PLEDGE, row, tree) for row in page]
-    return document(doc.close(data, links=links, meta={"count": 0 if empty else len(rows)}))
+    return doc.close(data, links=links, meta={"count": 0 if empty else len(rows)})
 
 
 def _require(call: Call, *scopes: str) -> None:

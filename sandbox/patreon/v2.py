@@ -77,19 +77,23 @@ async def members(request: web.Request) -> web.Response:
     call = call_of(request)
     require(call, "campaigns.members")
     own = own_campaign(call, request.match_info["campaign"])
+    return call.listing(own, lambda: _members(call, own))
+
+
+def _members(call: Call, own: Campaign) -> JsonObject:
     tree, fields = _asked(call, MEMBER, _mail_scope(call))
     count = page_count(call, LARGEST_PAGE_WITH_HISTORY if "pledge_history" in tree else LARGEST_PAGE)
     empty, jump = call.list_faults()
     view = call.view()
     view.campaign = own
-    rows, following = _page(own.memberships, request.query.get("page[cursor]"), count, jump=jump)
+    rows, following = _page(own.memberships, call.request.query.get("page[cursor]"), count, jump=jump)
     doc = Document(view, fields)
     if empty:
-        return document(doc.close([], meta=_meta(None, 0)))
+        return doc.close([], meta=_meta(None, 0))
     more: JsonObject = {"meta": _meta(following, len(own.memberships))}
     if following is not None:
         more["links"] = {"next": call.link(cursor=following)}
-    return document(doc.close([doc.write(MEMBER, row, tree) for row in rows], **more))
+    return doc.close([doc.write(MEMBER, row, tree) for row in rows], **more)
 
 
 async def member(request: web.Request) -> web.Response:

@@ -185,6 +185,7 @@ class PatreonWorld(Registry):
         for membership in self.memberships_of(account):
             if membership.pledge_id is not None:
                 self.cancel(account, membership.campaign, at_once=True)
+            membership.campaign.revision += 1
         self.oauth.revoke(account)
         account.deleted = True
         self.timeline.add("world.patreon", f"{account.first_name} deletes the account", account=account.id)

@@ -37,6 +37,8 @@ class Registry:
         """Stands in every link; a server that serves this world puts its own address here."""
         self.declined_keeps_tier = True
         """Whether a declined membership still lists its tier and cents, as a current pledge; Patreon was seen doing both."""
+        self.keep_pages = False
+        """For a bench: pages of lists are written once and served again until a verb changes their campaign."""
         self.accounts: dict[str, Account] = {}
         self.campaigns: dict[str, Campaign] = {}
         self.memberships: dict[str, Membership] = {}
@@ -107,6 +109,7 @@ class Registry:
             discord_role_ids=[str(role) for role in discord_role_ids or ()],
         )
         page.tiers[tier.id] = tier
+        page.revision += 1
         return tier
 
     def add_goal(self, campaign: Campaign | str, title: str, amount_cents: int) -> Goal:
