@@ -88,6 +88,9 @@ async def running(bot: commands.Bot, server: DiscordServer) -> AsyncIterator[Non
         if task.done():
             ready.cancel()
             task.result()
+        if isinstance(bot, DiscordBot):
+            for _ in bot.guilds:
+                await asyncio.wait_for(bot.heard.get(), 5)  # those that became available while the bot got ready
         try:
             yield
         finally:

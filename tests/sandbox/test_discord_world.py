@@ -185,7 +185,7 @@ def test_a_member_added_again_keeps_the_day_of_joining() -> None:
     later = NOON.replace(day=2)
     roster.add(5, [1], later)
     roster.add(5, [2], later.replace(day=3))
-    assert (roster.joined_at(5), roster.roles(5)) == (later, {2})
+    assert (roster.joined_at(5), roster.roles(5)) == (later, frozenset({2}))
     roster.remove(5)
     assert 5 not in roster
     assert roster.page(0, 10) == []
