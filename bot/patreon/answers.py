@@ -1,6 +1,6 @@
 """What Patreon's answers become, beyond the types of the core. Values only; the dialects fill them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -35,7 +35,7 @@ class ListPage:
     is named. Nobody among them may be taken for gone. ``total`` is Patreon's count of the whole list.
     """
 
-    memberships: Sequence[Membership]
+    memberships: tuple[Membership, ...]
     total: int | None = None
     unreadable: AbstractSet[str] = frozenset()
 

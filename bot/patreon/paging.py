@@ -36,7 +36,7 @@ class ListReading:
             self._finish()
         else:
             self._go_on(page.cursor, bool(new))
-        memberships = [reading for reading in new.values() if reading is not None]
+        memberships = tuple(reading for reading in new.values() if reading is not None)
         return ListPage(memberships, page.total, page.unreadable)
 
     def _go_on(self, cursor: str, brought_new: bool) -> None:

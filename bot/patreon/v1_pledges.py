@@ -210,9 +210,10 @@ class PledgeReader:
             status,
             self._now,
             charge,
-            said.amount_cents if comparable else price,
+            # In another currency the price of the reward, which is in the campaign's, is all that can be compared.
+            said.amount_cents if comparable else None,
             None,
-            currency or (said.currency if comparable else None),
+            said.currency or currency,
             self._tiers_of(reward),
             price,
             to_optional_instant(said.declined_since),

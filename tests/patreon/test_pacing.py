@@ -1,0 +1,112 @@
+"""Turns within Patreon's limits, pauses it asked for, and the ban we never earn."""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.errors import RateLimited
+from bot.patreon.pacing import Pacer, Window
+from tests.patreon.doubles import START, Clock
+
+PATIENT = timedelta(hours=1)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def pacer(clock: Clock) -> Pacer:
+    return Pacer(clock.sleep, clock.monotonic)
+
+
+async def test_no_minute_has_more_than_a_hundred_requests_of_one_token(pacer: Pacer, clock: Clock) -> None:
+    turns = []
+    for _ in range(350):
+        await pacer.turn("creator", PATIENT)
+        turns.append(clock.monotonic())
+    assert all(later - sooner >= 60 for sooner, later in zip(turns, turns[100:], strict=False))
+    assert turns[-1] < 3.1 * 60, "and no longer than the limit asks for"
+
+
+async def test_no_two_seconds_have_more_than_a_hundred_requests_of_the_client(pacer: Pacer, clock: Clock) -> None:
+    turns = []
+    for number in range(350):
+        await pacer.turn(f"patron:{number}", PATIENT)
+        turns.append(clock.monotonic())
+    assert all(later - sooner >= 2 for sooner, later in zip(turns, turns[100:], strict=False))
+    assert turns[-1] < 10
+
+
+async def test_one_tokens_queue_does_not_hold_up_another(pacer: Pacer, clock: Clock) -> None:
+    for _ in range(100):
+        await pacer.turn("creator", PATIENT)
+    clock.at += timedelta(seconds=3)
+    before = clock.at
+    await pacer.turn("patron:1", PATIENT)
+    assert clock.at == before
+
+
+async def test_who_cannot_wait_that_long_is_told_when_to_come_back(pacer: Pacer, clock: Clock) -> None:
+    for _ in range(100):
+        await pacer.turn("creator", PATIENT)
+    with pytest.raises(RateLimited) as caught:
+        await pacer.turn("creator", timedelta(seconds=10))
+    assert caught.value.retry_after == timedelta(seconds=60) - (clock.at - START)
+
+
+async def test_a_pause_is_for_one_token(pacer: Pacer, clock: Clock) -> None:
+    pacer.pause("creator", timedelta(seconds=9))
+    await pacer.turn("patron:1", PATIENT)
+    assert clock.slept == []
+    await pacer.turn("creator", PATIENT)
+    assert clock.slept == [9]
+
+
+async def test_a_long_pause_is_for_all(pacer: Pacer, clock: Clock) -> None:
+    pacer.pause("creator", timedelta(minutes=30))
+    with pytest.raises(RateLimited) as caught:
+        await pacer.turn("patron:1", timedelta(seconds=10))
+    assert caught.value.retry_after == timedelta(minutes=30)
+    clock.at += timedelta(minutes=30)
+    await pacer.turn("patron:1", timedelta(0))
+
+
+async def test_a_shorter_pause_does_not_end_a_longer_one(pacer: Pacer) -> None:
+    pacer.pause("creator", timedelta(seconds=30))
+    pacer.pause("creator", timedelta(seconds=5))
+    with pytest.raises(RateLimited) as caught:
+        await pacer.turn("creator", timedelta(seconds=10))
+    assert caught.value.retry_after == timedelta(seconds=30)
+
+
+async def test_bad_requests_stop_long_before_the_ban(pacer: Pacer, clock: Clock) -> None:
+    bad = 0
+    while clock.monotonic() < 599:
+        try:
+            await pacer.turn(f"patron:{bad}", timedelta(0))
+        except RateLimited:
+            clock.at += timedelta(seconds=0.2)
+        else:
+            pacer.note_bad()
+            bad += 1
+        clock.at += timedelta(milliseconds=20)
+    assert bad == 1000
+    clock.at += timedelta(minutes=10)
+    await pacer.turn("patron:1", timedelta(0))
+
+
+async def test_tokens_that_are_idle_are_forgotten(pacer: Pacer, clock: Clock) -> None:
+    for number in range(1500):
+        await pacer.turn(f"patron:{number}", PATIENT)
+        clock.at += timedelta(seconds=1)
+    assert len(pacer._tokens) <= 1000
+
+
+def test_a_window_that_was_never_used_is_idle() -> None:
+    window = Window(2, 10.0)
+    assert window.idle(0.0)
+    window.take(0.0)
+    assert not window.idle(9.9)
+    assert window.idle(10.0)
