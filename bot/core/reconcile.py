@@ -108,6 +108,8 @@ def _due_at(case: Case, entitlements: Mapping[CampaignId, Entitlement], now: dat
     """Give the next instant at which time alone changes something: an end, an expiry, an anniversary a rule waits for."""
     instants = [entitlement.ends_at for entitlement in entitlements.values() if entitlement.active]
     instants += [grant.expires_at for grant in case.manual]
+    if case.broken_since is not None:
+        instants.append(case.broken_since + case.policy.declined_grace)
     for rule in case.rules:
         membership = case.memberships.get(rule.campaign)
         waits = rule.condition.kind is ConditionKind.MONTHS and entitlements[rule.campaign].active

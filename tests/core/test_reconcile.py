@@ -253,6 +253,25 @@ def test_a_broken_link_keeps_its_roles_for_the_grace_and_then_loses_them() -> No
     assert reconcile(broken, end).change.revoke == {BRONZE}
 
 
+def test_the_end_of_a_broken_links_grace_is_due_for_roles_that_nothing_paid_keeps() -> None:
+    # Found by test_between_two_due_instants_time_alone_changes_nothing.
+    lapsed = case(rule(BRONZE, Condition(ConditionKind.FORMER)), membership=NOTHING, broken_since=NOW)
+    end = NOW + Policy().declined_grace
+
+    assert reconcile(lapsed, NOW).due_at == end
+    assert reconcile(lapsed, end - MINUTE).desired == {BRONZE}
+    assert reconcile(lapsed, end).desired == frozenset()
+
+
+def test_what_was_begun_and_not_recorded_is_done_again() -> None:
+    unsure = case(rule(BRONZE), ledger=grant(BRONZE, holding=Holding.UNSURE))
+    not_due = replace(unsure, memberships={OURS: NOTHING}, doubts=doubt(BRONZE, NOW - MINUTE))
+
+    assert granted(reconcile(unsure, NOW)) == {BRONZE}
+    assert granted(reconcile(replace(unsure, policy=Policy(restore_drift=False)), NOW)) == {BRONZE}
+    assert reconcile(not_due, NOW).change == RoleChange(revoke=frozenset({BRONZE}))
+
+
 def test_the_last_patron_of_a_tier_loses_the_role_like_any_other() -> None:
     last = case(rule(BRONZE, PAYING), membership=read_at(NOTHING, NOW), ledger=grant(BRONZE))
 

@@ -1,0 +1,197 @@
+"""The laws of docs/design.md that bind the core, over generated worlds. What a history adds is in test_histories."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.case import Case
+from bot.core.entitlement import assess
+from bot.core.model import (
+    Charge,
+    Holding,
+    Membership,
+    Origin,
+    PatronStatus,
+    Policy,
+    Revocable,
+    RoleChange,
+    RoleId,
+    TierId,
+)
+from bot.core.readings import carry, vanished
+from bot.core.reconcile import reconcile
+from tests.core.cases import NOW, OURS, carried_out
+from tests.core.states import BASE
+from tests.core.worlds import BOUGHT, LARGE, PRICES, SMALL, cases, memberships, policies
+
+STACKED = frozenset[str]()
+
+
+def held(case: Case) -> set[RoleId]:
+    return {role for role, grant in case.ledger.items() if grant.holding is Holding.HELD}
+
+
+def maybe_held(case: Case) -> set[RoleId]:
+    return {role for role, grant in case.ledger.items() if grant.holding in {Holding.HELD, Holding.UNSURE}}
+
+
+def named(case: Case) -> set[RoleId]:
+    return {rule.role for rule in case.rules}
+
+
+@given(case=cases())
+def test_law_2_only_managed_roles_change_and_only_what_we_gave_is_taken(case: Case) -> None:
+    decision = reconcile(case, NOW)
+    change = decision.change
+    ours = {role for role, grant in case.ledger.items() if grant.origin is Origin.OURS}
+
+    assert not change.grant & change.revoke
+    assert change.grant <= decision.desired <= named(case) | {grant.role for grant in case.manual}
+    assert change.revoke <= maybe_held(case)
+    if case.policy.revocable is Revocable.GRANTED or not case.linked:
+        assert change.revoke <= ours
+    assert change.revoke <= ours | named(case)
+    assert decision.protected <= maybe_held(case) - ours - decision.desired - change.revoke
+
+
+@given(case=cases())
+def test_law_2_somebody_outside_the_guild_has_nothing_to_change(case: Case) -> None:
+    assert reconcile(replace(case, present=False), NOW).change == RoleChange()
+
+
+@given(case=cases())
+def test_law_3_nothing_a_rule_gives_is_taken_without_a_second_reading_of_each_campaign(case: Case) -> None:
+    case = replace(case, linked=True, confirmed=False, broken_since=None)
+
+    for role in reconcile(case, NOW).change.revoke & named(case):
+        doubted_at = case.doubts[role].observed_at
+        for campaign in {rule.campaign for rule in case.rules if rule.role == role}:
+            assert campaign not in case.unreadable
+            assert case.memberships[campaign].observed_at > doubted_at
+
+
+@given(case=cases())
+def test_law_3_without_a_doubt_nothing_a_rule_gives_is_taken(case: Case) -> None:
+    case = replace(case, linked=True, confirmed=False, broken_since=None, doubts={})
+    decision = reconcile(case, NOW)
+
+    assert not decision.change.revoke & named(case)
+    assert {doubt.role for doubt in decision.doubts} <= maybe_held(case) - decision.desired - decision.protected
+    assert all(doubt.observed_at in {m.observed_at for m in case.memberships.values()} for doubt in decision.doubts)
+
+
+@given(case=cases())
+def test_law_1_a_campaign_that_cannot_be_read_takes_nothing_but_gives(case: Case) -> None:
+    case = replace(case, linked=True)
+    outage = replace(case, unreadable=frozenset(rule.campaign for rule in case.rules))
+    fine, during = reconcile(replace(case, unreadable=frozenset()), NOW), reconcile(outage, NOW)
+
+    assert not during.change.revoke & named(case)
+    assert during.change.grant == fine.change.grant
+
+
+@given(case=cases())
+def test_law_4_what_is_due_to_somebody_is_granted_at_once(case: Case) -> None:
+    case = replace(case, present=True, policy=replace(case.policy, restore_drift=True))
+    decision = reconcile(case, NOW)
+
+    assert decision.change.grant == decision.desired - held(case)
+
+
+@given(case=cases(BOUGHT), membership=memberships(), half_days=st.integers(0, 40))
+def test_law_4_a_decline_takes_nothing_before_the_grace_is_over(case: Case, membership: Membership, half_days: int) -> None:
+    paid = carry(None, replace(BASE, amount_cents=900, tiers=frozenset({SMALL, LARGE}), tier_cents=900))
+    read_at = NOW + timedelta(hours=1)
+    declined = carry(
+        paid, replace(membership, status=PatronStatus.DECLINED, charge=Charge.DECLINED, observed_at=read_at, gifted=False)
+    )
+    assert declined.declined_since
+    now = read_at + timedelta(hours=12 * half_days)
+    entitlement = assess(declined, case.policy, now)
+
+    assert entitlement.active is (now < declined.declined_since + case.policy.declined_grace)
+    if entitlement.active and not membership.amount_cents and not membership.tiers:
+        assert entitlement.tiers >= paid.tiers
+        assert entitlement.amount_cents == 900
+
+
+@given(gone=memberships(), policy=policies, half_days=st.integers(0, 60))
+def test_law_4_who_cancels_keeps_what_they_paid_for_to_the_end(gone: Membership, policy: Policy, half_days: int) -> None:
+    paid = carry(None, BASE)
+    assert paid.paid_through
+    policy = replace(policy, keep_paid_through=True)
+    read_at = NOW + timedelta(hours=1)
+    bare = replace(gone, amount_cents=0, tiers=frozenset(), tier_cents=None, paid_through=None, gifted=False, trial=False)
+    cancelled = carry(paid, replace(bare, status=PatronStatus.FORMER, charge=Charge.DELETED, observed_at=read_at))
+    now = read_at + timedelta(hours=12 * half_days)
+
+    for known in (cancelled, vanished(paid, read_at)):
+        entitlement = assess(known, policy, now)
+        assert entitlement.ends_at == paid.paid_through
+        assert entitlement.active is (now < paid.paid_through)
+        assert entitlement.tiers == (paid.tiers if entitlement.active else frozenset())
+
+
+@given(case=cases(), shuffled=st.data())
+def test_law_5_the_order_of_rules_and_rows_decides_nothing(case: Case, shuffled: st.DataObject) -> None:
+    other = replace(
+        case,
+        rules=tuple(shuffled.draw(st.permutations(case.rules))),
+        manual=case.manual[::-1],
+        ledger=dict(reversed(list(case.ledger.items()))),
+        memberships=dict(reversed(list(case.memberships.items()))),
+    )
+    one, two = reconcile(case, NOW), reconcile(other, NOW)
+
+    assert replace(one, verdicts=()) == replace(two, verdicts=())
+    assert sorted(map(repr, one.verdicts)) == sorted(map(repr, two.verdicts))
+
+
+@given(bulk=st.lists(cases(), max_size=4))
+def test_law_5_one_by_one_and_all_at_once_agree(bulk: list[Case]) -> None:
+    assert [reconcile(case, NOW) for case in bulk] == [reconcile(replace(case), NOW) for case in reversed(bulk)][::-1]
+
+
+@given(case=cases(BOUGHT), more=st.integers(0, 2000), tiers=st.frozensets(st.sampled_from([SMALL, LARGE])))
+def test_law_6_more_money_never_means_fewer_roles(case: Case, more: int, tiers: frozenset[TierId]) -> None:
+    policy = replace(case.policy, highest_only=STACKED, count_gifts=True, count_trials=True)
+    less = case.memberships.get(OURS, BASE)
+    prices = [PRICES[tier] for tier in tiers] + ([less.tier_cents] if less.tier_cents is not None else [])
+    richer = replace(
+        less,
+        amount_cents=(less.amount_cents or 0) + more if less.amount_cents is not None or more else None,
+        lifetime_cents=None if less.lifetime_cents is None else less.lifetime_cents + more,
+        tiers=less.tiers | tiers,
+        tier_cents=max(prices, default=None),
+    )
+    before = reconcile(replace(case, policy=policy, memberships={**case.memberships, OURS: less}), NOW)
+    after = reconcile(replace(case, policy=policy, memberships={**case.memberships, OURS: richer}), NOW)
+
+    assert before.desired <= after.desired
+
+
+@given(case=cases())
+def test_law_6_a_change_that_was_carried_out_leaves_nothing_to_do(case: Case) -> None:
+    done = carried_out(case, reconcile(case, NOW))
+    again = reconcile(done, NOW)
+
+    assert again.change == RoleChange()
+    assert again.doubts == tuple(done.doubts.values())
+
+
+@given(case=cases())
+def test_between_two_due_instants_time_alone_changes_nothing(case: Case) -> None:
+    decision = reconcile(case, NOW)
+    later = NOW + timedelta(days=400) if decision.due_at is None else decision.due_at - timedelta(microseconds=1)
+
+    assert reconcile(case, later).desired == decision.desired
+
+
+@given(previous=memberships(), reading=memberships(), again=st.integers(0, 5))
+def test_reading_the_same_again_tells_nothing_new(previous: Membership, reading: Membership, again: int) -> None:
+    once = carry(carry(None, previous), reading)
+
+    assert carry(once, replace(once, source=once.source)) == carry(once, once)
+    assert carry(once, reading) == carry(carry(once, reading), reading)
