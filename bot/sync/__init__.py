@@ -1,1 +1,6 @@
-"""The engine: turns stored nudges into roles."""
+"""The sync engine: from "something happened" to "the role is right". Pages and commands live above, decisions in core."""
+
+from bot.sync.engine import Engine
+from bot.sync.parts import EngineSettings
+
+__all__ = ["Engine", "EngineSettings"]

@@ -24,10 +24,12 @@ class ListPage(Protocol):
     """One page of a campaign's list; ``total`` when Patreon says how many memberships the whole list has."""
 
     @property
-    def memberships(self) -> tuple[Membership, ...]: ...
+    def memberships(self) -> tuple[Membership, ...]:
+        """What the page says, in no particular order."""
 
     @property
-    def total(self) -> int | None: ...
+    def total(self) -> int | None:
+        """How many memberships Patreon says there are."""
 
 
 class Patreon(Protocol):

@@ -1,0 +1,167 @@
+"""The sync engine: builds its parts, runs its lanes, and never dies. What the parts do is in their own modules.
+
+Doors write rows and call ``wake``; in another process nobody hears that, and the poll finds the rows a second later.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import structlog
+
+from bot.core.model import DiscordUserId, GuildId
+from bot.store.records import NudgeKind
+from bot.store.store import Store
+from bot.sync.brake import Brake
+from bot.sync.bulk import Bulk
+from bot.sync.campaigns import Refreshes
+from bot.sync.clock import ClockWork
+from bot.sync.guild_work import GuildWork
+from bot.sync.health import Health
+from bot.sync.members import Members
+from bot.sync.parts import EngineSettings, Parts
+from bot.sync.patrons import Patrons
+from bot.sync.people import People
+from bot.sync.ports import Guilds, Patreon
+from bot.sync.queue import Lane
+from bot.sync.reads import Reads
+from bot.sync.renewals import Renewals
+from bot.sync.reports import Listener
+
+log = structlog.get_logger(__name__)
+
+# Guilds and campaigns worked on at once; each is a long piece of work that mostly waits.
+_LONG_AT_ONCE = 4
+
+Step = Callable[[], Awaitable[object]]
+
+
+class Engine:
+    """Turns rows into roles. One to a process; any number of processes share one database."""
+
+    def __init__(
+        self,
+        store: Store,
+        patreon: Patreon,
+        guilds: Guilds,
+        *,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        settings: EngineSettings | None = None,
+        listeners: Iterable[Listener] = (),
+    ) -> None:
+        self._parts = Parts(store, patreon, guilds, now, settings or EngineSettings(), list(listeners))
+        self._sleep = sleep
+        self._holder = uuid4().hex
+        self._stopping = False
+        parts, stopping = self._parts, self.is_stopping
+        health = Health(parts)
+        self._brake = Brake(parts)
+        bulk = Bulk(parts, self._brake, stopping)
+        patrons = Patrons(parts, People(parts, self._brake), Reads(parts, health), self.wake)
+        people = {NudgeKind.PATRON: patrons.patron, NudgeKind.USER: patrons.user}
+        refreshes = Refreshes(parts, bulk, health, stopping)
+        guild_work = GuildWork(parts, bulk, stopping)
+        width = parts.settings.people_at_once
+        self._lanes = (
+            Lane(parts, self._holder, people, width=width, urgent=True),
+            Lane(parts, self._holder, people, width=width),
+            Lane(parts, self._holder, {NudgeKind.GUILD: guild_work.guild}, width=_LONG_AT_ONCE),
+            Lane(parts, self._holder, {NudgeKind.CAMPAIGN: refreshes.campaign}, width=_LONG_AT_ONCE),
+        )
+        self._clock = ClockWork(parts)
+        self._renewals = Renewals(parts, health)
+        self.members = Members(parts, self.wake)
+
+    def is_stopping(self) -> bool:
+        """Say whether long work should end at its next step."""
+        return self._stopping
+
+    def listen(self, listener: Listener) -> None:
+        """Add somebody who is told what happens."""
+        self._parts.listeners.append(listener)
+
+    def wake(self) -> None:
+        """Say that rows were written: the engine looks at once and not at the next poll."""
+        for lane in self._lanes:
+            lane.wake()
+
+    async def decide(self, guild: GuildId, run: int, by: DiscordUserId, *, approved: bool) -> bool:
+        """Answer the brake's question; false when it was answered before, or is no longer due."""
+        decided = await self._brake.decide(guild, run, by, approved=approved)
+        self.wake()
+        return decided
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set, then finish what is in hand and give the rest back."""
+        self._stopping = False
+        settings = self._parts.settings
+        loops = [asyncio.create_task(self._work(lane)) for lane in self._lanes]
+        loops += [
+            asyncio.create_task(self._each(settings.poll_every, self._poll)),
+            asyncio.create_task(self._each(settings.tick_every, self._tick)),
+            asyncio.create_task(self._each(settings.tick_every, self._renewals.step)),
+            asyncio.create_task(self._each(settings.lease / 3, self._keep)),
+        ]
+        self.wake()
+        try:
+            await stop.wait()
+        finally:
+            self._stopping = True
+            for loop in loops[: len(self._lanes)]:
+                loop.cancel()
+            await asyncio.gather(*(lane.rest(settings.stop_within) for lane in self._lanes))
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+            await self._guarded(self._give_back)
+
+    async def drain(self) -> None:
+        """Do everything that is due now, what follows from it included, and return."""
+        await self._clock.prepare()
+        await self._renewals.step()
+        while True:
+            await self._clock.tick()
+            claimed = [await lane.fill() for lane in self._lanes]
+            if not any(claimed):
+                return
+            for lane in self._lanes:
+                await lane.rest()
+
+    async def _work(self, lane: Lane) -> None:
+        while True:
+            if not await self._guarded(lane.fill):
+                await lane.woken()
+
+    async def _each(self, every: timedelta, step: Step) -> None:
+        while True:
+            await self._guarded(step)
+            await self._sleep(every.total_seconds())
+
+    async def _guarded(self, step: Step) -> object:
+        """Take a step; whatever it raises is logged and the loop goes on (a loop that ends is work that stops for good)."""
+        try:
+            return await step()
+        except Exception:
+            log.exception("engine_step_failed", step=getattr(step, "__qualname__", str(step)))
+            return None
+
+    async def _poll(self) -> None:
+        async with self._parts.store.read() as t:
+            due_at = await t.nudges.next_due()
+        if due_at is not None and due_at <= self._parts.now():
+            self.wake()
+
+    async def _tick(self) -> None:
+        await self._clock.prepare()
+        await self._clock.tick()
+
+    async def _keep(self) -> None:
+        """Keep what is in hand ours: long work outlives its first lease."""
+        async with self._parts.store.write() as t:
+            await t.nudges.extend_all(self._holder, self._parts.now() + self._parts.settings.lease)
+
+    async def _give_back(self) -> None:
+        async with self._parts.store.write() as t:
+            await t.nudges.release(self._holder)

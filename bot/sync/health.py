@@ -1,0 +1,85 @@
+"""Whether Patreon, and the token pairs we read it with, can be relied on now; tells people once. Reads nothing itself."""
+
+from datetime import datetime
+
+import structlog
+
+from bot.core.model import CampaignId, Link, TokenOwner, patron_owner
+from bot.store.records import CampaignState
+from bot.sync.parts import Parts
+from bot.sync.reports import CreatorTokenFailing, LinkBroken, PatreonBack, PatreonGone
+
+log = structlog.get_logger(__name__)
+
+# Why a campaign is frozen when its list cannot be believed; only a list that can be takes that back.
+IMPLAUSIBLE = "the list lost more than half of what it had"
+
+
+class Health:
+    """Follows failures until they are worth an alarm, and takes the alarm back."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._failing_since: dict[CampaignId, datetime] = {}
+
+    async def failed(self, campaign: CampaignId, why: str, *, for_good: bool = False) -> None:
+        """Note that Patreon gave no usable answer about a campaign.
+
+        After ``gone_after`` without one usable answer, or at once when waiting will not help, the campaign is frozen
+        and somebody is told.
+        """
+        now = self._parts.now()
+        since = self._failing_since.setdefault(campaign, now)
+        if not for_good and now - since < self._parts.settings.gone_after:
+            return
+        async with self._parts.store.write() as t:
+            state = await t.campaigns.state(campaign)
+            await t.campaigns.freeze(campaign, why, since)
+        if state is not None and state.frozen_since is None:
+            log.error("patreon_gone", campaign=campaign, why=why)
+            await self._parts.tell(PatreonGone(campaign, since, why))
+
+    async def answered(self, campaign: CampaignId, *, whole: bool = False) -> None:
+        """Note a usable answer, of one membership or of the ``whole`` list: what froze the campaign is over."""
+        self._failing_since.pop(campaign, None)
+        async with self._parts.store.read() as t:
+            state = await t.campaigns.state(campaign)
+        if state is None or state.frozen_since is None or (state.frozen_why == IMPLAUSIBLE and not whole):
+            return
+        async with self._parts.store.write() as t:
+            await t.campaigns.thaw(campaign)
+        log.info("patreon_back", campaign=campaign)
+        await self._parts.tell(PatreonBack(campaign))
+
+    async def creator_failed(self, owner: TokenOwner, *, broken: bool) -> None:
+        """Note that the pair which reads campaigns fails, and tell it once for each pair."""
+        now = self._parts.now()
+        async with self._parts.store.write() as t:
+            if broken:
+                await t.tokens.mark_broken(owner, now)
+            record = await t.tokens.load(owner)
+            # That it will fail is told once, that it has failed once more.
+            if record is None or (record.told_at and not (broken and record.broken_since and record.told_at < now)):
+                return
+            if record.broken_since and record.told_at and record.told_at >= record.broken_since:
+                return
+            await t.tokens.mark_told(owner, now)
+        log.error("creator_token_failing", owner=owner, broken=broken)
+        await self._parts.tell(CreatorTokenFailing(owner, broken, record.tokens.expires_at))
+
+    async def link_broke(self, link: Link, state: CampaignState | None) -> None:
+        """Note that a patron's own pair died; told once, and only when nothing else reads their membership."""
+        now = self._parts.now()
+        owner = patron_owner(link.patron)
+        async with self._parts.store.write() as t:
+            await t.links.mark_broken(link.user, now)
+            await t.tokens.mark_broken(owner, now)
+            creator = await t.tokens.load(state.owner) if state else None
+            record = await t.tokens.load(owner)
+            listed = creator is not None and creator.broken_since is None
+            tell = not listed and record is not None and record.told_at is None
+            if tell:
+                await t.tokens.mark_told(owner, now)
+        log.info("link_broken", patron=link.patron, listed=listed)
+        if tell:
+            await self._parts.tell(LinkBroken(link.user, link.patron, link.broken_since or now))

@@ -1,0 +1,131 @@
+"""The cheapest reading of one membership, and when a whole list is cheaper. Nothing about roles.
+
+One patron costs one request. When more patrons wait than the campaign has pages, one list serves them all; what the
+list says reaches them through the campaign's refresh.
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bot.core.entitlement import absent, carry, vanished
+from bot.core.model import CampaignId, Cause, Link, Membership, PatronId, Source
+from bot.errors import AccessRevoked, NotThere, PatreonError, RateLimited
+from bot.store.codec import digest
+from bot.store.records import ABSENT, CampaignState, NudgeKind
+from bot.store.tables import Tables
+from bot.sync.health import Health
+from bot.sync.parts import Parts
+
+PAGE = 1000
+_MINUTE = timedelta(minutes=1)
+
+
+@dataclass(slots=True)
+class _Pace:
+    """What one campaign's patrons asked for lately, in this process."""
+
+    waiting: int = 0
+    singles: deque[datetime] = field(default_factory=deque)
+
+
+class Reads:
+    """Readings of single memberships."""
+
+    def __init__(self, parts: Parts, health: Health) -> None:
+        self._parts = parts
+        self._health = health
+        self._paces: dict[CampaignId, _Pace] = {}
+
+    async def list_instead(self, campaign: CampaignId) -> datetime | None:
+        """Say when the next list will have been read, if waiting for it is cheaper than reading singly; None: it is not.
+
+        The list is asked for here; it is read no more often than ``list_spacing`` allows.
+        """
+        async with self._parts.store.read() as t:
+            state = await t.campaigns.state(campaign)
+            listed = state is not None and await listable(t, state)
+            waiting = await t.nudges.pending(NudgeKind.PATRON, urgent=True)
+        if state is None or not listed:
+            return None
+        now = self._parts.now()
+        pace = self._pace(campaign, now)
+        pages = max(1, math.ceil((state.total or 0) / PAGE))
+        spaced = state.refreshed_at is None or now - state.refreshed_at >= self._parts.settings.list_spacing
+        many = max(waiting, pace.waiting) > pages
+        if not (many and spaced) and len(pace.singles) < max(self._parts.settings.single_reads, pages):
+            return None
+        at = now if spaced or state.refreshed_at is None else state.refreshed_at + self._parts.settings.list_spacing
+        async with self._parts.store.write() as t:
+            await t.nudges.add(NudgeKind.CAMPAIGN, campaign, Cause.WEBHOOK, at)
+        return at + self._parts.settings.poll_every
+
+    async def read(self, link: Link, campaign: CampaignId, stored: Membership | None) -> bool:
+        """Read one membership, store it, and say whether there was anybody to ask.
+
+        False: the link's own pair is dead and no other can read one membership; the next list will.
+        """
+        pace = self._pace(campaign, self._parts.now())
+        pace.waiting += 1
+        try:
+            pace.singles.append(self._parts.now())
+            reading, asked = await self._ask(link, campaign, stored)
+        except RateLimited:
+            raise
+        except PatreonError as error:
+            await self._health.failed(campaign, type(error).__name__)
+            raise
+        finally:
+            pace.waiting -= 1
+        if asked:
+            await self._health.answered(campaign)
+            await self.store_reading(link.patron, campaign, reading)
+        return asked
+
+    async def store_reading(self, patron: PatronId, campaign: CampaignId, reading: Membership | None) -> None:
+        """Store what a patron's own answer said, inheriting from what was known; None: there is no membership."""
+        now = self._parts.now()
+        async with self._parts.store.write() as t:
+            previous = await t.memberships.load(patron, campaign)
+            if reading is not None:
+                await t.memberships.save(carry(previous, reading), None, digest=digest(reading))
+            elif previous is not None:
+                gone = vanished(previous, now, source=Source.FETCH)
+                await t.memberships.save(gone, None, digest=ABSENT)
+            else:
+                await t.memberships.save(absent(patron, campaign, now), None, digest=ABSENT)
+
+    async def _ask(self, link: Link, campaign: CampaignId, stored: Membership | None) -> tuple[Membership | None, bool]:
+        """Ask with the creator's pair where one membership can be named, else with the patron's own.
+
+        The second value is false when there was nobody to ask.
+        """
+        async with self._parts.store.read() as t:
+            state = await t.campaigns.state(campaign)
+            listed = state is not None and await listable(t, state)
+        if state is not None and listed and stored is not None and stored.membership is not None:
+            try:
+                return await self._parts.patreon.fetch_membership(campaign, stored.membership), True
+            except AccessRevoked:
+                await self._health.creator_failed(state.owner, broken=True)
+            except NotThere:
+                pass  # gone or never there: a 404 says nothing of the patron, who is asked instead
+        if link.broken_since is None:
+            try:
+                return await self._parts.patreon.fetch_own_membership(link.patron, campaign), True
+            except AccessRevoked:
+                await self._health.link_broke(link, state)
+        return None, False
+
+    def _pace(self, campaign: CampaignId, now: datetime) -> _Pace:
+        pace = self._paces.setdefault(campaign, _Pace())
+        while pace.singles and now - pace.singles[0] > _MINUTE:
+            pace.singles.popleft()
+        return pace
+
+
+async def listable(t: Tables, state: CampaignState) -> bool:
+    """Say whether there is a living pair that reads the campaign's list."""
+    record = await t.tokens.load(state.owner)
+    return record is not None and record.broken_since is None
