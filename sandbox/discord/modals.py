@@ -11,9 +11,13 @@ Value = str | bool | Sequence[str | int] | Sequence[tuple[str, bytes]]
 """Text; a ticked box; chosen values or ids; files as name and bytes."""
 
 
+_MOST = 10
+"""Files or boxes one field takes."""
+
+
 def chosen(component: Json, values: Sequence[str | int], resolver: Resolver) -> list[str]:
     """Return the values of a select as the bot gets them. NotPossible for what the menu does not offer."""
-    least, most = component.get("min_values", 1), component.get("max_values", 1)
+    least, most = _bounds(component, 1)
     if not least <= len(values) <= most:
         raise NotPossible(f"{least} to {most} values can be chosen, not {len(values)}")
     match component["type"]:
@@ -100,9 +104,15 @@ def _several(given: Value | None) -> Sequence[str | int | tuple[str, bytes]]:
 
 
 def _check_count(field: Json, label: str, number: int) -> None:
-    needed = field.get("min_values", 1) if field.get("required", True) else 0
-    if not needed <= number <= field.get("max_values", 25):
+    least, most = _bounds(field, _MOST)
+    if not (least if field.get("required", True) else 0) <= number <= most:
         raise NotPossible(f"{number} is no possible number of answers in {label!r}")
+
+
+def _bounds(component: Json, most: int) -> tuple[int, int]:
+    # Both may be null, which is as good as absent.
+    low, high = component.get("min_values"), component.get("max_values")
+    return 1 if low is None else low, most if high is None else high
 
 
 def _offered(component: Json, value: str) -> str:
