@@ -1,1 +1,1 @@
-"""Discord plug-ins of the bot, loaded by name: read the interaction, call a use case, show a text."""
+"""The bot's plug-ins, loaded by name: each parses the interaction, calls a use case, shows a text, and decides nothing."""

@@ -1,0 +1,29 @@
+"""The use cases of creators: rules, settings, patrons, grants by hand, syncs. Nothing here talks to Discord.
+
+Doors call these; each writes rows and wakes the engine, and never changes a role itself. Sentences live in ``bot.texts``.
+"""
+
+from bot.creators.campaigns import Campaigns, Home
+from bot.creators.manual import ManualGrants
+from bot.creators.patrons import PatronRow, Patrons, Stats, Which
+from bot.creators.rules import Draft, Rules
+from bot.creators.settings import Settings
+from bot.creators.syncs import Access, Syncs, SyncStatus
+from bot.store.records import RunReport
+
+__all__ = [
+    "Access",
+    "Campaigns",
+    "Draft",
+    "Home",
+    "ManualGrants",
+    "PatronRow",
+    "Patrons",
+    "Rules",
+    "RunReport",
+    "Settings",
+    "Stats",
+    "SyncStatus",
+    "Syncs",
+    "Which",
+]

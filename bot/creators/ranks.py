@@ -1,0 +1,32 @@
+"""Law 10: a creator cannot hand out what they could not hand out themselves. Pure; the cogs say who stands where."""
+
+from dataclasses import dataclass
+
+from bot.core.model import Block
+from bot.errors import RuleRefused
+from bot.texts import staff as texts
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks. ``top`` is the position of their highest role; a guild's owner stands above every role."""
+
+    top: int
+    owner: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A role somebody wants to hand out. ``block`` is why the bot cannot; ``powers`` are its dangerous permissions."""
+
+    position: int
+    block: Block | None = None
+    powers: tuple[str, ...] = ()
+
+
+def check(candidate: Candidate, asker: Asker) -> None:
+    """Raise RuleRefused, with what to do, unless the asker and the bot could both give the role by hand."""
+    if candidate.block is not None:
+        raise RuleRefused(texts.refused_role(candidate.block))
+    if not asker.owner and candidate.position >= asker.top:
+        raise RuleRefused(texts.NOT_BELOW_YOURS)

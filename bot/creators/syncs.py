@@ -1,0 +1,125 @@
+"""Syncs as creators steer them: ask for one, see where things stand, answer the brake. The work itself is the engine's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from bot.core.model import Campaign, Cause, DiscordUserId, GuildId, Policy, RoleId, TokenRecord
+from bot.creators.campaigns import Campaigns
+from bot.errors import RuleRefused
+from bot.store.records import BrakeHold, CampaignState, HeldRevocation, NudgeKind, Run, RunKind, WebhookRecord
+from bot.store.store import Store
+from bot.texts import syncs as texts
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncStatus:
+    """Where things stand in a guild. ``refreshes`` pairs each campaign with its last refresh that ended."""
+
+    policy: Policy
+    refreshes: tuple[tuple[CampaignState, Run | None], ...]
+    audited_at: datetime | None
+    waiting: int
+    held: int
+    holds: tuple[BrakeHold, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How a campaign is reached: the pair that reads it, and the webhook Patreon tells about it with."""
+
+    campaign: Campaign
+    pair: TokenRecord | None
+    webhook: WebhookRecord | None
+
+
+class Syncs:
+    """A guild's syncs."""
+
+    def __init__(self, store: Store, campaigns: Campaigns, *, now: Callable[[], datetime], wake: Callable[[], None]) -> None:
+        """``wake`` tells the engine that a row waits."""
+        self._store = store
+        self._campaigns = campaigns
+        self._now = now
+        self._wake = wake
+
+    async def everybody(self, guild: GuildId) -> int:
+        """Ask for a refresh of each campaign of the guild now, and say how many there are. Raises RuleRefused for none."""
+        home = await self._campaigns.home(guild)
+        home.campaign()
+        async with self._store.write() as t:
+            for campaign in home.by_id:
+                await t.nudges.add(NudgeKind.CAMPAIGN, campaign, Cause.MANUAL, self._now())
+        self._wake()
+        return len(home.campaigns)
+
+    async def somebody(self, user: DiscordUserId) -> bool:
+        """Ask for a fresh look at one linked person; False when they are not linked."""
+        async with self._store.write() as t:
+            if await t.links.load(user) is None:
+                return False
+            await t.nudges.add(NudgeKind.USER, str(user), Cause.MANUAL, self._now())
+        self._wake()
+        return True
+
+    async def status(self, guild: GuildId) -> SyncStatus:
+        """Gather where things stand."""
+        home = await self._campaigns.home(guild)
+        async with self._store.read() as t:
+            refreshes = [
+                (state, await t.runs.last(RunKind.REFRESH, campaign=state.campaign.campaign, ended=True))
+                for state in home.campaigns
+            ]
+            return SyncStatus(
+                home.settings.policy,
+                refreshes=tuple(refreshes),
+                audited_at=home.settings.audited_at,
+                waiting=await t.nudges.pending(due_by=self._now()),
+                held=await t.holds.count_waiting(guild),
+                holds=tuple(await t.holds.waiting(guild)),
+            )
+
+    async def access(self, guild: GuildId) -> list[Access]:
+        """Say how each campaign of the guild is reached."""
+        home = await self._campaigns.home(guild)
+        async with self._store.read() as t:
+            return [
+                Access(
+                    state.campaign,
+                    await t.tokens.load(state.owner),
+                    await t.webhooks.load(state.campaign.campaign),
+                )
+                for state in home.campaigns
+            ]
+
+    async def held(self, guild: GuildId, run: int) -> list[HeldRevocation]:
+        """List what the brake holds of a run."""
+        async with self._store.read() as t:
+            return await t.holds.revocations(guild, run)
+
+    async def asked(self, guild: GuildId, run: int, *, channel: int, message: int) -> None:
+        """Note where the staff was asked, so that no restart asks again."""
+        async with self._store.write() as t:
+            await t.holds.asked(guild, run, channel, message, self._now())
+
+    async def unasked(self) -> list[BrakeHold]:
+        """List the questions no staff has seen yet, in any guild: after a restart, or once a channel is set."""
+        async with self._store.read() as t:
+            return await t.holds.unasked()
+
+    async def oldest_question(self, guild: GuildId) -> BrakeHold:
+        """Give the oldest open question of a guild. Raises RuleRefused when there is none."""
+        async with self._store.read() as t:
+            waiting = await t.holds.waiting(guild)
+        if not waiting:
+            raise RuleRefused(texts.NOTHING_HELD)
+        return waiting[0]
+
+    async def names(self, guild: GuildId) -> dict[RoleId, str]:
+        """Name the roles of a guild as Discord said them last."""
+        async with self._store.read() as t:
+            return await t.guilds.role_names(guild)

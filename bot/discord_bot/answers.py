@@ -1,0 +1,139 @@
+"""How commands answer: one message that only the asker sees, edited as things go on. No sentences, no decisions.
+
+The command tree defers every command before a cog sees it, so an answer is always an edit of that deferred message and
+Discord's three seconds never run out, whatever is slow behind it.
+"""
+
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import discord
+import structlog
+
+from bot.texts import commands as texts
+from bot.texts.explain import cut
+
+log = structlog.get_logger(__name__)
+
+PATIENCE = 600.0
+"""Seconds a question waits. Discord lets its message be edited for 15 minutes; the work after "yes" needs some of them."""
+
+# Buttons of this process. Those of an earlier one have nobody waiting for them any more, and say so (see ``Outdated``).
+_PROCESS = secrets.token_hex(4)
+
+Fail = Callable[[discord.Interaction, Exception], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One button of a question. ``key`` is what :func:`ask` answers when it is pressed."""
+
+    key: str
+    label: str
+    style: discord.ButtonStyle = discord.ButtonStyle.secondary
+
+
+class Panel(discord.ui.View):
+    """Buttons and menus below a message, whose errors are told as those of commands are."""
+
+    def __init__(self, *, timeout: float | None = PATIENCE) -> None:
+        super().__init__(timeout=timeout)
+
+    async def on_error(self, interaction: discord.Interaction, error: Exception, _item: discord.ui.Item[Any], /) -> None:
+        """Tell the one who pressed."""
+        await tell_failure(interaction, error)
+
+
+class _Choice(discord.ui.Button["_Question"]):
+    def __init__(self, option: Option) -> None:
+        super().__init__(label=option.label, style=option.style, custom_id=fresh_id())
+        self._key = option.key
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        """Take the buttons away, so that nobody presses twice, and let the one who asked go on."""
+        if self.view is not None:
+            self.view.picked = self._key
+            self.view.stop()
+        await interaction.response.edit_message(view=None)
+
+
+class _Question(Panel):
+    def __init__(self, options: tuple[Option, ...]) -> None:
+        super().__init__()
+        self.picked: str | None = None
+        for option in options:
+            self.add_item(_Choice(option))
+
+
+def fresh_id() -> str:
+    """Make a ``custom_id`` for a component that lives as long as this process."""
+    return f"ask:{_PROCESS}:{secrets.token_hex(8)}"
+
+
+class Outdated(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"ask:(?P<process>[0-9a-f]{8}):[0-9a-f]{16}"):
+    """A button whose process is gone: pressing it says that the command has to be typed again."""
+
+    def __init__(self, item: discord.ui.Button[Any], *, process: str) -> None:
+        super().__init__(item)
+        self._process = process
+
+    @classmethod
+    async def from_custom_id(
+        cls,
+        _interaction: discord.Interaction[Any],
+        item: discord.ui.Item[Any],
+        match: re.Match[str],
+        /,
+    ) -> Self:
+        """Read whose button it is."""
+        button = item if isinstance(item, discord.ui.Button) else discord.ui.Button(custom_id=match.string)
+        return cls(button, process=match["process"])
+
+    async def interaction_check(self, _interaction: discord.Interaction[Any], /) -> bool:
+        """Leave this process's own buttons to those who wait for them."""
+        return self._process != _PROCESS
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Say so, and take the buttons away."""
+        await interaction.response.edit_message(content=texts.OUTDATED, view=None)
+
+
+async def say(
+    interaction: discord.Interaction,
+    text: str,
+    *,
+    view: discord.ui.View | None = None,
+    file: discord.File | None = None,
+) -> None:
+    """Make ``text`` the answer to a command, in place of what stood there; over-long texts are cut."""
+    await interaction.edit_original_response(content=cut(text), view=view, attachments=[file] if file else [])
+
+
+async def ask(interaction: discord.Interaction, text: str, *options: Option) -> str | None:
+    """Ask with buttons and give the key of the pressed one; None when nobody pressed, which is then said already."""
+    question = _Question(options)
+    await say(interaction, text, view=question)
+    await question.wait()
+    if question.picked is None:
+        await say(interaction, texts.TOO_SLOW)
+    return question.picked
+
+
+async def tell_failure(interaction: discord.Interaction, error: Exception) -> None:
+    """Say what went wrong in plain words. What is not one of our own errors is logged, and named by a code to ask for."""
+    text = texts.failure(error)
+    if text is None:
+        code = secrets.token_hex(4)
+        command = interaction.command.qualified_name if interaction.command else None
+        log.error("command_failed", code=code, command=command, error=type(error).__name__, exc_info=error)
+        text = texts.our_fault(code)
+    try:
+        if interaction.response.is_done():
+            await interaction.followup.send(text, ephemeral=True)
+        else:
+            await interaction.response.send_message(text, ephemeral=True)
+    except discord.HTTPException as gone:
+        log.warning("answer_not_delivered", status=gone.status, code=gone.code)

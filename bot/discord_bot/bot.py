@@ -1,0 +1,145 @@
+"""The discord.py bot: intents, caches, shards, command sync, readiness. It knows no command and decides nothing.
+
+Cogs are loaded by name and take what they need from :class:`~bot.discord_bot.use_cases.UseCases` by constructor.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import discord
+import structlog
+import yarl
+from discord import app_commands
+from discord.ext import commands
+
+from bot.discord_bot.answers import Outdated, tell_failure
+from bot.discord_bot.use_cases import UseCases
+from bot.sync.reports import Report
+
+log = structlog.get_logger(__name__)
+
+COGS = ("cogs.link", "cogs.roles", "cogs.patrons", "cogs.admin")
+_COMMANDS = "discord_commands"
+
+
+class Facts(Protocol):
+    """A few words that outlive the process; the store keeps them."""
+
+    async def get(self, key: str) -> str | None:
+        """Give what was set last; None when nothing was."""
+
+    async def set(self, key: str, value: str) -> None:
+        """Remember."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiscordSettings:
+    """Where Discord is. ``gateway_url`` None: where the API says. ``guild_ready_timeout``: seconds a guild may take."""
+
+    api_url: str = "https://discord.com/api/v10"
+    gateway_url: str | None = None
+    guild_ready_timeout: float = 2.0
+
+
+class _Tree(app_commands.CommandTree["PatronRolesBot"]):
+    """Defers each command before anything slow can happen, and tells errors in plain words."""
+
+    async def interaction_check(self, interaction: discord.Interaction["PatronRolesBot"], /) -> bool:
+        """Answer Discord at once: the three seconds it gives run out neither on a slow disk nor on a slow Patreon."""
+        if interaction.type is discord.InteractionType.application_command:
+            await interaction.response.defer(ephemeral=True, thinking=True)
+        return True
+
+    async def on_error(
+        self, interaction: discord.Interaction["PatronRolesBot"], error: app_commands.AppCommandError, /
+    ) -> None:
+        """Tell the asker."""
+        await tell_failure(interaction, error.original if isinstance(error, app_commands.CommandInvokeError) else error)
+
+
+class PatronRolesBot(commands.AutoShardedBot):
+    """The bot's account. Build it, :meth:`furnish` it, then start it inside ``async with``."""
+
+    def __init__(self, settings: DiscordSettings, facts: Facts) -> None:
+        """Remember where Discord is; nothing is sent before ``start``."""
+        # discord.py keeps both addresses in class attributes and offers no argument for them.
+        discord.http.Route.BASE = settings.api_url.rstrip("/")
+        if settings.gateway_url:
+            discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.gateway_url)
+        intents = discord.Intents.none()
+        intents.guilds = True
+        intents.members = True
+        super().__init__(
+            # Slash commands only; discord.py wants a prefix, and without message intents none is ever read.
+            command_prefix=commands.when_mentioned,
+            help_command=None,
+            tree_cls=_Tree,
+            intents=intents,
+            # Members are read from Discord when they are needed, so memory does not grow with the guilds.
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            max_messages=None,
+            # Names that people chose never ping anybody.
+            allowed_mentions=discord.AllowedMentions.none(),
+            guild_ready_timeout=settings.guild_ready_timeout,
+        )
+        self._own_gateway = settings.gateway_url is not None
+        self._facts = facts
+        self._use_cases: UseCases | None = None
+        self.add_dynamic_items(Outdated)
+
+    @property
+    def use_cases(self) -> UseCases:
+        """What cogs are built from; only there once the bot is furnished."""
+        if self._use_cases is None:
+            raise RuntimeError("furnish() comes before the cogs")
+        return self._use_cases
+
+    @property
+    def gateway_ready(self) -> bool:
+        """Whether every shard is connected and has told about its guilds."""
+        shards = self.shards.values()
+        return self.is_ready() and bool(shards) and not any(shard.is_closed() for shard in shards)
+
+    async def furnish(self, use_cases: UseCases, cogs: Sequence[str] = COGS) -> None:
+        """Load the cogs; apart from the constructor since the engine behind the use cases needs this client itself."""
+        self._use_cases = use_cases
+        for name in cogs:
+            await self.load_extension(name)
+
+    async def hear(self, report: Report) -> None:
+        """Pass a report of the engine on to the cogs, which listen to ``on_report``; returns before they are done."""
+        self.dispatch("report", report)
+
+    async def setup_hook(self) -> None:
+        """Tell Discord the commands, when they are not those it was told last."""
+        payload = [command.to_dict(self.tree) for command in self.tree.get_commands()]
+        text = json.dumps([self.application_id, payload], sort_keys=True, default=str)
+        fingerprint = hashlib.sha256(text.encode()).hexdigest()
+        if await self._facts.get(_COMMANDS) == fingerprint:
+            return
+        try:
+            await self.tree.sync()
+        except discord.HTTPException as refused:
+            # The commands Discord has go on working; the next start tries again.
+            log.error("commands_not_synced", status=refused.status, code=refused.code)  # noqa: TRY400 - the code says all
+            return
+        await self._facts.set(_COMMANDS, fingerprint)
+        log.info("commands_synced", commands=len(payload))
+
+    async def launch_shards(self) -> None:
+        """Connect. With an address of our own only the number of shards is taken from Discord's answer."""
+        if self._own_gateway and self.shard_count is None:
+            self.shard_count, _, _ = await self.http.get_bot_gateway()
+        await super().launch_shards()
+
+    async def on_ready(self) -> None:
+        """Note that roles can move from now on."""
+        log.info("gateway_ready", guilds=len(self.guilds), shards=self.shard_count)
+
+    async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:
+        """Log what a listener raised; the arguments of the event are left out, they hold names."""
+        log.exception("listener_failed", event_method=event_method)  # noqa: LOG004 - discord.py calls this while it handles one

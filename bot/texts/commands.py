@@ -1,0 +1,163 @@
+"""What patrons read in Discord: /link, /unlink, /membership, /privacy, and what any command says when it fails.
+
+Sentences only, short and saying what to do next; names in them are escaped by ``explain``.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from bot.core.case import Decision
+from bot.core.model import Campaign, CampaignId, Membership, RoleChange, RoleId
+from bot.errors import (
+    BotError,
+    GuildUnavailable,
+    LinkError,
+    LinkProblem,
+    PatreonError,
+    RateLimited,
+    RoleBlocked,
+    RuleRefused,
+    StoreError,
+)
+from bot.texts import explain
+
+OUTDATED = "This question is too old: the bot was restarted since. Type the command again."
+TOO_SLOW = "Nobody answered, so nothing was changed. Type the command again when you are ready."
+NOT_ALLOWED = "You may not use this command here."
+ONLY_IN_GUILD = "This command works in a server, not in a direct message."
+BUSY = "Done a moment ago. Try again "
+UNKNOWN_GUILD = "the server"
+
+LINK_BUTTON = "Link my Patreon account"
+LINK = (
+    "Press the button and sign in at Patreon. A page then shows both accounts and asks you once more; your roles "
+    "follow by themselves.\nThe button is good for ten minutes and for you only, so do not pass it on."
+)
+LINK_NOTHING_HERE = (
+    "Linked. Your pledge gives no role in this server so far; if it changes, your roles follow by themselves."
+)
+LINK_BROKEN = (
+    "Patreon no longer lets me see your membership, so your roles may end. Type /link in the server to mend it; it takes "
+    "a minute."
+)
+
+UNLINK_YES = "Unlink"
+UNLINK_NO = "Keep the link"
+UNLINK_KEPT = "The link stays. " + explain.NEVER_MIND
+
+MEMBERSHIP_REFRESH = "Ask Patreon again"
+MEMBERSHIP_ASKED = "Asked Patreon again. This message follows when the answer is here."
+MEMBERSHIP_NOTHING = "Nothing is known of a membership yet. If you just joined at Patreon, press the button."
+NOT_LINKED = "No Patreon account is linked to you. Type /link to link yours."
+NO_GUILD = "You are in no server that I serve."
+
+PRIVACY = (
+    "I keep that your Discord user and your Patreon account belong together, what Patreon says of your membership, the "
+    "roles I gave you and when, and Patreon's permission to look, encrypted. No e-mail address, no card, no address.\n"
+    "**Export** gives you all of it as a file. **Delete** unlinks you, takes back the roles I gave and wipes the rest."
+)
+PRIVACY_EXPORT = "Export"
+PRIVACY_DELETE = "Delete everything"
+PRIVACY_EXPORTED = "Here is everything stored about you. Only you can see this file."
+PRIVACY_ASK = "Delete everything stored about you? You are unlinked and the roles I gave you go. This cannot be undone."
+PRIVACY_YES = "Delete"
+PRIVACY_NO = "Keep"
+PRIVACY_KEPT = "Everything stays as it is."
+PRIVACY_DONE = "Deleted. You are unlinked, and the roles I gave you are on their way out."
+
+_LINK_PROBLEMS = {
+    LinkProblem.EXPIRED: "That link has expired. Type /link for a new one.",
+    LinkProblem.USED: "That link was used already. Type /membership to see your roles, or /link for a new one.",
+    LinkProblem.FORGED: "That link is none of mine. Type /link for a new one.",
+    LinkProblem.REFUSED: "No link was made. Type /link when you change your mind.",
+    LinkProblem.PATRON_TAKEN: "That Patreon account is linked to another Discord user. Type /unlink there first.",
+    LinkProblem.USER_TAKEN: "You are linked to another Patreon account. Type /unlink first, then /link.",
+    LinkProblem.CREATOR: "A creator is not a patron of their own page, so there is nothing to link.",
+    LinkProblem.NOT_LINKED: NOT_LINKED,
+}
+
+
+def failure(error: Exception) -> str | None:
+    """Say what an error of ours means for the one who asked, and what to do; None for what is not ours."""
+    match error:
+        case RuleRefused():
+            return str(error)
+        case LinkError():
+            return _LINK_PROBLEMS[error.problem]
+        case RateLimited():
+            return "Patreon asks to wait a moment. Nothing was changed; try again in a few minutes."
+        case PatreonError():
+            return "Patreon gives no usable answer now. Nothing was changed and nobody loses a role; try again later."
+        case RoleBlocked():
+            return "Discord does not let me touch that role. /doctor says what is missing."
+        case GuildUnavailable():
+            return "Discord has not told me everything about this server yet. Try again in a minute."
+        case StoreError():
+            return "My database does not answer. Nothing was changed; try again in a minute."
+        case BotError():
+            return "That did not work. Nothing was changed; try again later."
+        case _:
+            return None
+
+
+def our_fault(code: str) -> str:
+    """Apologise for a fault of ours; ``code`` finds it in the log."""
+    return (
+        f"Something went wrong on my side, and it was written down. If it happens again, tell the team this code: `{code}`"
+    )
+
+
+def busy(until: datetime) -> str:
+    """Say when a button may be pressed again."""
+    return f"{BUSY}{explain.ago(until)}."
+
+
+def linked(desired: frozenset[RoleId], change: RoleChange, blocked: frozenset[RoleId], names: Mapping[RoleId, str]) -> str:
+    """Tell a person that they are linked and which roles follow; ``blocked`` roles are their creator's to mend."""
+    if not desired and not blocked:
+        return LINK_NOTHING_HERE
+    given = desired - blocked
+    lines = [f"Linked. Your roles: {explain.roles(given, names)}." if given else "Linked."]
+    if change.grant:
+        lines.append(f"New: {explain.roles(change.grant, names)}.")
+    if blocked:
+        lines.append(f"I may not give {explain.roles(blocked, names)} yet; the server's team has been told.")
+    return "\n".join(lines)
+
+
+def unlink_question(roles: frozenset[RoleId], names: Mapping[RoleId, str]) -> str:
+    """Ask before unlinking, naming what goes."""
+    goes = f"These roles go: {explain.roles(roles, names)}." if roles else "No role goes, since I gave you none here."
+    return f"Unlink your Patreon account? {goes} Your pledge at Patreon is not touched."
+
+
+def unlinked(roles: frozenset[RoleId], names: Mapping[RoleId, str]) -> str:
+    """Tell that the link is gone."""
+    goes = f" On their way out: {explain.roles(roles, names)}." if roles else ""
+    return f"Unlinked. Patreon's permission is erased.{goes} Type /link to come back at any time."
+
+
+def membership(
+    guild: str,
+    decision: Decision,
+    memberships: Mapping[CampaignId, Membership],
+    names: Mapping[RoleId, str],
+    campaigns: Mapping[CampaignId, Campaign],
+) -> str:
+    """Tell a patron everything: what Patreon said, each rule and why, and what comes next."""
+    lines = [f"### {explain.plain(guild)}"]
+    lines += [explain.membership(seen, campaigns.get(key)) for key, seen in sorted(memberships.items())]
+    if not memberships:
+        lines.append(MEMBERSHIP_NOTHING)
+    lines.append(explain.decision(decision, names, campaigns))
+    return "\n".join(lines)
+
+
+def stored(linked_at: datetime | None, memberships: int, roles: int, guilds: int) -> str:
+    """Sum up what is stored about somebody."""
+    tie = f"Linked {explain.ago(linked_at)}." if linked_at else "You are not linked."
+    counts = (
+        f"{explain.counted(memberships, 'membership')}, {explain.counted(roles, 'role entry', 'role entries')}, "
+        f"{explain.counted(guilds, 'server')}."
+    )
+    return f"{PRIVACY}\n\n{tie} Stored now: {counts}"

@@ -1,0 +1,231 @@
+"""Words for money, times, conditions, entitlements and verdicts, as patrons and staff read them in Discord.
+
+Sentences about values only; which of them are shown, and to whom, is for the cogs. Names given by people are escaped
+here, and nowhere else.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from bot.core.case import Decision, Verdict
+from bot.core.model import (
+    Campaign,
+    CampaignId,
+    Condition,
+    ConditionKind,
+    Entitlement,
+    Membership,
+    Reason,
+    RoleId,
+    RoleRule,
+    Tier,
+    TierId,
+)
+
+LIMIT = 2000
+"""Discord's longest message."""
+
+_MARKDOWN = re.compile(r"([\\*_~`|>#\[\]()<@:-])")
+
+NEVER_MIND = "Nothing was changed."
+
+_REASONS = {
+    Reason.PAID: "the membership is paid",
+    Reason.PENDING: "the first payment is under way, and it counts",
+    Reason.GIFT: "it is a gifted membership",
+    Reason.TRIAL: "it is a free trial",
+    Reason.GRACE: "the last payment was declined; nothing is lost while Patreon tries again",
+    Reason.DECLINED: "the last payment was declined and the time to mend it is over",
+    Reason.CANCELLED: "the membership was cancelled",
+    Reason.FREE: "a free member, without a pledge",
+    Reason.NEVER: "no membership of this campaign",
+    Reason.UNLINKED: "no Patreon account is linked",
+}
+
+_NO = {
+    ConditionKind.TIER: "the membership is not on this tier",
+    ConditionKind.PAYING: "nothing is paid now",
+    ConditionKind.FREE: "not a free member",
+    ConditionKind.GIFT_OR_TRIAL: "neither a gift nor a trial",
+    ConditionKind.FORMER: "not a former patron",
+}
+
+
+def plain(name: str) -> str:
+    """Take the markdown and the mentions out of a name that somebody chose."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(name.split()))
+
+
+def bare(text: str) -> str:
+    """Undo :func:`plain` and bold where Discord shows text as it is, such as in a list of choices."""
+    return text.replace("**", "").replace("\\", "")
+
+
+def cut(text: str, limit: int = LIMIT) -> str:
+    """Shorten a message to what Discord takes, at the end of a line."""
+    if len(text) <= limit:
+        return text
+    head = text[: limit - 1]
+    return head[: head.rfind("\n")] + "\n…" if "\n" in head else head + "…"
+
+
+def money(cents: int | None, currency: str | None = None) -> str:
+    """Write whole cents as an amount with its currency's code, where one is known."""
+    if cents is None:
+        return "an amount that cannot be compared"
+    return f"{cents / 100:.2f} {currency}" if currency else f"{cents / 100:.2f}"
+
+
+def moment(at: datetime) -> str:
+    """Write an instant so that Discord shows it in the reader's own time zone, with how far away it is."""
+    return f"<t:{int(at.timestamp())}:f> (<t:{int(at.timestamp())}:R>)"
+
+
+def ago(at: datetime) -> str:
+    """Write an instant as Discord's "5 minutes ago"."""
+    return f"<t:{int(at.timestamp())}:R>"
+
+
+def days(span: timedelta) -> str:
+    """Write a span in days, as settings hold them."""
+    return counted(round(span / timedelta(days=1)), "day")
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Write a number with its noun."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def named(name: str | None, role: RoleId) -> str:
+    """Write a role in bold; one whose name is not known goes by its id."""
+    return f"**{plain(name)}**" if name else f"**role {role}**"
+
+
+def roles(ids: frozenset[RoleId], names: Mapping[RoleId, str]) -> str:
+    """List roles by name; "no role" when there are none."""
+    return ", ".join(named(names.get(role), role) for role in sorted(ids)) or "no role"
+
+
+def condition(asked: Condition, tiers: Mapping[TierId, Tier], currency: str | None = None) -> str:
+    """Put a condition in words that go on from "for": "everybody on the tier Gold"."""
+    match asked.kind:
+        case ConditionKind.TIER:
+            tier = tiers.get(asked.tier or TierId(""))
+            return (
+                f"everybody on the tier {plain(tier.title)}"
+                if tier
+                else f"a tier that Patreon no longer lists ({asked.tier})"
+            )
+        case ConditionKind.AMOUNT:
+            return f"at least {money(asked.threshold, currency)} a month"
+        case ConditionKind.LIFETIME:
+            return f"at least {money(asked.threshold, currency)} in all"
+        case ConditionKind.MONTHS:
+            return f"at least {counted(asked.threshold, 'month')} as a patron"
+        case ConditionKind.PAYING:
+            return "every paying patron"
+        case ConditionKind.FREE:
+            return "free members"
+        case ConditionKind.GIFT_OR_TRIAL:
+            return "gifted and trial members"
+        case ConditionKind.FORMER:
+            return "former patrons"
+
+
+def rule(given: RoleRule, names: Mapping[RoleId, str], campaign: Campaign | None) -> str:
+    """Write one rule in a line: the role, for whom, and what is special about it."""
+    tiers = {tier.tier: tier for tier in campaign.tiers} if campaign else {}
+    extras = [f"group {plain(given.group)}"] if given.group else []
+    extras += ["sticky"] if given.sticky else []
+    aside = f" ({', '.join(extras)})" if extras else ""
+    currency = campaign.currency if campaign else None
+    return f"{named(names.get(given.role), given.role)} for {condition(given.condition, tiers, currency)}{aside}"
+
+
+def standing(entitlement: Entitlement) -> str:
+    """Say why somebody is or is not entitled, and until when that holds if nothing else is heard."""
+    text = _REASONS[entitlement.reason]
+    if entitlement.active and entitlement.reason is Reason.CANCELLED:
+        text = "the membership was cancelled, but the time that is paid for still counts"
+    return f"{text}, until {moment(entitlement.ends_at)}" if entitlement.ends_at else text
+
+
+def membership(seen: Membership, campaign: Campaign | None) -> str:
+    """Say what Patreon told of a membership, and how old that is."""
+    titles = {tier.tier: tier.title for tier in campaign.tiers} if campaign else {}
+    tiers = ", ".join(plain(titles.get(tier, tier)) for tier in sorted(seen.tiers)) or "no tier"
+    currency = seen.currency or (campaign.currency if campaign else None)
+    name = f"**{plain(campaign.name)}**" if campaign else f"campaign {seen.campaign}"
+    lines = [f"{name}: {tiers}, {money(seen.amount_cents, currency)} a month"]
+    if seen.lifetime_cents:
+        lines.append(f"In all so far: {money(seen.lifetime_cents, currency)}")
+    if seen.declined_since:
+        lines.append(f"Payment declined since {moment(seen.declined_since)}")
+    lines.append(f"Patreon said so {ago(seen.observed_at)}.")
+    return "\n".join(lines)
+
+
+def verdict(given: Verdict, decision: Decision, names: Mapping[RoleId, str], campaign: Campaign | None) -> str:
+    """Write one rule with its answer for one person and why."""
+    text = rule(given.rule, names, campaign)
+    entitlement = decision.entitlements.get(given.rule.campaign)
+    if given.kept:
+        return f"✅ {text}: stays, since it was earned once"
+    if given.holds is None:
+        return f"❔ {text}: cannot be judged, the pledge is in another currency or Patreon does not tell"
+    if given.holds:
+        return f"☑️ {text}: yes, but a higher role of its group counts" if given.outranked else f"✅ {text}: yes"
+    return f"❌ {text}: no, {_why_not(given, entitlement, campaign)}"
+
+
+def _why_not(given: Verdict, entitlement: Entitlement | None, campaign: Campaign | None) -> str:
+    """Say what a condition misses; a lapsed entitlement explains itself."""
+    asked, currency = given.rule.condition, campaign.currency if campaign else None
+    if entitlement is None:
+        return _REASONS[Reason.NEVER]
+    if asked.kind is ConditionKind.MONTHS and entitlement.active:
+        return f"it has been {counted(entitlement.months, 'month')} so far"
+    if asked.kind is ConditionKind.LIFETIME:
+        return f"it is {money(entitlement.lifetime_cents or 0, currency)} so far"
+    if asked.kind is ConditionKind.AMOUNT and entitlement.active:
+        return f"it is {money(entitlement.amount_cents, currency)}"
+    if entitlement.active or asked.kind is ConditionKind.FORMER:
+        return _NO.get(asked.kind, _REASONS[entitlement.reason])
+    return _REASONS[entitlement.reason]
+
+
+def decision(
+    given: Decision,
+    names: Mapping[RoleId, str],
+    campaigns: Mapping[CampaignId, Campaign],
+) -> str:
+    """Tell a whole decision: each campaign's standing, each rule's answer, what follows and when the next look is due."""
+    lines = [f"{_campaign(key, campaigns)}: {standing(held)}" for key, held in sorted(given.entitlements.items())]
+    lines += [verdict(each, given, names, campaigns.get(each.rule.campaign)) for each in given.verdicts]
+    if not given.verdicts:
+        lines.append("No rule gives a role here yet.")
+    lines.append(follows(given, names))
+    return "\n".join(lines)
+
+
+def follows(given: Decision, names: Mapping[RoleId, str]) -> str:
+    """Say what a decision changes now, what waits or stays, and when time alone could change it."""
+    lines = [f"Roles by the rules: {roles(given.desired, names)}"]
+    if given.change.grant:
+        lines.append(f"To be given: {roles(given.change.grant, names)}")
+    if given.change.revoke:
+        lines.append(f"To be taken: {roles(given.change.revoke, names)}")
+    if given.doubts:
+        waiting = roles(frozenset(doubt.role for doubt in given.doubts), names)
+        lines.append(f"Kept until Patreon says it twice: {waiting}")
+    if given.protected:
+        lines.append(f"Stays, since the bot did not give it: {roles(given.protected, names)}")
+    if given.due_at:
+        lines.append(f"Next change, if nothing else is heard: {moment(given.due_at)}")
+    return "\n".join(lines)
+
+
+def _campaign(key: CampaignId, campaigns: Mapping[CampaignId, Campaign]) -> str:
+    known = campaigns.get(key)
+    return f"**{plain(known.name)}**" if known else f"**campaign {key}**"

@@ -1,0 +1,168 @@
+"""What staff read of patrons: one, a list, the numbers, a simulation. Sentences only; names are escaped by ``explain``."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from bot.core.case import Decision
+from bot.core.model import (
+    Campaign,
+    CampaignId,
+    Cause,
+    DiscordUserId,
+    Entitlement,
+    Grant,
+    Holding,
+    Link,
+    ManualGrant,
+    Membership,
+    Origin,
+    Reason,
+    RoleId,
+    TierId,
+)
+from bot.texts import explain
+
+UNLINKED = "<@{user}> has not linked a Patreon account. They can type /link."
+NOBODY = "Nobody to show."
+NO_LOG = "The bot has not changed a role of theirs yet."
+SIMULATED = "Only tried out: nothing was changed and Patreon was not asked."
+STATS_NOTHING = "No campaign is connected to this server. Type /setup first."
+
+_REASONS = {
+    Reason.PAID: "paid",
+    Reason.PENDING: "first payment under way",
+    Reason.GIFT: "gifted",
+    Reason.TRIAL: "trial",
+    Reason.GRACE: "declined, in grace",
+    Reason.DECLINED: "declined, grace over",
+    Reason.CANCELLED: "cancelled",
+    Reason.FREE: "free member",
+    Reason.NEVER: "no membership",
+    Reason.UNLINKED: "not linked",
+}
+
+_CAUSES = {
+    Cause.LINKED: "linked",
+    Cause.UNLINKED: "unlinked",
+    Cause.WEBHOOK: "news from Patreon",
+    Cause.REFRESH: "regular sync",
+    Cause.JOINED: "joined",
+    Cause.RULES: "rules changed",
+    Cause.MANUAL: "asked for by hand",
+    Cause.CLOCK: "a date came",
+    Cause.AUDIT: "regular look at the server",
+}
+
+_HOLDINGS = {
+    Holding.HELD: "has it",
+    Holding.LEFT: "had it when they left",
+    Holding.TAKEN: "somebody took it by hand",
+    Holding.UNSURE: "being changed",
+}
+
+
+def shown(
+    user: DiscordUserId,
+    link: Link | None,
+    memberships: Mapping[CampaignId, Membership],
+    entitlements: Mapping[CampaignId, Entitlement],
+    campaigns: Mapping[CampaignId, Campaign],
+) -> str:
+    """Show one patron: the link, what Patreon said, what that is worth."""
+    if link is None:
+        return UNLINKED.format(user=user)
+    lines = [f"<@{user}> is patron `{link.patron}`, linked {explain.ago(link.linked_at)}."]
+    if link.broken_since:
+        lines.append(f"⚠️ Patreon no longer lets me look since {explain.moment(link.broken_since)}. They can type /link.")
+    for key, campaign in campaigns.items():
+        seen = memberships.get(key)
+        lines.append(
+            explain.membership(seen, campaign) if seen else f"**{explain.plain(campaign.name)}**: no membership known"
+        )
+        if key in entitlements:
+            lines.append(f"So: {explain.standing(entitlements[key])}.")
+    return "\n".join(lines)
+
+
+def explained(
+    user: DiscordUserId,
+    decision: Decision,
+    *,
+    ledger: Mapping[RoleId, Grant],
+    manual: tuple[ManualGrant, ...],
+    names: Mapping[RoleId, str],
+    campaigns: Mapping[CampaignId, Campaign],
+) -> str:
+    """Explain one person's roles: each rule and why, what was given by hand, whose doing each role is."""
+    lines = [f"<@{user}>", explain.decision(decision, names, campaigns)]
+    lines += [
+        f"By hand: {explain.named(names.get(grant.role), grant.role)}: {explain.plain(grant.note)}" for grant in manual
+    ]
+    lines += [ledger_line(grant, names) for _, grant in sorted(ledger.items())]
+    return "\n".join(lines)
+
+
+def ledger_line(grant: Grant, names: Mapping[RoleId, str]) -> str:
+    """Say whose doing a role is."""
+    whose = "given by me" if grant.origin is Origin.OURS else "was there before me"
+    since = f"since {explain.ago(grant.since)}, {_CAUSES[grant.cause]}"
+    return f"{explain.named(names.get(grant.role), grant.role)}: {_HOLDINGS[grant.holding]}, {whose} ({since})"
+
+
+def row(
+    user: DiscordUserId,
+    entitlement: Entitlement,
+    membership: Membership | None,
+    *,
+    campaign: Campaign | None,
+    roles: frozenset[RoleId],
+    names: Mapping[RoleId, str],
+) -> str:
+    """Write one line of a list."""
+    titles = {tier.tier: tier.title for tier in campaign.tiers} if campaign else {}
+    tiers = ", ".join(explain.plain(titles.get(tier, tier)) for tier in sorted(membership.tiers)) if membership else ""
+    amount = explain.money(entitlement.amount_cents, campaign.currency if campaign else None)
+    ends = f", until {explain.ago(entitlement.ends_at)}" if entitlement.ends_at else ""
+    return f"<@{user}>: {tiers or 'no tier'}, {amount}, {_REASONS[entitlement.reason]}{ends}: {explain.roles(roles, names)}"
+
+
+def stats(
+    campaign: Campaign,
+    *,
+    reasons: Mapping[Reason, int],
+    active: int,
+    linked: int,
+    no_tier: int,
+    new: int,
+    sums: Mapping[str, int],
+    tiers: Mapping[TierId, tuple[int, int]],
+) -> str:
+    """Write a campaign's numbers."""
+    total = ", ".join(explain.money(cents, currency) for currency, cents in sorted(sums.items())) or explain.money(0)
+    lines = [
+        f"### {explain.plain(campaign.name)}",
+        f"Entitled: **{active}**, of them linked: **{linked}**. New this month: {new}. Together a month: {total}",
+    ]
+    for tier in campaign.tiers:
+        patrons, tied = tiers.get(tier.tier, (0, 0))
+        lines.append(f"{explain.plain(tier.title)}: {patrons}, linked {tied}")
+    if no_tier:
+        lines.append(f"Entitled without a tier: {no_tier}. Rules by amount reach them, rules by tier do not.")
+    lines.append(", ".join(f"{_REASONS[reason]}: {number}" for reason, number in sorted(reasons.items(), key=_size)))
+    return "\n".join(lines)
+
+
+def _size(item: tuple[Reason, int]) -> int:
+    return -item[1]
+
+
+def simulated(
+    user: DiscordUserId, decision: Decision, names: Mapping[RoleId, str], campaigns: Mapping[CampaignId, Campaign]
+) -> str:
+    """Tell what a membership would mean for somebody."""
+    return f"<@{user}>, with such a membership:\n{explain.decision(decision, names, campaigns)}\n{SIMULATED}"
+
+
+def log_line(at: datetime, action: str, role: RoleId, detail: str, names: Mapping[RoleId, str]) -> str:
+    """Write one line of the role log."""
+    return f"{explain.ago(at)} {action} {explain.named(names.get(role), role)}: {explain.plain(detail)}"

@@ -1,0 +1,250 @@
+"""What creators and their staff read in Discord: rules, settings, syncs, the doctor, and the reports of the engine.
+
+Sentences only; names in them are escaped by ``explain``. People are mentioned by id, which never pings anybody here.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from bot.core.model import Block, CampaignId, ConditionKind, DiscordUserId, ManualGrant, Policy, Revocable, RoleId
+from bot.texts import explain
+
+NO_CAMPAIGN = "No Patreon campaign is connected to this server. Type /setup first."
+NOT_SERVED = (
+    "This server is not connected yet. Only whoever runs this bot may connect it: ask them to type /setup here, or to add "
+    "the server's id to discord.guild_ids of the configuration."
+)
+NO_CAMPAIGN_READ = "Patreon has not told me about the campaign yet. Wait a minute, then try again; /doctor says more."
+UNKNOWN_CAMPAIGN = "That campaign is not connected to this server. Pick one from the list."
+UNKNOWN_TIER = "That tier is not in the campaign. Pick one from the list that appears while you type."
+NEEDS_TIER = "Say which tier: pick one from the list that appears while you type."
+NEEDS_AMOUNT = "Say how much, for instance 5 or 7.50, in the campaign's currency."
+NEEDS_MONTHS = "Say how many months, from 1 to 600."
+LONG_GROUP = "A group's name has at most 40 characters."
+LONG_NOTE = "A reason has 1 to 200 characters."
+UNKNOWN_RULE = "There is no such rule any more. /roles list shows those there are."
+MANY_RULES = "A server has at most 200 rules."
+PAST_EXPIRY = "Days must be from 1 to 3650."
+NOT_HELD_BY_HAND = "That role was not given through /patrons grant, so there is nothing to end."
+ADOPT_NEEDS_RULE = "No rule gives that role yet. Make one with /roles add first, then adopt its holders."
+OUT_OF_RANGE = "That number is out of range: {name} must be from {least} to {most}."
+
+BLOCKED = {
+    Block.GONE: "it no longer exists. Remove its rules with /roles remove",
+    Block.EVERYONE: "everybody has @everyone already. Pick another role",
+    Block.MANAGED: "Discord or another app manages it, so nobody can give it by hand. Pick another role",
+    Block.PERMISSION: "I may not manage roles here. Give me the permission “Manage Roles”",
+    Block.RANK: "it is not below my own role. In the server settings, under Roles, drag my role above it",
+    Block.REFUSED: "Discord refused. Look at its place and at my permissions",
+}
+NOT_BELOW_YOURS = "That role is not below your own highest role. Ask somebody who stands above it."
+
+CANCELLED = "Nothing was changed."
+YES_SAVE = "Save"
+YES_POWERS = "Save, with these powers"
+NO_LEAVE = "Leave as it is"
+YES_GO = "Take the role back"
+YES_STAY = "Let them keep it"
+YES_ADOPT = "Adopt"
+YES_REMOVE = "Remove"
+NO_RULES = "There are no rules yet. /roles add makes the first one."
+NO_PATRONS = "Nobody to list yet."
+NO_GRANTS = "No role was given by hand."
+NEXT_PAGE = "More"
+EXPORTED = "Here is the list. It names people, so keep it to yourself."
+SHADOW_ON = "Shadow mode is on: I only report what I would do."
+PAUSED = "Paused: nothing changes until /sync resume."
+STAFF_CHANNEL_TEST = "Reports and questions come here from now on."
+STAFF_CHANNEL_CLOSED = "I may not write in that channel. Let me see it and send messages there, then try again."
+
+
+def blocked(role: RoleId, name: str | None, block: Block) -> str:
+    """Say that a role may not be touched, why, and what to do."""
+    return f"I may not give or take {explain.named(name, role)}: {BLOCKED[block]}."
+
+
+def refused_role(block: Block) -> str:
+    """Say why a rule cannot be made for a role."""
+    return f"I cannot give that role: {BLOCKED[block]}."
+
+
+def powers(names: tuple[str, ...]) -> str:
+    """Warn of what a role lets its holders do."""
+    listed = ", ".join(names)
+    return f"⚠️ Whoever gets this role may: {listed}. Everybody the rule holds for gets it without a person looking."
+
+
+def effect(adds: int, takes: int, holds: int) -> str:
+    """Say what a change would do, before it is saved. ``holds``: revocations that the brake would hold and ask about."""
+    return f"This adds {adds}, takes {takes}, holds {holds}."
+
+
+def rule_question(line: str, adds: int, takes: int, holds: int, warning: str = "") -> str:
+    """Ask before a rule is saved."""
+    return "\n".join(part for part in (f"New rule: {line}", warning, effect(adds, takes, holds), "Save it?") if part)
+
+
+def removal_question(line: str, adds: int, takes: int, holds: int, *, last: bool) -> str:
+    """Ask before a rule is removed; ``last``: no other rule gives the role, so those who have it may keep it."""
+    if not last:
+        return f"Remove the rule: {line}?\n{effect(adds, takes, holds)} Other rules go on giving this role."
+    return (
+        f"Remove the rule: {line}?\nNo other rule gives this role. If it goes: {effect(adds, takes, holds)} "
+        "If it stays, its holders keep it and I never touch it again."
+    )
+
+
+def rule_saved(number: int, line: str) -> str:
+    """Confirm a rule."""
+    return f"Saved as rule {number}: {line}. Roles follow within moments."
+
+
+def rule_removed(line: str, *, stays: bool) -> str:
+    """Confirm that a rule is gone."""
+    return f"Removed: {line}. " + ("Its holders keep the role." if stays else "Roles follow within moments.")
+
+
+def rule_list(lines: list[tuple[int, str]], policy: Policy) -> str:
+    """List rules with their numbers."""
+    if not lines:
+        return NO_RULES
+    text = "\n".join(f"`{number}` {line}" for number, line in lines)
+    highest = ", ".join(explain.plain(group) for group in sorted(policy.highest_only))
+    return text + (f"\nOnly the highest rule counts in: {highest}" if highest else "") + state(policy)
+
+
+def state(policy: Policy) -> str:
+    """Say when roles do not move."""
+    return "".join(f"\n{line}" for on, line in ((policy.paused, PAUSED), (policy.shadow, SHADOW_ON)) if on)
+
+
+def adopt_question(name: str, holders: int, linked: int) -> str:
+    """Ask before the holders of a role are taken over."""
+    return (
+        f"{explain.counted(holders, 'member has', 'members have')} {explain.plain(name)}, {linked} of them linked. "
+        "Adopted, the role counts as given by me, so I take it from those who are no longer entitled. Those who are not linked keep it "
+        "until they link."
+    )
+
+
+def adopted(count: int) -> str:
+    """Confirm."""
+    return f"Adopted {explain.counted(count, 'holder')}."
+
+
+def grants(given: list[ManualGrant], names: Mapping[RoleId, str]) -> str:
+    """List roles given by hand."""
+    return "\n".join(manual(grant, names) for grant in given) or NO_GRANTS
+
+
+def manual(grant: ManualGrant, names: Mapping[RoleId, str]) -> str:
+    """Write one role given by hand."""
+    until = f"until {explain.moment(grant.expires_at)}" if grant.expires_at else "for good"
+    role = explain.named(names.get(grant.role), grant.role)
+    return f"<@{grant.user}>: {role} {until}, by <@{grant.granted_by}>: {explain.plain(grant.note)}"
+
+
+def granted(grant: ManualGrant, names: Mapping[RoleId, str]) -> str:
+    """Confirm a role given by hand."""
+    return f"Given. {manual(grant, names)}"
+
+
+def ungranted(user: DiscordUserId, role: RoleId, names: Mapping[RoleId, str]) -> str:
+    """Confirm that a role given by hand has ended."""
+    return f"Ended. <@{user}> keeps {explain.named(names.get(role), role)} only if a rule gives it."
+
+
+SETTING_NAMES = {
+    "declined_grace": "grace after a declined payment",
+    "keep_paid_through": "cancelled patrons keep what they paid for",
+    "count_pending": "a first payment under way counts",
+    "count_trials": "free trials count",
+    "count_gifts": "gifted memberships count",
+    "highest_only": "groups in which only the highest rule counts",
+    "revocable": "roles that may be taken",
+    "restore_drift": "give back a role a moderator took by hand",
+    "shadow": "shadow mode (report only)",
+    "paused": "paused",
+    "brake_percent": "brake: share of the roles I gave",
+    "brake_count": "brake: number of roles",
+}
+
+
+def setting(value: object) -> str:
+    """Write a setting's value."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case timedelta():
+            return explain.days(value)
+        case frozenset():
+            return ", ".join(sorted(explain.plain(str(group)) for group in value)) or "none"
+        case Revocable.GRANTED:
+            return "only those I gave"
+        case Revocable.MANAGED:
+            return "every role a rule names, of linked people"
+        case _:
+            return str(value)
+
+
+def settings(policy: Policy, staff_channel: int | None) -> str:
+    """List all settings."""
+    channel = f"<#{staff_channel}>" if staff_channel else "none; set one with /settings staff_channel"
+    lines = [f"{name}: **{setting(getattr(policy, key))}**" for key, name in SETTING_NAMES.items()]
+    return "\n".join([*lines, f"staff channel: {channel}"])
+
+
+def settings_question(before: Policy, after: Policy, adds: int, takes: int, holds: int) -> str:
+    """Ask before settings are saved, naming what changes."""
+    changed = [
+        f"{name}: {setting(getattr(before, key))} → **{setting(getattr(after, key))}**"
+        for key, name in SETTING_NAMES.items()
+        if getattr(before, key) != getattr(after, key)
+    ]
+    return "\n".join([*changed, effect(adds, takes, holds), "Save?"])
+
+
+def connected(campaign: str, tiers: int) -> str:
+    """Confirm which campaign a server listens to."""
+    return f"Connected to **{explain.plain(campaign)}** with {explain.counted(tiers, 'tier')}."
+
+
+def campaign_line(campaign: CampaignId, name: str) -> str:
+    """Name a campaign among others."""
+    return f"{name} ({campaign})"
+
+
+CONDITIONS = {
+    ConditionKind.TIER: "on a tier",
+    ConditionKind.AMOUNT: "gives at least an amount a month",
+    ConditionKind.LIFETIME: "has given at least an amount in all",
+    ConditionKind.MONTHS: "a patron for at least some months",
+    ConditionKind.PAYING: "any paying patron",
+    ConditionKind.FREE: "a free member",
+    ConditionKind.GIFT_OR_TRIAL: "a gifted or trial member",
+    ConditionKind.FORMER: "a former patron",
+}
+
+
+def preview(adds: int, takes: int, holds: int, policy: Policy) -> str:
+    """Say what a sync of everybody would do now."""
+    if not adds and not takes and not holds:
+        return "Everybody has the roles the rules give." + state(policy)
+    return f"A sync of everybody adds {adds}, takes {takes}, holds {holds}." + state(policy)
+
+
+BY_HAND = "by_hand"
+LISTS = {
+    "everybody": "everybody linked",
+    "paying": "entitled now",
+    "declined": "payment declined",
+    "leaving": "cancelled, but still entitled",
+    "lapsed": "former patrons",
+    "broken": "link broken",
+    BY_HAND: "roles given by hand",
+}
+
+STACKING = {"all": "all rules that hold", "highest": "only the highest rule"}
+STACKING_NEEDS_BOTH = "Name both: the group, and whether all of its rules count or only the highest."
+
+STATUSES = {"active": "active", "declined": "payment declined", "former": "cancelled", "none": "free member or never"}

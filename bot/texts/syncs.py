@@ -1,0 +1,187 @@
+"""What creators and their staff read of syncs, of the brake and of the doctor; and the reports of the engine.
+
+Sentences only. People are mentioned by id, which never pings anybody here.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from bot.core.model import DiscordUserId, PatronId, Policy, RoleId
+from bot.texts import explain
+from bot.texts.staff import state
+
+NOTHING_HELD = "The brake holds nothing here."
+UNKNOWN_RUN = "That question is settled already."
+APPROVE = "Take these roles"
+REJECT = "Keep these roles"
+RESUMED = "Going on. What waited is looked at now."
+PAUSED_NOW = "Paused. Nobody gets or loses a role here until /sync resume."
+STARTED = "Reading the campaign now. This message follows."
+USER_ASKED = "Looking at <@{user}> now. This message follows."
+NOT_LINKED = "<@{user}> has not linked a Patreon account, so there is nothing to ask Patreon. They can type /link."
+PATREON_BACK = "Patreon answers again. Syncs go on as usual."
+
+LINK_BROKEN = (
+    "Patreon no longer lets me see your membership, so the roles I gave you may end in some days. Type /link in the server "
+    "to mend it; it takes a minute. If you ended the permission on purpose, there is nothing to do."
+)
+
+
+def brake_question(run: int, held: int, people: list[tuple[DiscordUserId, RoleId]], names: Mapping[RoleId, str]) -> str:
+    """Ask the staff whether held revocations shall happen; ``people`` are the first of the ``held`` ones."""
+    lines = [f"<@{user}>: {explain.named(names.get(role), role)}" for user, role in people]
+    more = f"\n… and {held - len(people)} more" if held > len(people) else ""
+    return explain.cut(
+        f"✋ Sync {run} would take {explain.counted(held, 'role')}, more than your brake allows. Nothing was taken. "
+        "If this looks like trouble at Patreon, keep them.\n" + "\n".join(lines) + more
+    )
+
+
+def brake_answered(run: int, by: DiscordUserId, *, approved: bool) -> str:
+    """Say how the question was settled."""
+    verdict = "will be taken" if approved else "stay"
+    return f"Sync {run}: the held roles {verdict}, says <@{by}>."
+
+
+def brake_over(run: int) -> str:
+    """Say that nothing is left to decide."""
+    return f"Sync {run}: nothing is held any more."
+
+
+def creator_token(*, broken: bool, expires_at: datetime) -> str:
+    """Warn that the pair which reads the campaign fails."""
+    if broken:
+        return (
+            "⚠️ Patreon no longer accepts the creator's token. Roles stay as they are, but news is missed. Make a new token "
+            "on Patreon's page for developers, put it into the configuration and start me again."
+        )
+    return f"⚠️ The creator's token could not be renewed; it ends {explain.moment(expires_at)}. I go on trying."
+
+
+def patreon_gone(since: datetime) -> str:
+    """Say that Patreon is away."""
+    return (
+        f"⚠️ Patreon gives no usable answer since {explain.moment(since)}. Nobody loses a role because of it; I go on asking."
+    )
+
+
+def stuck(what: str, attempts: int) -> str:
+    """Say that something fails again and again."""
+    return (
+        f"⚠️ {what} could not be synced {explain.counted(attempts, 'time')} in a row. I go on trying; /doctor may know why."
+    )
+
+
+def ended(read: int, *, granted: int, revoked: int, held: int, failed: int, error: str | None) -> str:
+    """Tell the end of a sync."""
+    if error:
+        return f"The sync counts for nothing ({explain.plain(error)}). No role was touched; it is tried again by itself."
+    did = f" Gave {granted}, took {revoked}, held {held}." if granted or revoked or held else " Roles follow within moments."
+    tail = f" {failed} could not be looked at." if failed else ""
+    return f"Read {explain.counted(read, 'membership')}.{did}{tail}"
+
+
+def progress(read: int, total: int | None) -> str:
+    """Tell how far a sync is."""
+    return f"Reading the campaign: {read} of {total} memberships." if total else f"Reading the campaign: {read} memberships."
+
+
+def somebody(
+    user: DiscordUserId, granted: frozenset[RoleId], revoked: frozenset[RoleId], names: Mapping[RoleId, str]
+) -> str:
+    """Tell the end of one person's sync."""
+    if not granted and not revoked:
+        return f"<@{user}> has the roles the rules give. /patrons explain says why."
+    return f"<@{user}>: gave {explain.roles(granted, names)}, took {explain.roles(revoked, names)}."
+
+
+def campaign_status(name: str, refreshed_at: datetime | None, total: int | None, frozen_why: str | None) -> str:
+    """Say where the refresh of a campaign stands."""
+    read = f"read {explain.ago(refreshed_at)}, {total or 0} memberships" if refreshed_at else "not read yet"
+    frozen = f"\n⚠️ Its answers count against nobody now: {explain.plain(frozen_why)}" if frozen_why else ""
+    return f"**{explain.plain(name)}**: {read}{frozen}"
+
+
+def status(campaigns: list[str], audited_at: datetime | None, waiting: int, held: int, policy: Policy) -> str:
+    """Say where things stand in a guild."""
+    members = f"Members looked at {explain.ago(audited_at)}." if audited_at else "Members are not read yet."
+    queue = f"{explain.counted(waiting, 'look', 'looks')} in the queue." if waiting else "Nothing in the queue."
+    brake = f"\n✋ The brake holds {explain.counted(held, 'role')}; see /sync approve." if held else ""
+    return "\n".join([*campaigns, f"{members} {queue}"]) + brake + state(policy)
+
+
+def finding(*, good: bool, text: str) -> str:
+    """Write one line of the doctor."""
+    return f"{'✅' if good else '❌'} {text}"
+
+
+def reads_campaign(name: str, tiers: int, refreshed_at: datetime | None) -> str:
+    """Say that a campaign is read."""
+    when = f"read {explain.ago(refreshed_at)}" if refreshed_at else "not read yet; it takes a minute after the start"
+    return f"**{explain.plain(name)}** with {explain.counted(tiers, 'tier')}, {when}"
+
+
+def token_fine(expires_at: datetime) -> str:
+    """Say how long the creator's pair is good."""
+    return f"The creator's token is good until {explain.moment(expires_at)} and is renewed before"
+
+
+NO_PAIR = "There is no creator's token. Put a new one into the configuration and start me again"
+PAIR_BROKEN = "Patreon refuses the creator's token. Make a new one on Patreon's page for developers, then start me again"
+WEBHOOK_NONE = "No webhook is registered through me; news from Patreon comes with the next regular read at the latest"
+WEBHOOK_PAUSED = "Patreon paused its webhook, since it could not deliver. Is the public address right?"
+PERMISSION_FINE = "I may manage roles"
+PERMISSION_MISSING = "I may not manage roles. Give me the permission “Manage Roles”"
+CHANNEL_NONE = "No staff channel: my questions and warnings reach nobody. Set one with /settings"
+CHANNEL_CLOSED = "I may not write in the staff channel"
+RULES_NONE = "No rules yet. Make one with /roles add"
+ROLES_FINE = "Every role of a rule is below mine"
+
+
+def webhook_fine(received_at: datetime | None) -> str:
+    """Say when Patreon called last."""
+    return (
+        f"Patreon's webhook works, last heard {explain.ago(received_at)}"
+        if received_at
+        else "Patreon's webhook is registered"
+    )
+
+
+def channel_fine(channel: int) -> str:
+    """Name the staff channel."""
+    return f"Staff channel: <#{channel}>"
+
+
+def lost_tier(line: str) -> str:
+    """Name a rule whose tier is gone."""
+    return f"The tier of this rule is gone at Patreon: {line}. Remove it with /roles remove"
+
+
+def unreached(name: str, unlinked: int, no_tier: int) -> str:
+    """Name those the rules cannot reach."""
+    return f"{explain.plain(name)}: {unlinked} entitled without a link, {no_tier} entitled without a tier"
+
+
+def setup(campaign: str, tiers: int, findings: list[str]) -> str:
+    """Guide through the first steps."""
+    return "\n".join(
+        [
+            f"### Set-up for {explain.plain(campaign)} ({explain.counted(tiers, 'tier')})",
+            *findings,
+            "**1.** Pick a staff channel below: my questions and warnings go there.",
+            "**2.** Pick a tier and its role, then press “Make this rule”. /roles add knows more conditions.",
+            "**3.** Tell your patrons to type /link. /doctor looks over everything at any time.",
+        ]
+    )
+
+
+SETUP_CHANNEL = "Staff channel"
+SETUP_TIER = "A tier of your campaign"
+SETUP_ROLE = "The role it gives"
+SETUP_RULE = "Make this rule"
+SETUP_PICK_BOTH = "Pick a tier and a role first."
+
+
+def patron_gone(patron: PatronId) -> str:
+    """Name a patron of whom nothing else is known."""
+    return f"Patron `{patron}`"

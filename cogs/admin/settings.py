@@ -1,0 +1,114 @@
+"""/settings: show them, or change some after seeing what that would do."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.core.model import GuildId, Policy, Revocable
+from bot.discord_bot import Option, PatronRolesBot, UseCases, ask, say
+from bot.errors import RuleRefused
+from bot.texts import staff as texts
+from cogs.admin.channel import announce
+
+_REVOCABLE = [app_commands.Choice(name=texts.setting(value), value=value.value) for value in Revocable]
+_STACKING = [app_commands.Choice(name=words, value=key) for key, words in texts.STACKING.items()]
+
+
+class SettingsCog(commands.Cog):
+    """A guild's settings."""
+
+    def __init__(self, _bot: PatronRolesBot, use_cases: UseCases) -> None:
+        self._use = use_cases
+
+    @app_commands.command(name="settings", description="Show the settings, or change some after seeing what that would do")
+    @app_commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(
+        grace_days="Days a declined patron keeps the roles",
+        keep_paid_time="Whether cancelled patrons keep the roles until the end of what they paid for",
+        count_pending="Whether a first payment under way counts",
+        count_trials="Whether free trials count",
+        count_gifts="Whether gifted memberships count",
+        group="With stacking: for which group of rules",
+        stacking="For that group: all rules that hold, or only the highest",
+        may_take="Which roles may be taken",
+        restore="Whether a role that a moderator took by hand is given back",
+        shadow="Shadow mode: only report what would change",
+        brake_percent="Brake: hold a sync that takes more than this share of the roles I gave",
+        brake_count="Brake: but never hold fewer than this number",
+        staff_channel="Where my questions and warnings go",
+    )
+    @app_commands.choices(may_take=_REVOCABLE, stacking=_STACKING)
+    async def settings(  # noqa: PLR0917 - discord.py makes the options of these
+        self,
+        interaction: discord.Interaction,
+        grace_days: app_commands.Range[int, 0, 365] | None = None,
+        keep_paid_time: bool | None = None,
+        count_pending: bool | None = None,
+        count_trials: bool | None = None,
+        count_gifts: bool | None = None,
+        group: app_commands.Range[str, 1, 40] | None = None,
+        stacking: app_commands.Choice[str] | None = None,
+        may_take: app_commands.Choice[str] | None = None,
+        restore: bool | None = None,
+        shadow: bool | None = None,
+        brake_percent: app_commands.Range[int, 0, 100] | None = None,
+        brake_count: app_commands.Range[int, 0, 10_000] | None = None,
+        staff_channel: discord.TextChannel | None = None,
+    ) -> None:
+        """Change what was named; with nothing named, show everything."""
+        guild = GuildId(interaction.guild_id or 0)
+        before = (await self._use.settings.load(guild)).policy
+        named = {
+            "declined_grace": None if grace_days is None else timedelta(days=grace_days),
+            "keep_paid_through": keep_paid_time,
+            "count_pending": count_pending,
+            "count_trials": count_trials,
+            "count_gifts": count_gifts,
+            "highest_only": _stacked(before.highest_only, group, stacking.value if stacking else None),
+            "revocable": Revocable(may_take.value) if may_take else None,
+            "restore_drift": restore,
+            "shadow": shadow,
+            "brake_percent": brake_percent,
+            "brake_count": brake_count,
+        }
+        after = replace(before, **{key: value for key, value in named.items() if value is not None})  # type: ignore[arg-type]
+        if staff_channel is not None:
+            await self._set_channel(guild, staff_channel)
+        if after != before:
+            await self._change(interaction, guild, before, after)
+            return
+        stored = await self._use.settings.load(guild)
+        await say(interaction, texts.settings(stored.policy, stored.staff_channel))
+
+    async def _set_channel(self, guild: GuildId, channel: discord.TextChannel) -> None:
+        """Write there first: a channel that is closed to the bot would swallow every question."""
+        await announce(channel)
+        await self._use.settings.save_staff_channel(guild, channel.id)
+
+    async def _change(self, interaction: discord.Interaction, guild: GuildId, before: Policy, after: Policy) -> None:
+        effect = await self._use.settings.effect(guild, after)
+        answer = await ask(
+            interaction,
+            texts.settings_question(before, after, effect.adds, effect.takes, effect.holds),
+            Option("yes", texts.YES_SAVE, discord.ButtonStyle.success),
+            Option("no", texts.NO_LEAVE),
+        )
+        if answer == "yes":
+            await self._use.settings.save_policy(guild, after)
+            stored = await self._use.settings.load(guild)
+            await say(interaction, texts.settings(stored.policy, stored.staff_channel))
+        elif answer == "no":
+            await say(interaction, texts.CANCELLED)
+
+
+def _stacked(before: frozenset[str], group: str | None, stacking: str | None) -> frozenset[str] | None:
+    """Give the groups in which only the highest rule counts; None when nothing was said about them."""
+    if group is None and stacking is None:
+        return None
+    if group is None or stacking is None:
+        raise RuleRefused(texts.STACKING_NEEDS_BOTH)
+    return before | {group.strip()} if stacking == "highest" else before - {group.strip()}

@@ -1,0 +1,78 @@
+"""/simulate: what any membership would mean for a member, without touching anything. A creator is no patron of their own."""
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.core.model import DiscordUserId, GuildId, PatronStatus, TierId
+from bot.creators.imagination import Imagined, imagine
+from bot.discord_bot import PatronRolesBot, UseCases, say
+from bot.texts import patrons as texts
+from bot.texts import staff
+
+_STATUS = [app_commands.Choice(name=words, value=value) for value, words in staff.STATUSES.items()]
+_MOST_CHOICES = 25
+_LONGEST_CHOICE = 100
+
+
+class SimulateCog(commands.Cog):
+    """Trying out."""
+
+    def __init__(self, _bot: PatronRolesBot, use_cases: UseCases) -> None:
+        self._use = use_cases
+
+    @app_commands.command(name="simulate", description="Try what a membership would mean for a member; nothing is changed")
+    @app_commands.guild_only()
+    @app_commands.default_permissions(manage_roles=True)
+    @app_commands.describe(
+        member="For whom",
+        status="How the membership stands",
+        amount="How much a month, in the campaign's currency; empty: the tier's price",
+        tier="On which tier",
+        gift="A gifted membership",
+        trial="A free trial",
+        days="Declined: days since then. Former: days still paid for",
+        lifetime="How much in all so far",
+        months="How many months as a patron",
+    )
+    @app_commands.choices(status=_STATUS)
+    async def simulate(  # noqa: PLR0917 - discord.py makes the options of these
+        self,
+        interaction: discord.Interaction,
+        member: discord.User,
+        status: app_commands.Choice[str],
+        amount: app_commands.Range[float, 0, 1_000_000] | None = None,
+        tier: str | None = None,
+        gift: bool = False,
+        trial: bool = False,
+        days: app_commands.Range[int, 0, 365] = 0,
+        lifetime: app_commands.Range[float, 0, 1_000_000] | None = None,
+        months: app_commands.Range[int, 0, 600] = 0,
+    ) -> None:
+        """Make the membership up and ask what follows from it."""
+        guild, user = GuildId(interaction.guild_id or 0), DiscordUserId(member.id)
+        home = await self._use.campaigns.home(guild)
+        wanted = Imagined(
+            PatronStatus(status.value),
+            amount_cents=_cents(amount),
+            tier=TierId(tier) if tier else None,
+            gift=gift,
+            trial=trial,
+            days=days,
+            lifetime_cents=_cents(lifetime),
+            months=months,
+        )
+        decision = await self._use.previews.simulate(guild, user, imagine(home.campaign(), wanted, self._use.now()))
+        names = home.role_names | self._use.guilds.role_names(guild)
+        await say(interaction, texts.simulated(user, decision, names, home.by_id))
+
+    @simulate.autocomplete("tier")
+    async def _tiers(self, interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        home = await self._use.campaigns.home(GuildId(interaction.guild_id or 0))
+        tiers = home.campaign().tiers if home.campaigns else ()
+        found = [tier for tier in tiers if typed.casefold() in tier.title.casefold()][:_MOST_CHOICES]
+        return [app_commands.Choice(name=tier.title[:_LONGEST_CHOICE], value=str(tier.tier)) for tier in found]
+
+
+def _cents(amount: float | None) -> int | None:
+    return None if amount is None else round(amount * 100)

@@ -1,0 +1,164 @@
+"""The patrons' commands. What is stored is the use cases' business; the engine's reports edit the answers that wait."""
+
+import io
+from datetime import datetime, timedelta
+
+import discord
+import structlog
+from discord import app_commands
+from discord.ext import commands
+
+from bot.core.model import Cause, DiscordUserId, GuildId, Holding, Origin, RoleId
+from bot.discord_bot import Option, Panel, PatronRolesBot, UseCases, ask, fresh_id, say
+from bot.errors import LinkError, LinkProblem
+from bot.sync.reports import PatronSynced, Report
+from bot.texts import commands as texts
+from cogs.link.export import to_json
+from cogs.link.waiting import Waiting
+
+log = structlog.get_logger(__name__)
+
+COOL_DOWN = timedelta(seconds=60)
+"""How long a patron waits before asking Patreon once more; it answers a hundred questions a minute for everybody."""
+
+
+class _Refresh(Panel):
+    """The button below /membership."""
+
+    def __init__(self, cog: "LinkCog") -> None:
+        super().__init__()
+        self._cog = cog
+        button: discord.ui.Button[Panel] = discord.ui.Button(label=texts.MEMBERSHIP_REFRESH, custom_id=fresh_id())
+        button.callback = self._pressed  # type: ignore[method-assign]  # discord.py's own way to give one
+        self.add_item(button)
+
+    async def _pressed(self, interaction: discord.Interaction) -> None:
+        await self._cog.refresh(interaction)
+
+
+class LinkCog(commands.Cog):
+    """Linking and what a patron may know and decide."""
+
+    def __init__(self, bot: PatronRolesBot, use_cases: UseCases) -> None:
+        self._bot = bot
+        self._use = use_cases
+        self._linking = Waiting(use_cases.now)
+        self._refreshing = Waiting(use_cases.now)
+        self._asked_at: dict[DiscordUserId, datetime] = {}
+
+    @app_commands.command(name="link", description="Link your Patreon account, so that your roles follow your pledge")
+    async def link(self, interaction: discord.Interaction) -> None:
+        """Show the button with the personal address."""
+        url = await self._use.linking.begin(
+            DiscordUserId(interaction.user.id),
+            _guild(interaction),
+            interaction.application_id,
+            interaction.token,
+        )
+        view = discord.ui.View()
+        view.add_item(discord.ui.Button(label=texts.LINK_BUTTON, url=url))
+        self._linking.add(interaction)
+        await say(interaction, texts.LINK, view=view)
+
+    @app_commands.command(name="unlink", description="End the link to your Patreon account and give back its roles")
+    async def unlink(self, interaction: discord.Interaction) -> None:
+        """Ask first, naming the roles that go."""
+        user = DiscordUserId(interaction.user.id)
+        data = await self._use.personal.show(user)
+        if data.link is None:
+            raise LinkError(LinkProblem.NOT_LINKED)
+        ours = [grant for grant in data.roles if grant.origin is Origin.OURS and grant.holding is Holding.HELD]
+        names: dict[RoleId, str] = {}
+        for guild in {grant.guild for grant in ours}:
+            names |= await self._use.syncs.names(guild)
+        roles = frozenset(grant.role for grant in ours)
+        answer = await ask(
+            interaction,
+            texts.unlink_question(roles, names),
+            Option("yes", texts.UNLINK_YES, discord.ButtonStyle.danger),
+            Option("no", texts.UNLINK_NO),
+        )
+        if answer == "yes":
+            await self._use.personal.unlink(user)
+            await say(interaction, texts.unlinked(roles, names))
+        elif answer == "no":
+            await say(interaction, texts.UNLINK_KEPT)
+
+    @app_commands.command(name="membership", description="Show what Patreon says of you, your roles and why you have them")
+    async def membership(self, interaction: discord.Interaction) -> None:
+        """Explain everything, with a button to ask Patreon again."""
+        if await self._use.patrons.link(DiscordUserId(interaction.user.id)) is None:
+            raise LinkError(LinkProblem.NOT_LINKED)
+        await say(interaction, await self._explained(interaction), view=_Refresh(self))
+
+    async def refresh(self, interaction: discord.Interaction) -> None:
+        """Ask Patreon again, not more often than the cool-down allows; the answer follows with the engine's report."""
+        user, now = DiscordUserId(interaction.user.id), self._use.now()
+        again = self._asked_at.get(user, now - COOL_DOWN) + COOL_DOWN
+        if now < again:
+            await interaction.response.send_message(texts.busy(again), ephemeral=True)
+            return
+        self._asked_at = {other: at for other, at in self._asked_at.items() if at + COOL_DOWN > now} | {user: now}
+        await interaction.response.defer()
+        self._refreshing.add(interaction)
+        if not await self._use.syncs.somebody(user):
+            raise LinkError(LinkProblem.NOT_LINKED)
+
+    @app_commands.command(name="privacy", description="Show, export or delete what is stored about you")
+    async def privacy(self, interaction: discord.Interaction) -> None:
+        """Sum up what is stored, and offer both."""
+        user = DiscordUserId(interaction.user.id)
+        data = await self._use.personal.show(user)
+        linked_at = data.link.linked_at if data.link else None
+        answer = await ask(
+            interaction,
+            texts.stored(linked_at, len(data.memberships), len(data.roles), len(data.guilds)),
+            Option("export", texts.PRIVACY_EXPORT),
+            Option("delete", texts.PRIVACY_DELETE, discord.ButtonStyle.danger),
+        )
+        if answer == "export":
+            file = discord.File(io.BytesIO(to_json(data)), filename="my-data.json")
+            await say(interaction, texts.PRIVACY_EXPORTED, file=file)
+        elif answer == "delete":
+            await self._delete(interaction, user)
+
+    async def _delete(self, interaction: discord.Interaction, user: DiscordUserId) -> None:
+        answer = await ask(
+            interaction,
+            texts.PRIVACY_ASK,
+            Option("yes", texts.PRIVACY_YES, discord.ButtonStyle.danger),
+            Option("no", texts.PRIVACY_NO),
+        )
+        if answer == "yes":
+            await self._use.personal.erase(user)
+            await say(interaction, texts.PRIVACY_DONE)
+        elif answer == "no":
+            await say(interaction, texts.PRIVACY_KEPT)
+
+    @commands.Cog.listener("on_report")
+    async def follow(self, report: Report) -> None:
+        """Edit the answers that waited for somebody's sync."""
+        if not isinstance(report, PatronSynced):
+            return
+        if report.cause is Cause.LINKED and (waiter := self._linking.take(report.user, report.guild)):
+            names = await self._use.syncs.names(report.guild)
+            await say(waiter.interaction, texts.linked(report.desired, report.change, report.blocked, names))
+        if waiter := self._refreshing.take(report.user, report.guild):
+            await say(waiter.interaction, await self._explained(waiter.interaction), view=_Refresh(self))
+
+    async def _explained(self, interaction: discord.Interaction) -> str:
+        """Explain the asker in this guild, or in each of theirs when they asked in a direct message."""
+        user, here = DiscordUserId(interaction.user.id), _guild(interaction)
+        guilds = [here] if here else list((await self._use.personal.show(user)).guilds)
+        return "\n".join([await self._explain(guild, user) for guild in guilds]) or texts.NO_GUILD
+
+    async def _explain(self, guild: GuildId, user: DiscordUserId) -> str:
+        found = await self._use.previews.explain(guild, user)
+        home = await self._use.campaigns.home(guild)
+        known = self._bot.get_guild(guild)
+        name = known.name if known else texts.UNKNOWN_GUILD
+        return texts.membership(name, found.decision, found.memberships, home.role_names, home.by_id)
+
+
+def _guild(interaction: discord.Interaction) -> GuildId | None:
+    return GuildId(interaction.guild_id) if interaction.guild_id else None

@@ -1,0 +1,122 @@
+"""/patrons show, explain, list, export, stats, grant, ungrant. Nothing here decides who is entitled."""
+
+import io
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.core.model import DiscordUserId, GuildId, RoleId
+from bot.creators import Which
+from bot.creators.manual import Asked
+from bot.creators.ranks import check
+from bot.discord_bot import UseCases, say
+from bot.discord_bot.ranks import asker_of, candidate_of
+from bot.texts import patrons as texts
+from bot.texts import staff
+from cogs.patrons.pages import Pages, show_page
+
+WHICH = [app_commands.Choice(name=words, value=value) for value, words in staff.LISTS.items()]
+
+
+@app_commands.guild_only()
+@app_commands.default_permissions(manage_roles=True)
+class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who your patrons are and why they have roles"):
+    """The patrons of a guild."""
+
+    def __init__(self, use_cases: UseCases) -> None:
+        self._use = use_cases
+
+    @app_commands.command(name="show", description="Show what is known of a member's membership")
+    @app_commands.describe(member="Whom")
+    async def show(self, interaction: discord.Interaction, member: discord.User) -> None:
+        """Show the link, the memberships and what they are worth."""
+        user, guild = DiscordUserId(member.id), _guild(interaction)
+        link = await self._use.patrons.link(user)
+        found = await self._use.previews.explain(guild, user)
+        home = await self._use.campaigns.home(guild)
+        await say(interaction, texts.shown(user, link, found.memberships, found.decision.entitlements, home.by_id))
+
+    @app_commands.command(name="explain", description="Explain why a member has each role or not, and what comes next")
+    @app_commands.describe(member="Whom")
+    async def explain(self, interaction: discord.Interaction, member: discord.User) -> None:
+        """Explain every rule, the ledger, and what is due."""
+        user, guild = DiscordUserId(member.id), _guild(interaction)
+        found = await self._use.previews.explain(guild, user)
+        home = await self._use.campaigns.home(guild)
+        text = texts.explained(
+            user, found.decision, ledger=found.ledger, manual=found.manual, names=home.role_names, campaigns=home.by_id
+        )
+        log = await self._use.patrons.history(guild, user)
+        lines = [texts.log_line(each.at, each.action.value, each.role, each.detail, home.role_names) for each in log]
+        await say(interaction, "\n".join([text, *(lines or [texts.NO_LOG])]))
+
+    @app_commands.command(name="list", description="List linked patrons, or the roles given by hand")
+    @app_commands.describe(which="Whom to list")
+    @app_commands.choices(which=WHICH)
+    async def list_patrons(self, interaction: discord.Interaction, which: app_commands.Choice[str] | None = None) -> None:
+        """List a page, with a button for the next."""
+        guild = _guild(interaction)
+        chosen = which.value if which else Which.EVERYBODY.value
+        home = await self._use.campaigns.home(guild)
+        if chosen == staff.BY_HAND:
+            await say(interaction, staff.grants(await self._use.manual.of_guild(guild), home.role_names))
+            return
+        await show_page(interaction, Pages(self._use.patrons, guild, home, Which(chosen)), None)
+
+    @app_commands.command(name="export", description="Get all linked patrons as a CSV file that only you see")
+    async def export(self, interaction: discord.Interaction) -> None:
+        """Send the file."""
+        data = await self._use.patrons.export(_guild(interaction))
+        await say(interaction, staff.EXPORTED, file=discord.File(io.BytesIO(data), filename="patrons.csv"))
+
+    @app_commands.command(name="stats", description="Show the campaign in numbers: patrons, tiers, links")
+    async def stats(self, interaction: discord.Interaction) -> None:
+        """Count."""
+        found = await self._use.patrons.stats(_guild(interaction))
+        lines = [
+            texts.stats(
+                each.campaign,
+                reasons=each.reasons,
+                active=each.active,
+                linked=each.linked,
+                no_tier=each.no_tier,
+                new=each.new,
+                sums=each.sums,
+                tiers=each.tiers,
+            )
+            for each in found
+        ]
+        await say(interaction, "\n".join(lines) or texts.STATS_NOTHING)
+
+    @app_commands.command(name="grant", description="Give a role by hand, with a reason and an end, whatever Patreon says")
+    @app_commands.describe(
+        member="To whom", role="Which role", reason="Why, for your own list", days="For how long; empty: for good"
+    )
+    async def grant(
+        self,
+        interaction: discord.Interaction,
+        member: discord.Member,
+        role: discord.Role,
+        reason: app_commands.Range[str, 1, 200],
+        days: app_commands.Range[int, 1, 3650] | None = None,
+    ) -> None:
+        """Store the grant; the engine gives the role."""
+        check(candidate_of(self._use.guilds, role), asker_of(interaction))
+        asked = Asked(
+            _guild(interaction), DiscordUserId(member.id), RoleId(role.id), reason, DiscordUserId(interaction.user.id), days
+        )
+        given = await self._use.manual.grant(asked)
+        await say(interaction, staff.granted(given, {RoleId(role.id): role.name}))
+
+    @app_commands.command(name="ungrant", description="End a role that was given by hand")
+    @app_commands.describe(member="Whose", role="Which role")
+    async def ungrant(self, interaction: discord.Interaction, member: discord.User, role: discord.Role) -> None:
+        """End the grant; the engine takes the role unless a rule gives it."""
+        user, wanted = DiscordUserId(member.id), RoleId(role.id)
+        await self._use.manual.end(_guild(interaction), user, wanted)
+        await say(interaction, staff.ungranted(user, wanted, {wanted: role.name}))
+
+
+def _guild(interaction: discord.Interaction) -> GuildId:
+    return GuildId(interaction.guild_id or 0)

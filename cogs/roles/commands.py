@@ -1,0 +1,188 @@
+"""/roles add, remove, list, preview, adopt. What a rule means is the core's, whether one may be made the use case's."""
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.core.model import CampaignId, Condition, ConditionKind, DiscordUserId, GuildId, RoleId, RoleRule, TierId
+from bot.creators import Draft, Home
+from bot.creators.ranks import check
+from bot.discord_bot import Option, UseCases, ask, say
+from bot.discord_bot.ranks import asker_of, candidate_of
+from bot.texts import explain
+from bot.texts import staff as texts
+
+WHEN = [app_commands.Choice(name=words, value=kind.value) for kind, words in texts.CONDITIONS.items()]
+_MOST_CHOICES = 25
+_LONGEST_CHOICE = 100
+
+
+@app_commands.guild_only()
+@app_commands.default_permissions(manage_roles=True)
+class RolesCog(commands.GroupCog, group_name="roles", group_description="Which pledge gives which role"):
+    """The rules of a guild."""
+
+    def __init__(self, use_cases: UseCases) -> None:
+        self._use = use_cases
+
+    @app_commands.command(name="add", description="Make a rule: a condition that gives a role")
+    @app_commands.describe(
+        role="The role to give",
+        when="What a patron must fulfil",
+        tier="For a tier: which one",
+        amount="For an amount: how much, in the campaign's currency",
+        months="For months: how many",
+        group="Rules of one group may compete; see /settings",
+        sticky="Keep the role once it was earned",
+        campaign="Which campaign, when there are several",
+    )
+    @app_commands.choices(when=WHEN)
+    async def add(  # noqa: PLR0917 - discord.py makes the options of these
+        self,
+        interaction: discord.Interaction,
+        role: discord.Role,
+        when: app_commands.Choice[str],
+        tier: str | None = None,
+        amount: app_commands.Range[float, 0.01, 1_000_000] | None = None,
+        months: app_commands.Range[int, 1, 600] | None = None,
+        group: app_commands.Range[str, 1, 40] | None = None,
+        sticky: bool = False,
+        campaign: str | None = None,
+    ) -> None:
+        """Show what the rule would do, then ask."""
+        candidate = candidate_of(self._use.guilds, role)
+        check(candidate, asker_of(interaction))
+        kind = ConditionKind(when.value)
+        condition = _condition(kind, TierId(tier) if tier else None, amount, months)
+        wanted = CampaignId(campaign) if campaign else None
+        draft = Draft(RoleId(role.id), condition, wanted, group or "", sticky)
+        rule = await self._use.rules.draft(_guild(interaction), draft)
+        effect = await self._use.rules.effect_of_adding(rule)
+        line = explain.rule(rule, {rule.role: role.name}, (await self._home(interaction)).by_id.get(rule.campaign))
+        warning = texts.powers(candidate.powers) if candidate.powers else ""
+        answer = await ask(
+            interaction,
+            texts.rule_question(line, effect.adds, effect.takes, effect.holds, warning),
+            Option("yes", texts.YES_POWERS if warning else texts.YES_SAVE, discord.ButtonStyle.success),
+            Option("no", texts.NO_LEAVE),
+        )
+        if answer == "yes":
+            saved = await self._use.rules.add(rule)
+            await say(interaction, texts.rule_saved(saved.rule, line))
+        elif answer == "no":
+            await say(interaction, texts.CANCELLED)
+
+    @app_commands.command(name="remove", description="Remove a rule; you are asked what happens to its role")
+    @app_commands.describe(rule="Which rule")
+    async def remove(self, interaction: discord.Interaction, rule: int) -> None:
+        """Show what follows, then ask whether the role stays or goes."""
+        found = await self._use.rules.load(_guild(interaction), rule)
+        effect, last = await self._use.rules.effect_of_removing(found)
+        line = _line(found, await self._home(interaction))
+        go = Option("go", texts.YES_GO if last else texts.YES_REMOVE, discord.ButtonStyle.danger)
+        stay = [Option("stay", texts.YES_STAY)] if last else []
+        question = texts.removal_question(line, effect.adds, effect.takes, effect.holds, last=last)
+        answer = await ask(interaction, question, go, *stay, Option("no", texts.NO_LEAVE))
+        if answer in ("go", "stay"):
+            await self._use.rules.remove(found, stays=answer == "stay")
+            await say(interaction, texts.rule_removed(line, stays=answer == "stay"))
+        elif answer == "no":
+            await say(interaction, texts.CANCELLED)
+
+    @app_commands.command(name="list", description="Show all rules")
+    async def list_rules(self, interaction: discord.Interaction) -> None:
+        """List the rules with their numbers."""
+        home = await self._home(interaction)
+        rules = await self._use.rules.of_guild(_guild(interaction))
+        lines = [(rule.rule, _line(rule, home)) for rule in rules]
+        await say(interaction, texts.rule_list(lines, home.settings.policy))
+
+    @app_commands.command(name="preview", description="Show what the rules would change now, without changing it")
+    async def preview(self, interaction: discord.Interaction) -> None:
+        """Count what a sync of everybody would do."""
+        guild = _guild(interaction)
+        rules = await self._use.rules.of_guild(guild)
+        policy = (await self._home(interaction)).settings.policy
+        effect = await self._use.previews.rule_change(guild, rules, policy)
+        await say(interaction, texts.preview(effect.adds, effect.takes, effect.holds, policy))
+
+    @app_commands.command(
+        name="adopt", description="Count a role's present holders as given by me, to move from another bot"
+    )
+    @app_commands.describe(role="The role whose holders I take over")
+    async def adopt(self, interaction: discord.Interaction, role: discord.Role) -> None:
+        """Read who holds the role, say how many, then ask."""
+        guild, wanted = _guild(interaction), RoleId(role.id)
+        check(candidate_of(self._use.guilds, role), asker_of(interaction))
+        await self._use.rules.check_adoptable(guild, wanted)
+        holders: set[DiscordUserId] = set()
+        async for page in self._use.guilds.read_members(guild):
+            holders |= {user for user, roles in page if wanted in roles}
+        linked = await self._use.rules.linked_among(holders)
+        answer = await ask(
+            interaction,
+            texts.adopt_question(role.name, len(holders), linked),
+            Option("yes", texts.YES_ADOPT, discord.ButtonStyle.danger),
+            Option("no", texts.NO_LEAVE),
+        )
+        if answer == "yes":
+            await say(interaction, texts.adopted(await self._use.rules.adopt(guild, wanted, holders)))
+        elif answer == "no":
+            await say(interaction, texts.CANCELLED)
+
+    @add.autocomplete("tier")
+    async def _tiers(self, interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        home = await self._home(interaction)
+        wanted = getattr(interaction.namespace, "campaign", None)
+        campaigns = [each for key, each in home.by_id.items() if wanted in (None, "", key)]
+        return _choices(
+            typed,
+            [
+                (f"{tier.title} ({explain.money(tier.amount_cents, each.currency)})", str(tier.tier))
+                for each in campaigns
+                for tier in each.tiers
+            ],
+        )
+
+    @add.autocomplete("campaign")
+    async def _campaigns(self, interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        home = await self._home(interaction)
+        return _choices(typed, [(each.name, str(key)) for key, each in home.by_id.items()])
+
+    @remove.autocomplete("rule")
+    async def _rules(self, interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[int]]:
+        home = await self._home(interaction)
+        rules = await self._use.rules.of_guild(_guild(interaction))
+        named = _choices(str(typed), [(f"{rule.rule}: {explain.bare(_line(rule, home))}", str(rule.rule)) for rule in rules])
+        return [app_commands.Choice(name=choice.name, value=int(choice.value)) for choice in named]
+
+    async def _home(self, interaction: discord.Interaction) -> Home:
+        """Load the guild's home, its role names as Discord says them now."""
+        guild = _guild(interaction)
+        home = await self._use.campaigns.home(guild)
+        return Home(home.settings, home.campaigns, home.role_names | self._use.guilds.role_names(guild))
+
+
+def _guild(interaction: discord.Interaction) -> GuildId:
+    return GuildId(interaction.guild_id or 0)
+
+
+def _line(rule: RoleRule, home: Home) -> str:
+    return explain.rule(rule, home.role_names, home.by_id.get(rule.campaign))
+
+
+def _condition(kind: ConditionKind, tier: TierId | None, amount: float | None, months: int | None) -> Condition:
+    """Make a condition of the options that belong to its kind; what is missing the use case refuses."""
+    if kind is ConditionKind.TIER:
+        return Condition(kind, tier=tier)
+    if kind is ConditionKind.MONTHS:
+        return Condition(kind, threshold=months or 0)
+    if kind in (ConditionKind.AMOUNT, ConditionKind.LIFETIME):
+        return Condition(kind, threshold=round((amount or 0) * 100))
+    return Condition(kind)
+
+
+def _choices(typed: str, offered: "list[tuple[str, str]]") -> "list[app_commands.Choice[str]]":
+    """Offer what contains the typed words, as many and as long as Discord shows."""
+    found = [(name, value) for name, value in offered if typed.casefold() in name.casefold()]
+    return [app_commands.Choice(name=name[:_LONGEST_CHOICE], value=value) for name, value in found[:_MOST_CHOICES]]

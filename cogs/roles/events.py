@@ -1,0 +1,64 @@
+"""What the gateway tells of members and roles, passed to the engine. Nothing is decided here, and nothing answered."""
+
+import discord
+from discord.ext import commands
+
+from bot.core.model import DiscordUserId, GuildId, RoleId
+from bot.discord_bot import PatronRolesBot, UseCases
+
+
+class RoleEvents(commands.Cog):
+    """Listens to the gateway."""
+
+    def __init__(self, bot: PatronRolesBot, use_cases: UseCases) -> None:
+        self._bot = bot
+        self._use = use_cases
+
+    @commands.Cog.listener("on_member_join")
+    async def joined(self, member: discord.Member) -> None:
+        """Somebody came; what they had before they left, or what they linked before, is theirs at once."""
+        await self._use.engine.members.joined(GuildId(member.guild.id), DiscordUserId(member.id), _roles(member))
+
+    @commands.Cog.listener("on_raw_member_remove")
+    async def left(self, payload: discord.RawMemberRemoveEvent) -> None:
+        """Somebody went, and their roles with them."""
+        await self._use.engine.members.left(GuildId(payload.guild_id), DiscordUserId(payload.user.id))
+
+    @commands.Cog.listener("on_interaction")
+    async def seen(self, interaction: discord.Interaction) -> None:
+        """Note which roles somebody has who used a command: Discord has just told, and nobody needs to ask."""
+        if interaction.type is discord.InteractionType.application_command and isinstance(interaction.user, discord.Member):
+            member = interaction.user
+            await self._use.engine.members.seen(GuildId(member.guild.id), DiscordUserId(member.id), _roles(member))
+
+    @commands.Cog.listener("on_guild_role_delete")
+    async def role_deleted(self, role: discord.Role) -> None:
+        """Forget who had a role that is gone; its rules are reported as blocked."""
+        await self._use.engine.members.role_deleted(GuildId(role.guild.id), RoleId(role.id))
+
+    @commands.Cog.listener("on_guild_role_create")
+    async def role_created(self, role: discord.Role) -> None:
+        """Read the names anew."""
+        await self._use.engine.members.roles_changed(GuildId(role.guild.id))
+
+    @commands.Cog.listener("on_guild_role_update")
+    async def role_updated(self, before: discord.Role, after: discord.Role) -> None:
+        """Look again at what was blocked: a renamed, moved or empowered role may be free now."""
+        if (before.name, before.position, before.permissions) != (after.name, after.position, after.permissions):
+            await self._use.engine.members.roles_changed(GuildId(after.guild.id))
+
+    @commands.Cog.listener("on_guild_join")
+    async def guild_joined(self, guild: discord.Guild) -> None:
+        """Note that the bot was invited."""
+        await self._use.settings.joined(GuildId(guild.id))
+        await self._use.engine.members.roles_changed(GuildId(guild.id))
+
+    @commands.Cog.listener("on_ready")
+    async def all_known(self) -> None:
+        """Read all names: they may have changed while the bot was away."""
+        for guild in self._bot.guilds:
+            await self._use.engine.members.roles_changed(GuildId(guild.id))
+
+
+def _roles(member: discord.Member) -> frozenset[RoleId]:
+    return frozenset(RoleId(role.id) for role in member.roles if not role.is_default())
