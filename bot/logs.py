@@ -29,7 +29,13 @@ _SECRET_TEXT = re.compile(
 _CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^\s/@:]*:[^\s/@]*(?=@)")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 
-_NOISE = {"aiohttp.access": logging.WARNING, "discord.client": logging.ERROR, "alembic": logging.WARNING}
+# aiohttp.server tells of malformed requests with what was in them; what breaks in a route is logged by its guard.
+_NOISE = {
+    "aiohttp.server": logging.CRITICAL,
+    "aiohttp.access": logging.WARNING,
+    "discord.client": logging.ERROR,
+    "alembic": logging.WARNING,
+}
 
 
 class Redactor:

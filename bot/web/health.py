@@ -33,7 +33,7 @@ class HealthRoutes:
         self._metrics = metrics
         self._set_gauges = set_gauges
 
-    def routes(self) -> Sequence[web.RouteDef]:
+    def routes(self) -> Sequence[web.AbstractRouteDef]:
         """Say what is served where."""
         return [
             web.get("/healthz", self.alive),

@@ -43,7 +43,7 @@ class HookRoutes:
         self._now = now
         self._wake = wake
 
-    def routes(self) -> Sequence[web.RouteDef]:
+    def routes(self) -> Sequence[web.AbstractRouteDef]:
         """Say what is served where."""
         return [
             web.post("/webhooks/patreon", self.receive),

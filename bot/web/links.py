@@ -28,7 +28,7 @@ class LinkRoutes:
         self._linking = linking
         self._metrics = metrics
 
-    def routes(self) -> Sequence[web.RouteDef]:
+    def routes(self) -> Sequence[web.AbstractRouteDef]:
         """Say what is served where; ``HEAD`` is left out, since opening a step is not a question."""
         return [
             web.get("/link/{token}", self.start, allow_head=False),

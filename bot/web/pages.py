@@ -38,14 +38,21 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Pages:
-    """The templates, loaded once."""
+    """The templates, compiled once."""
 
     def __init__(self) -> None:
-        """Compile on first use; an unknown name in a template is an error, not an empty place."""
+        """Read and compile every template, which blocks; an unknown name in one is an error, not an empty place."""
         self._environment = Environment(
-            loader=PackageLoader("bot.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+            loader=PackageLoader("bot.web"),
+            autoescape=True,
+            auto_reload=False,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
         )
         self._environment.globals["texts"] = texts
+        for name in self._environment.list_templates():
+            self._environment.get_template(name)
 
     def show(self, template: str, *, status: int = 200, **values: object) -> web.Response:
         """Render a template file into an HTML answer."""

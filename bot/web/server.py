@@ -3,6 +3,7 @@
 Which routes exist is said by the route classes; limits and headers that hold for all of them are here.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -20,10 +21,10 @@ STOP_WITHIN = 5.0
 """Seconds that open requests get to finish when the bot stops."""
 
 
-def build_web(routes: Sequence[web.RouteDef]) -> web.Application:
+async def build_web(routes: Sequence[web.AbstractRouteDef]) -> web.Application:
     """Put pages, limits, headers and the given routes into one application."""
     app = web.Application(middlewares=[guard], client_max_size=MAX_BODY)
-    app[PAGES] = Pages()
+    app[PAGES] = await asyncio.to_thread(Pages)  # reads files
     app.on_response_prepare.append(add_headers)
     app.add_routes([web.get("/privacy", _privacy), web.get("/static/style.css", style_sheet), *routes])
     return app

@@ -1,0 +1,194 @@
+"""The half of the bot that changes roles: gateway, engine, and the care of the webhook, started and stopped as one.
+
+Assembled here, apart from ``bot.app``, so that a process can do without it. Nothing is decided here but the order: the
+campaign is settled first, since engine and commands need to know it; the engine stops first, since it needs the gateway.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.campaigns import configured_campaign, settle_campaign
+from bot.config import Config
+from bot.core.model import CampaignId, GuildId
+from bot.creators import Campaigns, ManualGrants, Patrons, Rules, Settings, Syncs
+from bot.discord_bot import DiscordSettings, PatronRolesBot, UseCases
+from bot.errors import PatreonError, StoreError
+from bot.guilds import Guilds
+from bot.linking import Linking, PersonalData
+from bot.metrics import Metrics
+from bot.patreon.client import PatreonClient
+from bot.store import Store
+from bot.sync import Engine, EngineSettings, Previews
+from bot.sync.reports import PatronSynced, Report
+from bot.webhook_care import tend_webhook
+
+log = structlog.get_logger(__name__)
+
+FIRST_RETRY, LAST_RETRY = timedelta(seconds=5), timedelta(minutes=5)
+TEND_EVERY = timedelta(hours=1)
+
+
+class Facts:
+    """The store's facts as the Discord bot wants them: each call a transaction of its own."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def get(self, key: str) -> str | None:
+        """Give what was set last; None when nothing was."""
+        async with self._store.read() as t:
+            return await t.facts.get(key)
+
+    async def set(self, key: str, value: str) -> None:
+        """Remember."""
+        async with self._store.write() as t:
+            await t.facts.set(key, value)
+
+
+class Worker:
+    """One gateway and one engine. ``task`` runs while the worker does, and ends only by a stop or a failure."""
+
+    task: asyncio.Task[None]
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        patreon: PatreonClient,
+        metrics: Metrics,
+        *,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[object]],
+    ) -> None:
+        """Build the gateway's client; nothing is sent before ``running``."""
+        self._config = config
+        self._store = store
+        self._patreon = patreon
+        self._metrics = metrics
+        self._now = now
+        self._sleep = sleep
+        self._stop = asyncio.Event()
+        self._engine: Engine | None = None
+        settings = DiscordSettings(config.discord.api_url, config.discord.gateway_url)
+        self.bot = PatronRolesBot(settings, Facts(store))
+
+    def wake(self) -> None:
+        """Tell the engine that a row waits; before it runs there is nobody to tell, and it looks at rows when it starts."""
+        if self._engine is not None:
+            self._engine.wake()
+
+    def is_ready(self) -> bool:
+        """Say whether Discord has told us about our guilds."""
+        return self.bot.gateway_ready
+
+    @asynccontextmanager
+    async def running(self, linking: Linking, personal: PersonalData) -> AsyncIterator[None]:
+        """Run while the block runs, then let the engine finish what is in hand."""
+        self.task = asyncio.create_task(self._run(linking, personal), name="worker")
+        try:
+            yield
+        finally:
+            self._stop.set()
+            await asyncio.wait([self.task])
+
+    async def _run(self, linking: Linking, personal: PersonalData) -> None:
+        campaign = await self._settle()
+        if campaign is None:
+            return
+        engine, use_cases = self._assemble(campaign, linking, personal)
+        self._engine = engine
+        async with self.bot:
+            await self.bot.furnish(use_cases)
+            working = asyncio.create_task(engine.run(self._stop), name="engine")
+            others = [
+                asyncio.create_task(self.bot.start(self._config.discord.token.get_secret_value()), name="gateway"),
+                asyncio.create_task(self._tend(campaign), name="webhook"),
+            ]
+            await asyncio.wait([working, *others], return_when=asyncio.FIRST_COMPLETED)
+            self._stop.set()
+            await asyncio.wait([working])
+            failed = [task for task in others if task.done()]
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+        for task in [*failed, working]:
+            task.result()
+
+    async def _settle(self) -> CampaignId | None:
+        """Ask which campaign it is until Patreon answers; one that is known from before will do. None: stopped before."""
+        delay = FIRST_RETRY
+        while not self._stop.is_set():
+            try:
+                return await settle_campaign(self._store, self._patreon, self._config.patreon.campaign_id, self._now)
+            except PatreonError as error:
+                known = await configured_campaign(self._store)
+                log.warning("campaign_not_asked", error=type(error).__name__, detail=str(error), known=known)
+                if known is not None and self._config.patreon.campaign_id in (None, known):
+                    return known
+            await self._pause(delay)
+            delay = min(delay * 2, LAST_RETRY)
+        return None
+
+    def _assemble(self, campaign: CampaignId, linking: Linking, personal: PersonalData) -> tuple[Engine, UseCases]:
+        """Build engine and use cases around the gateway's client."""
+        store, now = self._store, self._now
+        guilds = Guilds(self.bot)
+        settings = EngineSettings(
+            campaigns=frozenset({campaign}),
+            refresh_every=timedelta(minutes=self._config.sync.refresh_minutes),
+        )
+        engine = Engine(
+            store,
+            self._patreon,
+            guilds,
+            now=now,
+            sleep=self._sleep,
+            settings=settings,
+            listeners=[self.bot.hear, self._count],
+        )
+        previews = Previews(store, now=now)
+        campaigns = Campaigns(store, served=frozenset(map(GuildId, self._config.discord.guild_ids)))
+        return engine, UseCases(
+            linking=linking,
+            personal=personal,
+            campaigns=campaigns,
+            rules=Rules(store, campaigns, previews, now=now, wake=self.wake),
+            settings=Settings(store, campaigns, previews, now=now, wake=self.wake),
+            patrons=Patrons(store, campaigns, now=now),
+            manual=ManualGrants(store, now=now, wake=self.wake),
+            syncs=Syncs(store, campaigns, now=now, wake=self.wake),
+            previews=previews,
+            engine=engine,
+            guilds=guilds,
+            now=now,
+        )
+
+    async def _tend(self, campaign: CampaignId) -> None:
+        """Look after the webhook for as long as the worker runs; its failures are logged and never end it."""
+        by_hand = self._config.patreon.api_version == 1 or self._config.patreon.webhook_secret is not None
+        while not self._stop.is_set():
+            if not by_hand:
+                try:
+                    await tend_webhook(self._store, self._patreon, campaign, self._config.webhook_uri)
+                except (PatreonError, StoreError) as error:
+                    log.warning("webhook_not_tended", error=type(error).__name__, detail=str(error))
+            await self._pause(TEND_EVERY)
+
+    async def _pause(self, span: timedelta) -> None:
+        """Wait, but not longer than the worker runs."""
+        stopping = asyncio.ensure_future(self._stop.wait())
+        sleeping = asyncio.ensure_future(self._sleep(span.total_seconds()))
+        await asyncio.wait([stopping, sleeping], return_when=asyncio.FIRST_COMPLETED)
+        for one in (stopping, sleeping):
+            one.cancel()
+        await asyncio.gather(stopping, sleeping, return_exceptions=True)
+
+    async def _count(self, report: Report) -> None:
+        self._metrics.reports.labels(type(report).__name__).inc()
+        if isinstance(report, PatronSynced) and not report.shadow:
+            self._metrics.role_changes.labels("granted").inc(len(report.change.grant))
+            self._metrics.role_changes.labels("revoked").inc(len(report.change.revoke))

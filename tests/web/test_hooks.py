@@ -1,0 +1,168 @@
+"""Patreon's webhook: what is stored before 200, what is refused, and what is none of our business."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from bot.core.model import CampaignId, Cause, Link
+from bot.patreon.webhook import sign
+from bot.store.records import Nudge, NudgeKind, WebhookRecord
+from tests.doors import ANN, CAMPAIGN, PATRON
+from tests.web.conftest import SECRET, Doors
+
+EVENT = "members:pledge:update"
+
+
+def body(patron: str | None = PATRON, campaign: str = CAMPAIGN, *, status: str = "active_patron", note: str = "x") -> bytes:
+    """Give a v2 body as Patreon writes it, as far as it matters."""
+    user = f'"user":{{"data":{{"id":"{patron}","type":"user"}}}},' if patron else ""
+    member = '"6d2a3b60-0000-4000-8000-000000000001"' if patron else "null"
+    return (
+        f'{{"data":{{"id":{member},"type":"member","attributes":{{"patron_status":"{status}","note":"{note}",'
+        '"currently_entitled_amount_cents":500,"last_charge_status":"Paid","full_name":"Ann","email":"a@b.example"},'
+        f'"relationships":{{{user}"campaign":{{"data":{{"id":"{campaign}","type":"campaign"}}}},'
+        '"currently_entitled_tiers":{"data":[]}}},"included":[]}'
+    ).encode()
+
+
+async def send(
+    doors: Doors, content: bytes, *, signature: str | None = None, event: str = EVENT, path: str = "/webhooks/patreon"
+) -> int:
+    headers = {"X-Patreon-Event": event, "X-Patreon-Signature": sign(content, SECRET) if signature is None else signature}
+    if not headers["X-Patreon-Signature"]:
+        del headers["X-Patreon-Signature"]
+    answer = await doors.client.post(path, data=io.BytesIO(content), headers=headers)
+    return answer.status
+
+
+async def link(doors: Doors) -> None:
+    async with doors.store.write() as t:
+        await t.links.save(Link(ANN, PATRON, doors.clock()))
+
+
+async def nudges(doors: Doors) -> list[Nudge]:
+    async with doors.store.write() as t:
+        return await t.nudges.claim("test", doors.clock(), doors.clock(), 10)
+
+
+async def test_a_signed_webhook_is_on_disk_before_it_is_answered(doors: Doors) -> None:
+    await link(doors)
+
+    assert await send(doors, body()) == 200
+
+    (nudge,) = await nudges(doors)
+    assert (nudge.kind, nudge.key, nudge.cause) == (NudgeKind.PATRON, PATRON, Cause.WEBHOOK)
+    assert [reading.amount_cents for reading in nudge.readings] == [500]
+    assert doors.woken == ["hook"]
+
+
+async def test_the_same_webhook_ten_times_is_one_row(doors: Doors) -> None:
+    await link(doors)
+
+    assert [await send(doors, body()) for _ in range(10)] == [200] * 10
+
+    assert len(await nudges(doors)) == 1
+
+
+@pytest.mark.parametrize("signature", ["", "0" * 32, "not hex", "é" * 32, "0" * 4_000])
+async def test_a_wrong_or_absent_signature_is_401_and_stores_nothing(doors: Doors, signature: str) -> None:
+    await link(doors)
+
+    assert await send(doors, body(), signature=signature) == 401
+
+    assert await nudges(doors) == []
+    assert doors.woken == []
+
+
+async def test_a_signature_over_another_body_is_401(doors: Doors) -> None:
+    await link(doors)
+
+    assert await send(doors, body(), signature=sign(body(note="y"), SECRET)) == 401
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"not json"])
+async def test_signed_bytes_that_are_not_json_are_400(doors: Doors, content: bytes) -> None:
+    assert await send(doors, content) == 400
+
+
+async def test_a_body_of_two_mebibytes_is_413(doors: Doors) -> None:
+    assert await send(doors, b"x" * 2 * 1024 * 1024) == 413
+
+
+@pytest.mark.parametrize("content", [b"{}", b"[]", b'{"data": null}', b'{"data": {"type": "post", "id": "1"}}'])
+async def test_json_that_is_not_about_a_membership_is_200_and_nothing(doors: Doors, content: bytes) -> None:
+    await link(doors)
+
+    assert await send(doors, content) in {200, 400}
+
+    assert await nudges(doors) == []
+
+
+async def test_patreons_test_button_is_200_and_nothing(doors: Doors) -> None:
+    assert await send(doors, body(patron=None)) == 200
+    assert await nudges(doors) == []
+
+
+async def test_somebody_who_is_not_linked_is_200_and_nothing(doors: Doors) -> None:
+    assert await send(doors, body()) == 200
+    assert await nudges(doors) == []
+    assert await doors.count("patron_roles_webhooks_total", outcome="not_linked") == 1
+
+
+async def test_another_campaign_is_200_and_nothing(doors: Doors) -> None:
+    await link(doors)
+
+    assert await send(doors, body(campaign="888")) == 200
+
+    assert await nudges(doors) == []
+
+
+async def test_a_deletion_that_calls_the_membership_active_nudges_without_a_reading(doors: Doors) -> None:
+    await link(doors)
+
+    assert await send(doors, body(), event="members:delete") == 200
+
+    (nudge,) = await nudges(doors)
+    assert nudge.readings == ()
+
+
+async def test_the_secret_of_a_registered_webhook_counts_and_the_one_before_it(doors: Doors) -> None:
+    await link(doors)
+    record = WebhookRecord("9", CAMPAIGN, "https://bot.test/webhooks/patreon", "new-secret", previous_secret="old-secret")
+    async with doors.store.write() as t:
+        await t.webhooks.save(record)
+
+    for secret in ("new-secret", "old-secret", SECRET):
+        assert await send(doors, body(), signature=sign(body(), secret)) == 200
+    assert await send(doors, body(), signature=sign(body(), "another-secret")) == 401
+    async with doors.store.read() as t:
+        kept = await t.webhooks.load(CAMPAIGN)
+        assert kept is not None
+        assert kept.received_at == doors.clock()
+
+
+async def test_a_connected_campaign_has_an_address_and_a_secret_of_its_own(doors: Doors) -> None:
+    await link(doors)
+    other = CampaignId("888")
+    async with doors.store.write() as t:
+        await t.webhooks.save(WebhookRecord("9", other, "https://bot.test/webhooks/patreon/888", "its-own-secret"))
+    content = body(campaign="888")
+    path = "/webhooks/patreon/888"
+
+    assert await send(doors, content, signature=sign(content, SECRET), path=path) == 401
+    assert await send(doors, content, signature=sign(content, "its-own-secret"), path=path) == 200
+    assert len(await nudges(doors)) == 1
+
+
+async def test_a_campaign_without_a_secret_refuses_until_there_is_one(doors: Doors) -> None:
+    assert await send(doors, body(campaign="999"), path="/webhooks/patreon/999") == 503
+
+
+async def test_bodies_captured_from_patreon_are_taken(doors: Doors) -> None:
+    folder = Path(__file__).parents[1] / "data" / "patreon"
+    captured = sorted(folder.rglob("*member*.json"))
+    assert captured, "the samples are there"
+
+    for file in captured:
+        assert await send(doors, file.read_bytes(), event="members:update") == 200, file.name
