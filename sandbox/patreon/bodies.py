@@ -53,7 +53,7 @@ def _member(view: View, membership: Membership) -> JsonObject:
 
 def _pledge(view: View, membership: Membership) -> JsonObject:
     doc = OldDocument(view, {})
-    data = doc.write(PLEDGE, membership, dict.fromkeys(("address", "creator", "patron", "reward")))
+    data = doc.row(PLEDGE, membership, dict.fromkeys(("address", "creator", "patron", "reward")))
     return doc.close(data, links={"self": f"{view.patreon.site_url}/api/pledges/{membership.pledge_id}"})
 
 
@@ -70,7 +70,7 @@ def _test_pledge(view: View, campaign: Campaign) -> JsonObject:
 
 def _test_member(view: View, campaign: Campaign) -> JsonObject:
     doc = OldDocument(view, {})
-    shown = doc.write(OLD_CAMPAIGN, campaign, dict.fromkeys(("creator", "rewards")))
+    shown = doc.row(OLD_CAMPAIGN, campaign, dict.fromkeys(("creator", "rewards")))
     included = doc.close({}).get("included", [])
     api = f"{view.patreon.site_url}/api"
     data = {

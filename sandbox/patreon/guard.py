@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -71,15 +71,18 @@ class Call:
         body = campaign.kept(page, lambda: msgspec.json.encode(make()))
         return web.Response(body=body, headers={"Content-Type": errors.JSON_API})
 
-    def link(self, *, without: str = "page[cursor]", **more: str) -> str:
-        """Return this request's own address with the query changed, brackets encoded as Patreon writes them.
+    def link(self, changes: Mapping[str, str]) -> str:
+        """Return this request's own address with parameters of the query changed, brackets encoded as Patreon does.
 
-        ``more`` holds parameters of the ``page[...]`` family by their inner names.
+        A cursor that is not among ``changes`` is dropped.
         """
-        query = [(name, value) for name, value in self.request.query.items() if name != without]
-        query = [(name, value) for name, value in query if name.removeprefix("page[").removesuffix("]") not in more]
-        query += [(f"page[{name}]", value) for name, value in more.items()]
-        return f"{self.request.scheme}://{self.request.host}{self.request.path}" + (f"?{urlencode(query)}" if query else "")
+        query = {**self.request.query, **changes}
+        if "page[cursor]" not in changes:
+            query.pop("page[cursor]", None)
+        return f"{self.request.scheme}://{self.request.host}{self.request.path}?{urlencode(query)}"
+
+
+CALL = web.RequestKey("call", Call)
 
 
 def document(body: Any, status: int = 200) -> web.Response:
@@ -89,8 +92,7 @@ def document(body: Any, status: int = 200) -> web.Response:
 
 def call_of(request: web.Request) -> Call:
     """Return what the guard found out about this request."""
-    call: Call = request["call"]
-    return call
+    return request[CALL]
 
 
 def guard(patreon: PatreonWorld) -> Middleware:
@@ -155,7 +157,7 @@ async def _ask(patreon: PatreonWorld, request: web.Request, handler: Handler, me
     if request.path.endswith("/oauth2/token"):
         if Fault.TOKEN_REVOKED in met:
             raise OAuthError("invalid_grant", 401)
-        request["call"] = Call(patreon, request)
+        request[CALL] = Call(patreon, request)
         return await handler(request)
     if Fault.GONE in met:
         raise errors.plain(410)
@@ -167,7 +169,7 @@ async def _ask(patreon: PatreonWorld, request: web.Request, handler: Handler, me
         wait = patreon.limits.wait(pair.client.id, (pair.client.id, pair.account.id))
         if wait:
             raise errors.throttled(wait)
-    request["call"] = Call(patreon, request, pair)
+    request[CALL] = Call(patreon, request, pair)
     return await handler(request)
 
 

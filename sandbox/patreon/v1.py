@@ -41,7 +41,7 @@ async def current_user(request: web.Request) -> web.Response:
     doc = OldDocument(call.view(), parse_fields(request.query))
     account = call.token.account
     return document(
-        doc.close(doc.write(USER, account, tree), links={"self": f"{call.patreon.site_url}/api/user/{account.id}"})
+        doc.close(doc.row(USER, account, tree), links={"self": f"{call.patreon.site_url}/api/user/{account.id}"})
     )
 
 
@@ -56,7 +56,7 @@ async def current_user_campaigns(request: web.Request) -> web.Response:
     doc = OldDocument(view, parse_fields(request.query))
     rows = []
     if own is not None:
-        row = doc.write(CAMPAIGN, own, tree)
+        row = doc.row(CAMPAIGN, own, tree)
         if "pledges" in tree:
             row["relationships"]["pledges"]["links"] = _pledge_links(call, own)
         rows.append(row)
@@ -85,11 +85,12 @@ def _pledges(call: Call, own: Campaign) -> JsonObject:
     page = [] if empty else rows[start : start + count]
     tree = parse_tree(query, PLEDGE, ("address", "creator", "patron", "reward"))
     doc = OldDocument(view, parse_fields(query))
-    links = {"first": call.link(sort=sort, count=str(count))}
+    asked = {"page[count]": str(count), "sort": sort}
+    links = {"first": call.link(asked)}
     last = start + count + (count if jump else 0)
     if last < len(rows) and page:
-        links["next"] = call.link(sort=sort, count=str(count), cursor=_cursor(rows[last - 1], sort))
-    data = [doc.write(PLEDGE, row, tree) for row in page]
+        links["next"] = call.link({**asked, "page[cursor]": _cursor(rows[last - 1], sort)})
+    data = [doc.row(PLEDGE, row, tree) for row in page]
     return doc.close(data, links=links, meta={"count": 0 if empty else len(rows)})
 
 

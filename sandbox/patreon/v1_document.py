@@ -51,10 +51,15 @@ class OldDocument:
         self._view = view
         self._fields = fields
         self._included: dict[tuple[str, str], JsonObject] = {}
+        self._rows: set[tuple[str, str]] = set()
         self._api = f"{view.patreon.site_url}/api"
 
-    def write(self, kind: Kind, thing: Any, tree: Tree) -> JsonObject:
-        """Write one resource and collect what ``tree`` includes."""
+    def row(self, kind: Kind, thing: Any, tree: Tree) -> JsonObject:
+        """Write one resource of the answer's ``data`` and collect what ``tree`` includes; it is not included again."""
+        self._rows.add((kind.name, _id_of(kind.name, thing)))
+        return self._write(kind, thing, tree)
+
+    def _write(self, kind: Kind, thing: Any, tree: Tree) -> JsonObject:
         if isinstance(thing, PseudoReward):
             kind = PSEUDO_REWARD
         view = self._view
@@ -101,10 +106,10 @@ class OldDocument:
 
     def _refer(self, kind_name: str, thing: Any, name: str, tree: Tree) -> JsonObject:
         key = (kind_name, _id_of(kind_name, thing))
-        if name in tree and key not in self._included:
+        if name in tree and key not in self._included and key not in self._rows:
             self._included[key] = {}
             below = tree[name]
-            written = self.write(KINDS[kind_name], thing, default_tree(kind_name) if below is None else below)
+            written = self._write(KINDS[kind_name], thing, default_tree(kind_name) if below is None else below)
             self._included[key].update(written)
         return {"id": key[1], "type": kind_name}
 

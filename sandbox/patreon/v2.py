@@ -92,7 +92,7 @@ def _members(call: Call, own: Campaign) -> JsonObject:
         return doc.close([], meta=_meta(None, 0))
     more: JsonObject = {"meta": _meta(following, len(own.memberships))}
     if following is not None:
-        more["links"] = {"next": call.link(cursor=following)}
+        more["links"] = {"next": call.link({"page[cursor]": following})}
     return doc.close([doc.write(MEMBER, row, tree) for row in rows], **more)
 
 
