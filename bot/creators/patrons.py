@@ -28,7 +28,6 @@ from bot.core.model import (
 )
 from bot.core.reconcile import reconcile
 from bot.creators.campaigns import Campaigns, Home
-from bot.store.records import LogEntry
 from bot.store.store import Store
 from bot.store.tables import Tables
 from bot.sync.cases import load_cases, load_view
@@ -110,11 +109,6 @@ class Patrons:
         """Load somebody's link."""
         async with self._store.read() as t:
             return await t.links.load(user)
-
-    async def history(self, guild: GuildId, user: DiscordUserId, limit: int = 8) -> list[LogEntry]:
-        """Load what was done to somebody's roles in a guild, the newest first."""
-        async with self._store.read() as t:
-            return list(await t.log.of(guild, user, limit))
 
     async def page(
         self, guild: GuildId, which: Which, after: DiscordUserId | None, limit: int

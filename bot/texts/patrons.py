@@ -53,6 +53,12 @@ _CAUSES = {
     Cause.AUDIT: "regular look at the server",
 }
 
+_ANSWERS = {
+    None: "to be taken, but the brake holds it until somebody answers /sync approve",
+    True: "is taken; somebody answered the brake so",
+    False: "kept; somebody answered the brake so",
+}
+
 _HOLDINGS = {
     Holding.HELD: "has it",
     Holding.LEFT: "had it when they left",
@@ -90,6 +96,7 @@ def explained(
     *,
     ledger: Mapping[RoleId, Grant],
     manual: tuple[ManualGrant, ...],
+    held: Mapping[RoleId, bool | None],
     names: Mapping[RoleId, str],
     campaigns: Mapping[CampaignId, Campaign],
 ) -> str:
@@ -98,6 +105,7 @@ def explained(
     lines += [
         f"By hand: {explain.named(names.get(grant.role), grant.role)}: {explain.plain(grant.note)}" for grant in manual
     ]
+    lines += [f"{explain.named(names.get(role), role)}: {_ANSWERS[answer]}" for role, answer in sorted(held.items())]
     lines += [ledger_line(grant, names) for _, grant in sorted(ledger.items())]
     return "\n".join(lines)
 

@@ -122,8 +122,8 @@ def adopt_question(name: str, holders: int, linked: int) -> str:
     """Ask before the holders of a role are taken over."""
     return (
         f"{explain.counted(holders, 'member has', 'members have')} {explain.plain(name)}, {linked} of them linked. "
-        "Adopted, the role counts as given by me, so I take it from those who are no longer entitled. Those who are not linked keep it "
-        "until they link."
+        "Adopted, the role counts as given by me, so I take it from those who are no longer entitled. Those who are not "
+        "linked keep it until they link."
     )
 
 

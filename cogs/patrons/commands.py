@@ -32,10 +32,9 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
     async def show(self, interaction: discord.Interaction, member: discord.User) -> None:
         """Show the link, the memberships and what they are worth."""
         user, guild = DiscordUserId(member.id), _guild(interaction)
-        link = await self._use.patrons.link(user)
         found = await self._use.previews.explain(guild, user)
         home = await self._use.campaigns.home(guild)
-        await say(interaction, texts.shown(user, link, found.memberships, found.decision.entitlements, home.by_id))
+        await say(interaction, texts.shown(user, found.link, found.memberships, found.decision.entitlements, home.by_id))
 
     @app_commands.command(name="explain", description="Explain why a member has each role or not, and what comes next")
     @app_commands.describe(member="Whom")
@@ -45,10 +44,15 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
         found = await self._use.previews.explain(guild, user)
         home = await self._use.campaigns.home(guild)
         text = texts.explained(
-            user, found.decision, ledger=found.ledger, manual=found.manual, names=home.role_names, campaigns=home.by_id
+            user,
+            found.decision,
+            ledger=found.ledger,
+            manual=found.manual,
+            held=found.held,
+            names=home.role_names,
+            campaigns=home.by_id,
         )
-        log = await self._use.patrons.history(guild, user)
-        lines = [texts.log_line(each.at, each.action.value, each.role, each.detail, home.role_names) for each in log]
+        lines = [texts.log_line(each.at, each.action.value, each.role, each.detail, home.role_names) for each in found.log]
         await say(interaction, "\n".join([text, *(lines or [texts.NO_LOG])]))
 
     @app_commands.command(name="list", description="List linked patrons, or the roles given by hand")
