@@ -4,6 +4,7 @@ Pure functions over the JSON a bot sent. Source of the limits: Discord's documen
 """
 
 from collections.abc import Iterator
+from copy import deepcopy
 
 from sandbox.discord.errors import invalid_form
 from sandbox.world.guild_records import Json, Message
@@ -88,7 +89,8 @@ def text_of(message: Message) -> str:
 
 
 def complete(components: list[Json]) -> list[Json]:
-    """Give an ``id`` to each component that was sent without, and fill in Discord's defaults."""
+    """Return a copy where each component has an ``id`` and what Discord fills in by default."""
+    components = deepcopy(components)
     taken = {component["id"] for _, component in walk(components) if component.get("id")}
     fresh = (candidate for candidate in range(1, 10_000) if candidate not in taken)
     for _, component in walk(components):

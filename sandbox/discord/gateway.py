@@ -21,7 +21,6 @@ from sandbox.world.guild import DiscordWorld
 from sandbox.world.guild_events import Event
 from sandbox.world.guild_records import Bot, Json
 
-_HEARTBEAT_MS = 41_250
 _SENDS_PER_MINUTE = 120
 _DISPATCH, _HEARTBEAT, _IDENTIFY, _PRESENCE, _VOICE, _RESUME, _RECONNECT, _MEMBERS, _INVALID, _HELLO, _ACK = (
     *range(5),
@@ -60,7 +59,10 @@ class _Connection:
 
 
 class Gateway:
-    """All sessions and connections. ``identifies``, ``resumes`` and ``opcodes`` count what clients sent."""
+    """All sessions and connections. ``identifies``, ``resumes`` and ``opcodes`` count what clients sent.
+
+    With ``heartbeats_answered`` False connections look dead to their clients, which notice it within ``heartbeat_ms``.
+    """
 
     def __init__(self, world: DiscordWorld) -> None:
         self._world = world
@@ -72,6 +74,7 @@ class Gateway:
         self.identifies = 0
         self.resumes = 0
         self.opcodes: Counter[int] = Counter()
+        self.heartbeat_ms = 41_250
         self.heartbeats_answered = True
 
     # --- verbs for tests and the console ----------------------------------------------------------------------------
@@ -82,9 +85,9 @@ class Gateway:
         return tuple(self._sessions.values())
 
     async def drop(self, *, resumable: bool = True, bot: int | None = None) -> int:
-        """Cut connections (of one bot, or all) as a broken network does; without ``resumable`` their sessions are lost too.
+        """Close connections (of one bot, or all) with 4000, "try reconnecting"; without ``resumable`` sessions are lost too.
 
-        Returns how many were cut.
+        Returns how many were closed.
         """
         hit = [c for c in self._connections if bot is None or (c.session is not None and c.session.bot.id == bot)]
         for connection in hit:
@@ -139,7 +142,9 @@ class Gateway:
         self._connections.add(connection)
         writer = asyncio.create_task(self._write(connection))
         try:
-            connection.outbox.put_nowait(encode({"op": _HELLO, "d": {"heartbeat_interval": _HEARTBEAT_MS, "_trace": []}}))
+            connection.outbox.put_nowait(
+                encode({"op": _HELLO, "d": {"heartbeat_interval": self.heartbeat_ms, "_trace": []}})
+            )
             await self._read(connection)
         except _Close as end:
             with suppress(TimeoutError):  # what was said before still goes out, if anybody takes it

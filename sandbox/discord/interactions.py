@@ -47,6 +47,16 @@ class Interactions:
         timer = asyncio.get_running_loop().call_later(self.answer_seconds, self._give_up, interaction)
         self._timers[interaction.id] = timer
 
+    def get(self, number: int) -> Interaction:
+        """Return an interaction by its id; LookupError when it is forgotten or never was."""
+        return self._by_id[number]
+
+    def shown_to(self, user: int, channel: int) -> list[Message]:
+        """Return the ephemeral messages one person sees in a channel, oldest first."""
+        answers = (message for interaction in self._order for message in interaction.messages)
+        mine = {m.id: m for m in answers if m.only_for == user and m.channel_id == channel and not m.deleted}
+        return [mine[number] for number in sorted(mine)]
+
     def close(self) -> None:
         """Stop waiting for answers."""
         for timer in self._timers.values():

@@ -42,6 +42,11 @@ class People:
             found += [command for command in everywhere if self._hidden(command, user, guild, channel) is None]
         return sorted(found, key=lambda command: (command["name"], command["type"]))
 
+    def sees(self, user: int, channel: int) -> list[Message]:
+        """Return the messages this person sees in a channel or DM, ephemeral ones among them, oldest first."""
+        together = self._world.history(channel) + self._interactions.shown_to(user, channel)
+        return sorted(together, key=lambda message: message.id)
+
     async def run_command(
         self,
         user: int,

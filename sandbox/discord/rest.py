@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+import msgspec
 from aiohttp import BodyPartReader, web
 
 from sandbox.discord.errors import ApiError, invalid_form, not_found, unauthorized, unknown
 from sandbox.discord.faults import Fault, Faults
 from sandbox.discord.limits import RateLimits, Verdict
-from sandbox.discord.session import encode
 from sandbox.world.guild import DiscordWorld
 from sandbox.world.guild_records import Attachment, Bot, Json, Unknown
 
@@ -217,6 +217,6 @@ def _cut(request: web.Request) -> None:
 def _respond(status: int, body: Answer, headers: dict[str, str]) -> web.Response:
     response = web.Response(status=status, headers=_VIA | headers)
     if body is not None:
-        response.body = encode(body).encode()
+        response.body = msgspec.json.encode(body)
         response.headers["Content-Type"] = _JSON
     return response

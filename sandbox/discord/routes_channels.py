@@ -61,7 +61,7 @@ class ChannelRoutes:
         before, after = call.number("before", _BIGGEST_ID, 0, _BIGGEST_ID), call.number("after", 0, 0, _BIGGEST_ID)
         found = [message for message in self._world.history(channel.id) if after < message.id < before]
         limit = call.number("limit", 50, 1, _PAGE)
-        chosen = found[:limit] if after else found[-limit:]
+        chosen = found[:limit] if "after" in call.request.query else found[-limit:]
         return [message_json(self._world, message, self.base_url) for message in reversed(chosen)]
 
     async def message(self, call: Call) -> Answer:

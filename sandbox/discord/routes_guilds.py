@@ -141,7 +141,7 @@ class GuildRoutes:
             if after < entry.id < before and action in {0, entry.action} and actor in {0, entry.actor_id}
         ]
         limit = call.number("limit", 50, 1, _AUDIT_PAGE)
-        found = found[:limit] if after else found[::-1][:limit]
+        found = found[:limit] if "after" in call.request.query else found[::-1][:limit]
         people = {user for entry in found for user in (entry.actor_id, entry.target_id)}
         empty: Json = {
             key: []

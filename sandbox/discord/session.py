@@ -1,9 +1,10 @@
 """One gateway session: what a shard of a bot has been sent, so that it can be sent again after a resume. No sockets here."""
 
 import asyncio
-import json
 import secrets
 from collections import deque
+
+import msgspec
 
 from sandbox.world.guild_records import Bot
 
@@ -14,7 +15,7 @@ Frame = str
 
 def encode(value: object) -> str:
     """Return compact JSON."""
-    return json.dumps(value, separators=(",", ":"))
+    return msgspec.json.encode(value).decode()
 
 
 class Session:

@@ -129,7 +129,7 @@ class DiscordWorld(Roles, Messages):
         """Found a guild with its @everyone role, a channel ``general`` and ``owner`` as first member."""
         now = self.clock.now()
         guild = Guild(id or self.new_id(), name, owner, Roster(now), now)
-        guild.roles[guild.id] = Role(guild.id, "@everyone", 0, EVERYONE_PERMISSIONS)
+        guild.roles[guild.id] = Role(guild.id, "@everyone", 0, int(EVERYONE_PERMISSIONS))
         self.guilds[guild.id] = guild
         guild.members.add(owner, (), now)
         self.add_channel(guild.id, "general")

@@ -51,7 +51,7 @@ class Roles(ABC):
     ) -> Role:
         """Create a role just above @everyone, as Discord does; the others move up by one."""
         home = self.guild(guild)
-        role = Role(id or self.new_id(), name, 0, permissions, managed, color, bot_id=bot)
+        role = Role(id or self.new_id(), name, 0, int(permissions), managed, color, bot_id=bot)
         home.roles[role.id] = role
         order = self._order(home)
         self._renumber(home, [role, *(other for other in order if other is not role)], quiet=role)
@@ -73,7 +73,7 @@ class Roles(ABC):
 
     def set_permissions(self, guild: int, role: int, permissions: int) -> None:
         """Replace a role's permissions; @everyone has the guild's id."""
-        self.role(guild, role).permissions = permissions
+        self.role(guild, role).permissions = int(permissions)
         self.tell(RoleChanged(self.guild(guild), self.role(guild, role)))
 
     def bot_role(self, guild: int, bot: int) -> Role:
