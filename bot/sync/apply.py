@@ -31,14 +31,14 @@ NONE: Roles = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What may be done for one person in one guild, after brake and hierarchy had their say."""
+    """A decision about one person in one guild, and what of it may be done after brake and hierarchy had their say."""
 
     view: GuildView
     case: Case
     decision: Decision
     cause: Cause
-    grant: Roles
-    revoke: Roles
+    grant: Roles = NONE
+    revoke: Roles = NONE
 
 
 @dataclass(slots=True)

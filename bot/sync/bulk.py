@@ -1,6 +1,6 @@
 """Many people at once: what follows for each, how the brake sees all of it together, and a nudge for whom it concerns.
 
-The same cases and the same ``reconcile`` as for one person; nobody's role is changed here. Two passes: the first only
+The same cases and the same decisions as for one person; nobody's role is changed here. Two passes: the first only
 counts, so that the brake knows a run's revocations before the first of them can happen.
 """
 
@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 
 from bot.core.case import Case, Decision
 from bot.core.model import CampaignId, Cause, DiscordUserId, Doubt, GuildId, Link, Membership, PatronId, RoleId
-from bot.core.reconcile import reconcile
 from bot.store.records import MembershipRow, NudgeKind
 from bot.store.tables import Tables
 from bot.sync.brake import Brake
 from bot.sync.cases import GuildView, load_cases, load_view
+from bot.sync.deciding import decide
 from bot.sync.parts import Parts
 from bot.sync.queue import Stopping
 
@@ -178,8 +178,8 @@ class Bulk:
 
     async def _judge(self, t: Tables, view: GuildView, batch: Batch, cause: Cause) -> Judged:
         now = self._parts.now()
-        cases = await load_cases(t, view, batch.people, fresh=batch.fresh, confirmed=cause is Cause.RULES)
-        return {user: (case, reconcile(case, now)) for user, case in cases.items()}
+        cases = await load_cases(t, view, batch.people, fresh=batch.fresh)
+        return {user: (case, decide(case, cause, now)) for user, case in cases.items()}
 
     def _blocked(self, guild: GuildId, roles: Roles) -> Roles:
         if not roles or not self._parts.guilds.is_ready(guild):

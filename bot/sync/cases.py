@@ -87,13 +87,8 @@ async def load_cases(
     people: Mapping[DiscordUserId, Link | None],
     *,
     fresh: Mapping[PatronId, Memberships] | None = None,
-    confirmed: bool = False,
 ) -> dict[DiscordUserId, Case]:
-    """Load the cases of people in one guild; ``fresh`` readings stand in for the stored ones.
-
-    With ``confirmed`` a person's own act asks for what follows, except for people about whom a reading is in doubt:
-    that act was not about those roles.
-    """
+    """Load the cases of people in one guild; ``fresh`` readings stand in for the stored ones."""
     guild = view.guild
     users = list(people)
     memberships = await load_memberships(t, [link.patron for link in people.values() if link], view.campaigns)
@@ -116,7 +111,6 @@ async def load_cases(
             ledger=ledger.get(user, {}),
             doubts=doubts.get(user, {}),
             unreadable=view.unreadable,
-            confirmed=confirmed and not doubts.get(user),
             broken_since=link.broken_since if link else None,
         )
         for user, link in people.items()

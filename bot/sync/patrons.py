@@ -31,13 +31,17 @@ class Patrons:
         user, cause = DiscordUserId(int(nudge.key)), nudge.cause
         async with self._parts.store.read() as t:
             link = await t.links.load(user)
-        # Unlinked and linked again before we looked: nothing is confirmed by that.
-        if link is not None and cause in {Cause.LINKED, Cause.UNLINKED}:
-            async with self._parts.store.write() as t:
-                await t.nudges.add(NudgeKind.PATRON, link.patron, Cause.LINKED, self._parts.now())
-            self._wake()
+        if link is None or cause not in {Cause.LINKED, Cause.UNLINKED, Cause.MANUAL}:
+            await self._people.settle(user, cause)
             return None
-        await self._people.settle(user, cause)
+        if cause is Cause.MANUAL:
+            # What was given or ended by hand does not wait for Patreon.
+            await self._people.settle(user, cause, answer=False)
+        async with self._parts.store.write() as t:
+            # Unlinked and linked again before we looked: nothing is confirmed by that.
+            why = cause if cause is Cause.MANUAL else Cause.LINKED
+            await t.nudges.add(NudgeKind.PATRON, link.patron, why, self._parts.now())
+        self._wake()
         return None
 
     async def patron(self, nudge: Nudge) -> datetime | None:
