@@ -34,7 +34,7 @@ from bot.worker import Worker
 log = structlog.get_logger(__name__)
 
 Now = Callable[[], datetime]
-Sleep = Callable[[float], Awaitable[object]]
+Sleep = Callable[[float], Awaitable[None]]
 
 
 def utc_now() -> datetime:

@@ -32,6 +32,14 @@ async def configured_campaign(store: Store) -> CampaignId | None:
     return CampaignId(known) if known else None
 
 
+async def known_campaign(store: Store, wanted: str | None) -> CampaignId | None:
+    """Give what is known without Patreon: the ``wanted`` campaign, which is settled with that, or the one before."""
+    if wanted is not None:
+        async with store.write() as t:
+            await t.facts.set(FACT, wanted)
+    return await configured_campaign(store)
+
+
 async def settle_campaign(store: Store, patreon: Patreon, wanted: str | None, now: Callable[[], datetime]) -> CampaignId:
     """Ask Patreon for the creator's campaigns, choose the ``wanted`` or the first one, and store it with its tiers.
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot.campaigns import configured_campaign, settle_campaign
+from bot.campaigns import known_campaign, settle_campaign
 from bot.config import Config
 from bot.core.model import CampaignId, GuildId
 from bot.creators import Campaigns, ManualGrants, Patrons, Rules, Settings, Syncs
@@ -62,7 +62,7 @@ class Worker:
         metrics: Metrics,
         *,
         now: Callable[[], datetime],
-        sleep: Callable[[float], Awaitable[object]],
+        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         """Build the gateway's client; nothing is sent before ``running``."""
         self._config = config
@@ -125,9 +125,8 @@ class Worker:
             try:
                 return await settle_campaign(self._store, self._patreon, self._config.patreon.campaign_id, self._now)
             except PatreonError as error:
-                known = await configured_campaign(self._store)
-                log.warning("campaign_not_asked", error=type(error).__name__, detail=str(error), known=known)
-                if known is not None and self._config.patreon.campaign_id in (None, known):
+                log.warning("campaign_not_asked", error=type(error).__name__, detail=str(error))
+                if known := await known_campaign(self._store, self._config.patreon.campaign_id):
                     return known
             await self._pause(delay)
             delay = min(delay * 2, LAST_RETRY)

@@ -5,8 +5,7 @@ shape, and a token pair that had to be renewed on the way, nothing is changed.
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import Callable
 from datetime import datetime
 
 from bot.app import patreon_settings, utc_now
@@ -33,8 +32,7 @@ async def examine(config: Config, now: Callable[[], datetime] = utc_now) -> list
     else:
         try:
             findings.append(fine("database", texts.DATABASE_FINE))
-            async with aclosing(_patreon(config, store, now)) as found:
-                findings += [finding async for finding in found]
+            findings += await _patreon(config, store, now)
             managed = await _managed_roles(store)
         finally:
             await store.close()
@@ -56,7 +54,7 @@ async def _managed_roles(store: Store) -> Managed:
     return {guild: frozenset(found) for guild, found in roles.items()}
 
 
-async def _patreon(config: Config, store: Store, now: Callable[[], datetime]) -> AsyncIterator[Finding]:
+async def _patreon(config: Config, store: Store, now: Callable[[], datetime]) -> list[Finding]:
     access, refresh = config.patreon.creator_access_token, config.patreon.creator_refresh_token
     await seed_creator(store, access.get_secret_value(), refresh.get_secret_value(), now())
     async with PatreonClient(patreon_settings(config), StoreVault(store), now=now) as patreon:
@@ -64,14 +62,13 @@ async def _patreon(config: Config, store: Store, now: Callable[[], datetime]) ->
             campaigns = await patreon.fetch_campaigns()
             campaign = choose(campaigns, config.patreon.campaign_id)
         except ConfigError as error:
-            yield bad("patreon", "; ".join(message for _, message in error.problems))
+            return [bad("patreon", "; ".join(message for _, message in error.problems))]
         except (AccessRevoked, AccessDenied) as error:
-            yield bad("patreon", texts.PATREON_BAD.format(error=type(error).__name__))
+            return [bad("patreon", texts.PATREON_BAD.format(error=type(error).__name__))]
         except PatreonError as error:
-            yield bad("patreon", texts.PATREON_DOWN.format(error=type(error).__name__))
-        else:
-            yield fine("patreon", texts.PATREON_FINE.format(name=campaign.name, tiers=len(campaign.tiers)))
-            yield await _webhook(config, patreon)
+            return [bad("patreon", texts.PATREON_DOWN.format(error=type(error).__name__))]
+        works = fine("patreon", texts.PATREON_FINE.format(name=campaign.name, tiers=len(campaign.tiers)))
+        return [works, await _webhook(config, patreon)]
 
 
 async def _webhook(config: Config, patreon: PatreonClient) -> Finding:

@@ -28,7 +28,7 @@ async def examine_discord(config: DiscordConfig, managed: Managed) -> list[Findi
     """
     # discord.py keeps the address in a class attribute and offers no argument for it.
     discord.http.Route.BASE = config.api_url
-    async with discord.Client(intents=discord.Intents.none()) as client:
+    async with discord.Client(intents=discord.Intents(guilds=True)) as client:
         try:
             await client.login(config.token.get_secret_value())
             return [finding async for finding in _look(client, config, managed)]
@@ -64,7 +64,8 @@ async def _look_at_guild(client: discord.Client, guild: GuildId, managed: frozen
     roles = {RoleId(int(role["id"])): role for role in await client.http.get_roles(guild)}
     me = await client.http.get_member(guild, client.user.id if client.user else 0)
     mine = [roles[found] for found in (RoleId(int(role)) for role in me["roles"]) if found in roles]
-    if not _may_manage([*mine, *(role for number, role in roles.items() if number == guild)]):
+    everyone = roles.get(RoleId(guild))
+    if not _may_manage([*mine, *([everyone] if everyone else [])]):
         yield bad(subject, texts.GUILD_NO_PERMISSION)
         return
     top = max((_rank(role) for role in mine), default=(0, 0))
