@@ -1,0 +1,142 @@
+"""Runs, the role log, single facts and webhooks."""
+
+from bot.core.model import Cause, DiscordUserId
+from bot.store import Store
+from bot.store.records import LogAction, LogEntry, Run, RunKind, RunReport, WebhookRecord
+from tests.store.makers import ANN, BOB, DAY, GOLD, GUILD, HOUR, NOW, OTHER_GUILD, OTHER_PAGE, PAGE
+
+
+async def test_a_run_is_shown_while_it_goes_on_and_after(any_store: Store) -> None:
+    half = RunReport(read=500, total=1000, granted=3)
+    whole = RunReport(1000, 1000, granted=7, revoked=2, held=4, blocked=1, failed=5, error="IncompleteList")
+    async with any_store.write() as t:
+        run = await t.runs.start(RunKind.REFRESH, NOW, campaign=PAGE)
+        assert await t.runs.load(run) == Run(run, RunKind.REFRESH, NOW, campaign=PAGE)
+        await t.runs.progress(run, half)
+        assert await t.runs.unfinished() == [Run(run, RunKind.REFRESH, NOW, campaign=PAGE, report=half)]
+        await t.runs.end(run, whole, NOW + HOUR)
+        assert await t.runs.load(run) == Run(run, RunKind.REFRESH, NOW, campaign=PAGE, ended_at=NOW + HOUR, report=whole)
+        assert await t.runs.unfinished() == []
+
+
+async def test_the_last_run_is_found_by_kind_campaign_and_guild(any_store: Store) -> None:
+    async with any_store.write() as t:
+        ended = await t.runs.start(RunKind.REFRESH, NOW, campaign=PAGE)
+        await t.runs.end(ended, RunReport(), NOW)
+        elsewhere = await t.runs.start(RunKind.REFRESH, NOW, campaign=OTHER_PAGE)
+        audit = await t.runs.start(RunKind.AUDIT, NOW, guild=GUILD)
+        running = await t.runs.start(RunKind.REFRESH, NOW, campaign=PAGE)
+
+        async def last(kind: RunKind, **of: object) -> int | None:
+            found = await t.runs.last(kind, **of)  # type: ignore[arg-type]
+            return None if found is None else found.run
+
+        assert await last(RunKind.REFRESH) == running
+        assert await last(RunKind.REFRESH, campaign=PAGE, ended=True) == ended
+        assert await last(RunKind.REFRESH, campaign=OTHER_PAGE) == elsewhere
+        assert await last(RunKind.REFRESH, campaign=OTHER_PAGE, ended=True) is None
+        assert await last(RunKind.AUDIT, guild=GUILD) == audit
+        assert await last(RunKind.AUDIT, guild=OTHER_GUILD) is None
+        assert [run.run for run in await t.runs.recent(2)] == [running, audit]
+
+
+async def test_old_runs_are_purged_and_going_ones_kept(any_store: Store) -> None:
+    async with any_store.write() as t:
+        for end in (NOW, NOW + DAY):
+            await t.runs.end(await t.runs.start(RunKind.SYNC, NOW, guild=GUILD), RunReport(), end)
+        going = await t.runs.start(RunKind.SYNC, NOW, guild=GUILD)
+        assert await t.runs.purge(NOW + HOUR) == 1
+        assert len(await t.runs.recent()) == 2
+        assert [run.run for run in await t.runs.unfinished()] == [going]
+
+
+def _entry(user: DiscordUserId = ANN, detail: str = "tier Gold", **changes: object) -> LogEntry:
+    values = {"action": LogAction.GRANTED, "cause": Cause.WEBHOOK, "at": NOW, "run": None, **changes}
+    return LogEntry(GUILD, user, GOLD, detail=detail, **values)  # type: ignore[arg-type]
+
+
+async def test_the_log_tells_the_newest_first(any_store: Store) -> None:
+    entries = [_entry(detail=str(number)) for number in range(3)]
+    async with any_store.write() as t:
+        await t.log.add(entries)
+        await t.log.add([_entry(BOB)])
+        await t.log.add([])
+    async with any_store.read() as t:
+        assert await t.log.of(GUILD, ANN) == entries[::-1]
+        assert await t.log.of(GUILD, ANN, limit=1) == entries[2:]
+        assert await t.log.recent(GUILD, limit=2) == [_entry(BOB), entries[2]]
+        assert await t.log.of(OTHER_GUILD, ANN) == []
+
+
+async def test_the_log_of_a_run_is_told_in_order(any_store: Store) -> None:
+    entries = [_entry(run=5, action=action, detail=action.value) for action in LogAction]
+    async with any_store.write() as t:
+        await t.log.add([_entry(run=4), *entries])
+        assert await t.log.of_run(5) == entries
+
+
+async def test_the_brake_counts_recent_entries_of_one_action(any_store: Store) -> None:
+    revoked = {"action": LogAction.REVOKED}
+    async with any_store.write() as t:
+        await t.log.add([_entry(), _entry(**revoked), _entry(BOB, **revoked, at=NOW + HOUR)])
+        assert await t.log.count(GUILD, LogAction.REVOKED, NOW) == 2
+        assert await t.log.count(GUILD, LogAction.REVOKED, NOW + HOUR) == 1
+        assert await t.log.count(OTHER_GUILD, LogAction.REVOKED, NOW) == 0
+
+
+async def test_old_log_entries_are_purged(any_store: Store) -> None:
+    async with any_store.write() as t:
+        await t.log.add([_entry(detail="old"), _entry(detail="new", at=NOW + DAY)])
+        assert await t.log.purge(NOW + HOUR) == 1
+        assert [entry.detail for entry in await t.log.recent(GUILD)] == ["new"]
+
+
+async def test_a_fact_is_what_was_set_last(any_store: Store) -> None:
+    async with any_store.write() as t:
+        assert await t.facts.get("commands") is None
+        await t.facts.set("commands", "abc")
+        await t.facts.set("commands", "def")
+        await t.facts.set("other", "x")
+        assert await t.facts.get("commands") == "def"
+        await t.facts.drop("commands")
+        assert await t.facts.get("commands") is None
+        assert await t.facts.get("other") == "x"
+
+
+def _webhook(webhook: str = "99", **changes: object) -> WebhookRecord:
+    values = {"campaign": PAGE, "uri": "https://bot.example/webhooks/patreon", "secret": "hook-secret", **changes}
+    return WebhookRecord(webhook, **values)  # type: ignore[arg-type]
+
+
+async def test_a_webhook_comes_back_as_it_was_and_hides_its_secrets(any_store: Store) -> None:
+    record = _webhook(
+        triggers=frozenset({"members:update", "members:delete"}),
+        paused=True,
+        previous_secret="older-secret",
+        received_at=NOW,
+    )
+    async with any_store.write() as t:
+        await t.webhooks.save(record)
+    async with any_store.read() as t:
+        assert await t.webhooks.load(PAGE) == record
+        assert await t.webhooks.load(OTHER_PAGE) is None
+        shown = repr(await t.webhooks.all())
+    assert "hook-secret" not in shown
+    assert "older-secret" not in shown
+
+
+async def test_a_campaign_has_one_webhook_the_last_registered(any_store: Store) -> None:
+    elsewhere = _webhook("100", campaign=OTHER_PAGE)
+    async with any_store.write() as t:
+        for record in (_webhook("99"), elsewhere, _webhook("101", secret="newer")):
+            await t.webhooks.save(record)
+        assert await t.webhooks.all() == [_webhook("101", secret="newer"), elsewhere]
+        await t.webhooks.erase(PAGE)
+        assert await t.webhooks.all() == [elsewhere]
+
+
+async def test_a_webhook_that_comes_in_is_not_paused(any_store: Store) -> None:
+    async with any_store.write() as t:
+        await t.webhooks.save(_webhook(paused=True))
+        await t.webhooks.received(PAGE, NOW)
+        assert await t.webhooks.load(PAGE) == _webhook(received_at=NOW)
