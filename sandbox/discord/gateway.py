@@ -61,7 +61,8 @@ class _Connection:
 class Gateway:
     """All sessions and connections. ``identifies``, ``resumes`` and ``opcodes`` count what clients sent.
 
-    With ``heartbeats_answered`` False connections look dead to their clients, which notice it within ``heartbeat_ms``.
+    ``shards`` is how many a bot is told to start. With ``heartbeats_answered`` False connections look dead to
+    their clients, which look for the answer every ``heartbeat_ms``.
     """
 
     def __init__(self, world: DiscordWorld) -> None:
@@ -74,6 +75,7 @@ class Gateway:
         self.identifies = 0
         self.resumes = 0
         self.opcodes: Counter[int] = Counter()
+        self.shards = 1
         self.heartbeat_ms = 41_250
         self.heartbeats_answered = True
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
+from math import ceil
 
 from sandbox.world.guild_records import Json
 
@@ -37,6 +38,7 @@ DEFAULT_LIMITS = {
     "PUT /applications/{application_id}/guilds/{guild_id}/commands": Limit(2, 60.0),
 }
 GLOBAL_LIMIT = Limit(50, 1.0)
+_MOST_WINDOWS = 10_000
 _ENDLESS = Limit(1_000_000, 1.0)
 
 
@@ -92,6 +94,7 @@ class RateLimits:
         limit = _ENDLESS if self._lifted else self.limits.get(route, DEFAULT_LIMIT)
         window = self._windows.get((route, major))
         if window is None or window.ends_at <= now:
+            self._forget_ended(now)
             window = self._windows[route, major] = _Window(now + limit.seconds)
         left = limit.requests - window.used
         headers = self._headers(route, limit, window, now, max(left - 1, 0))
@@ -106,6 +109,11 @@ class RateLimits:
         headers = {} if scope == "global" else self._headers(route, DEFAULT_LIMIT, window, self._now(), 0)
         return self._refuse(route, seconds, headers, scope=scope)
 
+    def _forget_ended(self, now: float) -> None:
+        # Every interaction's token has a window of its own; without this they would pile up for ever.
+        if len(self._windows) > _MOST_WINDOWS:
+            self._windows = {key: window for key, window in self._windows.items() if window.ends_at > now}
+
     def _spend_global(self, bot: int, now: float, limit: Limit) -> float | None:
         window = self._globals.get(bot)
         if window is None or window.ends_at <= now:
@@ -119,8 +127,8 @@ class RateLimits:
         return {
             "X-RateLimit-Limit": str(limit.requests),
             "X-RateLimit-Remaining": str(remaining),
-            "X-RateLimit-Reset": f"{window.ends_at:.3f}",
-            "X-RateLimit-Reset-After": f"{window.ends_at - now:.3f}",
+            "X-RateLimit-Reset": f"{_up(window.ends_at):.3f}",
+            "X-RateLimit-Reset-After": f"{_up(window.ends_at - now):.3f}",
             "X-RateLimit-Bucket": self._bucket(route),
         }
 
@@ -132,10 +140,14 @@ class RateLimits:
     def _refuse(self, route: str, wait: float, headers: dict[str, str], *, scope: str) -> Verdict:
         self.refused[route] += 1
         is_global = scope == "global"
-        # Discord rounds up, so that who waits exactly as long as told is not refused again.
-        wait = round(wait + 0.0005, 3)
+        wait = _up(wait)
         body: Json = {"message": "You are being rate limited.", "retry_after": wait, "global": is_global}
         told = {**headers, "Retry-After": str(int(wait) + 1), "X-RateLimit-Scope": scope}
         if is_global:
             told["X-RateLimit-Global"] = "true"
         return Verdict(told, body)
+
+
+def _up(seconds: float) -> float:
+    # To the next millisecond, so that who waits exactly as long as told is not refused again.
+    return ceil(seconds * 1000) / 1000

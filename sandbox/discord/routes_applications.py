@@ -70,7 +70,7 @@ class ApplicationRoutes:
         del call
         left = max(_IDENTIFIES_A_DAY - self._gateway.identifies, 0)
         limit = {"total": _IDENTIFIES_A_DAY, "remaining": left, "reset_after": _DAY_MS, "max_concurrency": 1}
-        return {"url": self._gateway.url, "shards": 1, "session_start_limit": limit}
+        return {"url": self._gateway.url, "shards": self._gateway.shards, "session_start_limit": limit}
 
     async def commands(self, call: Call) -> Answer:
         """Return the commands registered for a place."""

@@ -3,6 +3,8 @@
 The shapes are those of Discord's published OpenAPI description; ids are strings, instants ISO 8601.
 """
 
+from urllib.parse import quote
+
 from sandbox.world.guild import DiscordWorld
 from sandbox.world.guild_records import Attachment, AuditEntry, Bot, Channel, Guild, Json, Message, Role, User
 
@@ -211,7 +213,7 @@ def guild_create_json(world: DiscordWorld, guild: Guild, bot: Bot) -> Json:
 
 def attachment_json(attachment: Attachment, channel: int, base_url: str) -> Json:
     """Return a file of a message; its address is served by this sandbox."""
-    url = f"{base_url}/attachments/{channel}/{attachment.id}/{attachment.filename}"
+    url = f"{base_url}/attachments/{channel}/{attachment.id}/{quote(attachment.filename, safe='')}"
     return {
         "id": str(attachment.id),
         "filename": attachment.filename,

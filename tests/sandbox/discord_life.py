@@ -22,7 +22,7 @@ INTENTS = discord.Intents(guilds=True, members=True)
 class DiscordBot(commands.Bot):
     """A bot as the product runs it: no member cache, no chunking, no message cache."""
 
-    def __init__(self, intents: discord.Intents = INTENTS) -> None:
+    def __init__(self, intents: discord.Intents = INTENTS, *, heartbeat_timeout: float = 60.0) -> None:
         super().__init__(
             "!",
             intents=intents,
@@ -30,6 +30,7 @@ class DiscordBot(commands.Bot):
             chunk_guilds_at_startup=False,
             max_messages=None,
             guild_ready_timeout=0.01,
+            heartbeat_timeout=heartbeat_timeout,
         )
         self.heard: asyncio.Queue[object] = asyncio.Queue()
         self.resumed = asyncio.Event()

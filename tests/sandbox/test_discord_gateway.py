@@ -84,6 +84,47 @@ async def test_identifying_brings_ready_and_then_each_guild(town: Town, server: 
     assert server.gateway.identifies == 1
 
 
+async def test_an_interaction_has_discords_shape(town: Town, server: DiscordServer) -> None:
+    server.commands.replace(town.bot_id, 0, [{"name": "link", "description": "Links"}])
+    common = {
+        "id",
+        "application_id",
+        "type",
+        "token",
+        "version",
+        "data",
+        "channel_id",
+        "channel",
+        "locale",
+        "entitlements",
+        "attachment_size_limit",
+        "authorizing_integration_owners",
+        "app_permissions",
+        "context",
+    }
+    async with connect(server) as shard:
+        await shard.identify(GUILDS)
+        await shard.event()
+        await server.run_command(town.ann.id, "link", guild=town.guild.id)
+        name, in_guild = await shard.event()
+        await server.run_command(town.ann.id, "link")
+        _, in_dm = await shard.event()
+    assert name == "INTERACTION_CREATE"
+    assert set(in_guild) == common | {"guild_id", "guild", "guild_locale", "member"}
+    assert set(in_dm) == common | {"user"}
+    assert in_guild["member"]["user"]["username"] == in_dm["user"]["username"] == "ann"
+    assert in_guild["data"] == {"id": in_dm["data"]["id"], "name": "link", "type": 1, "options": []}
+
+
+async def test_every_copy_of_a_bot_hears_an_interaction(town: Town, server: DiscordServer) -> None:
+    server.commands.replace(town.bot_id, 0, [{"name": "link", "description": "Links"}])
+    async with connect(server) as one, connect(server) as two:
+        for shard in (one, two):
+            await shard.identify(0)
+        await server.run_command(town.ann.id, "link", guild=town.guild.id)
+        assert (await one.event())[1]["id"] == (await two.event())[1]["id"]
+
+
 async def test_a_heartbeat_is_acknowledged(server: DiscordServer) -> None:
     async with connect(server) as shard:
         await shard.send(1, None)
@@ -346,6 +387,16 @@ async def test_a_session_can_be_invalidated_and_stay_resumable_or_not(server: Di
         server.gateway.invalidate()
         assert await shard.take() == {"op": 9, "d": False}
         assert server.gateway.sessions == ()
+
+
+async def test_discord_py_resumes_when_the_connection_is_dead(server: DiscordServer) -> None:
+    server.gateway.heartbeat_ms = 20
+    server.gateway.heartbeats_answered = False
+    bot = DiscordBot(heartbeat_timeout=0.03)
+    async with running(bot, server):
+        await asyncio.wait_for(bot.resumed.wait(), 10)
+    assert server.gateway.resumes >= 1
+    assert server.gateway.opcodes[1] >= 2
 
 
 async def test_discord_py_resumes_when_it_is_asked_to_reconnect(server: DiscordServer) -> None:

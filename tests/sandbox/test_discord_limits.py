@@ -82,6 +82,19 @@ def test_lifted_limits_refuse_nothing_and_can_be_restored(watch: Watch) -> None:
     assert [limits.count(GIVE_ROLE, "1", 7).refused is None for _ in range(2)] == [True, False]
 
 
+def test_ended_windows_are_forgotten_and_running_ones_are_not(watch: Watch) -> None:
+    limits = RateLimits(watch)
+    limits.set(GIVE_ROLE, 1, 500.0)
+    limits.global_limit = None
+    limits.count(GIVE_ROLE, "mine", 7)
+    for number in range(10_001):
+        limits.count("POST /interactions", str(number), 7)
+    watch.time += 2.0
+    limits.count("POST /interactions", "new", 7)
+    assert len(limits._windows) == 2
+    assert limits.count(GIVE_ROLE, "mine", 7).refused is not None
+
+
 async def test_a_caller_without_patience_gets_a_429_that_changes_nothing() -> None:
     town = build_town()
     path = f"/guilds/{town.guild.id}/members/{town.ann.id}/roles/"

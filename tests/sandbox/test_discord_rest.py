@@ -202,6 +202,47 @@ async def test_roles_and_guild_have_discords_shape(line: Line) -> None:
     assert (guild["name"], guild["approximate_member_count"]) == ("Workshop", 3)
 
 
+async def test_users_channels_and_the_application_have_discords_shape(line: Line) -> None:
+    user = {
+        "id",
+        "username",
+        "global_name",
+        "discriminator",
+        "avatar",
+        "avatar_decoration_data",
+        "banner",
+        "accent_color",
+        "collectibles",
+        "primary_guild",
+        "public_flags",
+        "flags",
+    }
+    assert set((await line.call("GET", f"/users/{line.town.ann.id}"))[1]) == user
+    me = (await line.call("GET", "/users/@me"))[1]
+    assert set(me) == user | {"bot", "mfa_enabled", "locale", "verified", "email"}
+    [channel] = (await line.call("GET", f"/guilds/{line.town.guild.id}/channels"))[1]
+    assert set(channel) == {
+        "id",
+        "type",
+        "flags",
+        "last_message_id",
+        "last_pin_timestamp",
+        "guild_id",
+        "name",
+        "parent_id",
+        "position",
+        "permission_overwrites",
+        "rate_limit_per_user",
+        "nsfw",
+        "topic",
+    }
+    assert (await line.call("GET", f"/channels/{channel['id']}"))[1] == channel
+    _, dm = await line.call("POST", "/users/@me/channels", {"recipient_id": str(line.town.ann.id)})
+    assert (dm["type"], [recipient["username"] for recipient in dm["recipients"]]) == (1, ["ann"])
+    application = (await line.call("GET", "/applications/@me"))[1]
+    assert {"id", "name", "bot", "owner", "team", "flags", "verify_key", "eligible_oauth2_scopes"} <= set(application)
+
+
 async def test_a_bot_makes_changes_and_deletes_roles_within_its_own_powers(line: Line) -> None:
     path = f"/guilds/{line.town.guild.id}/roles"
     status, role = await line.call("POST", path, {"name": "Bronze", "permissions": "0"})
