@@ -41,12 +41,12 @@ class SimulateCog(commands.Cog):
         interaction: discord.Interaction,
         member: discord.User,
         status: app_commands.Choice[str],
-        amount: app_commands.Range[float, 0, 1_000_000] | None = None,
+        amount: app_commands.Range[float, 0.0, 1_000_000.0] | None = None,
         tier: str | None = None,
         gift: bool = False,
         trial: bool = False,
         days: app_commands.Range[int, 0, 365] = 0,
-        lifetime: app_commands.Range[float, 0, 1_000_000] | None = None,
+        lifetime: app_commands.Range[float, 0.0, 1_000_000.0] | None = None,
         months: app_commands.Range[int, 0, 600] = 0,
     ) -> None:
         """Make the membership up and ask what follows from it."""

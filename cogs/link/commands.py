@@ -8,7 +8,7 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
-from bot.core.model import Cause, DiscordUserId, GuildId, Holding, Origin, RoleId
+from bot.core.model import DiscordUserId, GuildId, Holding, Origin, RoleId
 from bot.discord_bot import Option, Panel, PatronRolesBot, UseCases, ask, fresh_id, say
 from bot.errors import LinkError, LinkProblem
 from bot.sync.reports import PatronSynced, Report
@@ -140,10 +140,12 @@ class LinkCog(commands.Cog):
         """Edit the answers that waited for somebody's sync."""
         if not isinstance(report, PatronSynced):
             return
-        if report.cause is Cause.LINKED and (waiter := self._linking.take(report.user, report.guild)):
+        if report.patron is not None and (waiter := self._linking.of(report.user, report.guild)):
+            self._linking.end(report.user)
             names = await self._use.syncs.names(report.guild)
             await say(waiter.interaction, texts.linked(report.desired, report.change, report.blocked, names))
-        if waiter := self._refreshing.take(report.user, report.guild):
+        # A membership that was refreshed stays up to date for as long as Discord lets it be edited.
+        if waiter := self._refreshing.of(report.user, report.guild):
             await say(waiter.interaction, await self._explained(waiter.interaction), view=_Refresh(self))
 
     async def _explained(self, interaction: discord.Interaction) -> str:

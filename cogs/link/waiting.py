@@ -35,9 +35,13 @@ class Waiting:
         guild = GuildId(interaction.guild_id) if interaction.guild_id else None
         self._waiters[DiscordUserId(interaction.user.id)] = Waiter(interaction, guild, now + GOOD_FOR)
 
-    def take(self, user: DiscordUserId, guild: GuildId) -> Waiter | None:
-        """Give the answer that waits for a person's sync in a guild, once."""
+    def of(self, user: DiscordUserId, guild: GuildId) -> Waiter | None:
+        """Give the answer that waits for a person's sync in a guild; it goes on waiting."""
         waiter = self._waiters.get(user)
         if waiter is None or waiter.until <= self._now() or waiter.guild not in (None, guild):
             return None
-        return self._waiters.pop(user)
+        return waiter
+
+    def end(self, user: DiscordUserId) -> None:
+        """Let a person's answer stand as it is."""
+        self._waiters.pop(user, None)

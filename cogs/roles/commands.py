@@ -43,7 +43,7 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
         role: discord.Role,
         when: app_commands.Choice[str],
         tier: str | None = None,
-        amount: app_commands.Range[float, 0.01, 1_000_000] | None = None,
+        amount: app_commands.Range[float, 0.01, 1_000_000.0] | None = None,
         months: app_commands.Range[int, 1, 600] | None = None,
         group: app_commands.Range[str, 1, 40] | None = None,
         sticky: bool = False,

@@ -1,0 +1,289 @@
+"""A guild with the real bot in it: unmodified discord.py over sockets, the real store, the real engine.
+
+Only Patreon is a double here: what memberships there are is set by hand. The bot with the real client against the
+sandbox's Patreon is tests/e2e's.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bot.core.model import (
+    CREATOR,
+    Campaign,
+    CampaignId,
+    Cause,
+    DiscordUserId,
+    Grant,
+    GuildId,
+    Link,
+    Membership,
+    MembershipId,
+    Origin,
+    PatronId,
+    PatronStatus,
+    RoleId,
+    Tier,
+    TierId,
+    TokenOwner,
+    Tokens,
+    patron_owner,
+)
+from bot.creators import Campaigns, ManualGrants, Patrons, Rules, Settings, Syncs
+from bot.discord_bot import DiscordSettings, PatronRolesBot, UseCases
+from bot.errors import PatreonError
+from bot.guilds import Guilds
+from bot.linking import Linking, PersonalData
+from bot.patreon.answers import Identity, ListPage
+from bot.store import Store
+from bot.sync import Engine, EngineSettings, Previews
+from bot.sync.cases import audited_key
+from sandbox.discord.interaction import Interaction
+from sandbox.discord.server import DiscordServer
+from sandbox.world.clock import Clock
+from sandbox.world.guild_records import Message, Permission
+from tests.sandbox.discord_life import TOKEN, Town, build_town
+
+CAMPAIGN = CampaignId("77")
+GOLD_TIER, SILVER_TIER = TierId("tier-gold"), TierId("tier-silver")
+PRICES = {GOLD_TIER: 1000, SILVER_TIER: 500}
+STAFF = Permission.MANAGE_ROLES | Permission.MANAGE_GUILD
+
+
+@dataclass
+class Shelf:
+    """A Patreon whose memberships lie open; ``down`` is raised by every call, ``asked`` counts the calls."""
+
+    now: Clock
+    memberships: dict[PatronId, Membership] = field(default_factory=dict)
+    down: PatreonError | None = None
+    asked: int = 0
+
+    def _ask(self) -> None:
+        self.asked += 1
+        if self.down is not None:
+            raise self.down
+
+    def pledge(self, patron: PatronId, tier: TierId | None = GOLD_TIER, **changes: object) -> Membership:
+        """Let a patron have a paid membership on a tier."""
+        price = PRICES[tier] if tier else 0
+        values: dict[str, object] = {
+            "amount_cents": price,
+            "tiers": frozenset({tier} if tier else ()),
+            "tier_cents": price,
+            "since": self.now() - timedelta(days=100),
+            "currency": "EUR",
+        }
+        made = Membership(patron, CAMPAIGN, PatronStatus.ACTIVE, self.now(), **{**values, **changes})  # type: ignore[arg-type]
+        self.memberships[patron] = made
+        return made
+
+    async def fetch_own_membership(self, patron: PatronId, _campaign: CampaignId) -> Membership | None:
+        self._ask()
+        return self._seen(patron)
+
+    async def fetch_membership(self, _campaign: CampaignId, membership_id: MembershipId) -> Membership | None:
+        self._ask()
+        return self._seen(PatronId(membership_id))
+
+    async def read_campaign(self, _campaign: CampaignId) -> AsyncIterator[ListPage]:
+        self._ask()
+        found = tuple(seen for patron in self.memberships if (seen := self._seen(patron)) is not None)
+        yield ListPage(found, total=len(found))
+
+    async def fetch_campaign(self, _campaign: CampaignId) -> Campaign:
+        self._ask()
+        return build_campaign()
+
+    async def renew(self, _owner: TokenOwner) -> None:
+        self._ask()
+
+    def authorize_url(self, state: str) -> str:
+        return f"https://patreon.test/oauth2/authorize?state={state}"
+
+    async def exchange_code(self, code: str) -> Tokens:
+        return Tokens(f"access-{code}", f"refresh-{code}", self.now() + timedelta(days=30))
+
+    async def fetch_identity(self, tokens: Tokens) -> Identity:
+        patron = PatronId(tokens.access.removeprefix("access-"))
+        seen = self._seen(patron)
+        return Identity(patron, "Ann Example", memberships=(seen,) if seen else ())
+
+    def _seen(self, patron: PatronId) -> Membership | None:
+        from dataclasses import replace  # noqa: PLC0415
+
+        known = self.memberships.get(patron)
+        return replace(known, observed_at=self.now()) if known else None
+
+
+def build_campaign() -> Campaign:
+    """Give the campaign all these tests are about."""
+    tiers = (Tier(SILVER_TIER, "Silver *star*", 500), Tier(GOLD_TIER, "Gold", 1000))
+    return Campaign(CAMPAIGN, PatronId("creator"), "Ann's <Comics>", "https://patreon.test/ann", "EUR", True, tiers)  # noqa: FBT003
+
+
+@dataclass
+class Place:
+    """What a test holds in its hand. The town's owner is the creator; Ann is a member; Mod may manage roles."""
+
+    town: Town
+    server: DiscordServer
+    store: Store
+    patreon: Shelf
+    bot: PatronRolesBot
+    engine: Engine
+    use_cases: UseCases
+    mod: int
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def guild(self) -> GuildId:
+        return GuildId(self.town.guild.id)
+
+    @property
+    def ann(self) -> DiscordUserId:
+        return DiscordUserId(self.town.ann.id)
+
+    @property
+    def gold(self) -> RoleId:
+        return RoleId(self.town.gold.id)
+
+    @property
+    def silver(self) -> RoleId:
+        return RoleId(self.town.silver.id)
+
+    @property
+    def now(self) -> datetime:
+        return self.patreon.now()
+
+    async def type(self, command: str, user: int | None = None, **options: object) -> Interaction:
+        """Type a command in the guild, as the creator unless somebody else is named."""
+        who = self.town.owner.id if user is None else user
+        return await self.server.run_command(who, command, options, guild=self.guild)  # type: ignore[arg-type]
+
+    async def answer(self, command: str, user: int | None = None, **options: object) -> Message:
+        """Type a command and give its answer once it no longer says "thinking"."""
+        return await (await self.type(command, user, **options)).settled()
+
+    async def press(self, message: Message, button: str, user: int | None = None) -> Interaction:
+        """Press a button, as the creator unless somebody else is named."""
+        return await self.server.press(message, button, self.town.owner.id if user is None else user)
+
+    async def link(self, user: int, patron: str, tier: TierId | None = GOLD_TIER) -> PatronId:
+        """Let somebody be linked and pledged, as though it had been so for long."""
+        number, who = PatronId(patron), DiscordUserId(user)
+        membership = self.patreon.pledge(number, tier)
+        async with self.store.write() as t:
+            await t.links.save(Link(who, number, self.now))
+            await t.tokens.save(patron_owner(number), Tokens("a", "b", self.now + timedelta(days=30)), worked=True)
+            await t.memberships.save(membership, due_at=None)
+            await t.presence.put(self.guild, who, present=True, seen_at=self.now)
+        return number
+
+    async def give(self, user: int, role: RoleId, origin: Origin = Origin.OURS) -> None:
+        """Let somebody have a role, and the ledger know whose doing it is."""
+        self.town.world.give_role(self.guild, user, role)
+        async with self.store.write() as t:
+            await t.ledger.put(Grant(self.guild, DiscordUserId(user), role, origin, self.now, Cause.LINKED))
+
+    async def has(self, user: int, *roles: str) -> None:
+        """Wait until somebody has exactly these roles; fails with what they have after five seconds."""
+        async with asyncio.timeout(5):
+            while self.town.world.role_names_of(self.guild, user) != set(roles):  # noqa: ASYNC110 - the world has no event for it
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def open_place(store: Store, *, served: bool = True) -> AsyncIterator[Place]:
+    """Run the bot in a new town until the block ends."""
+    clock = Clock()
+    town = build_town(clock=clock)
+    mod = town.world.add_user("mod")
+    mods = town.world.add_role(town.guild.id, "Mods", permissions=STAFF)
+    town.world.move_role(town.guild.id, mods.id, 2)
+    town.world.join(town.guild.id, mod.id, roles=[mods.id])
+    patreon = Shelf(clock)
+    async with store.write() as t:
+        await t.campaigns.save(build_campaign(), clock(), owner=CREATOR)
+        # Who had which role before us is known, so roles move at once.
+        await t.guilds.audited(GuildId(town.guild.id), clock())
+        await t.facts.set(audited_key(GuildId(town.guild.id)), f"{town.gold.id} {town.silver.id}")
+        await t.tokens.save(CREATOR, Tokens("c", "d", clock() + timedelta(days=30)), worked=True)
+    async with DiscordServer(town.world).serve() as server, _running(store, server, patreon, town, served) as parts:
+        yield Place(town, server, store, patreon, *parts, mod=mod.id)
+
+
+@asynccontextmanager
+async def _running(
+    store: Store, server: DiscordServer, patreon: Shelf, town: Town, served: bool
+) -> AsyncIterator[tuple[PatronRolesBot, Engine, UseCases]]:
+    settings = DiscordSettings(server.api_url, server.gateway_url, guild_ready_timeout=0.01)
+    bot = PatronRolesBot(settings, StoredFacts(store))
+    guilds = Guilds(bot)
+    engine = Engine(
+        store,
+        patreon,
+        guilds,
+        now=patreon.now,
+        settings=EngineSettings(frozenset({CAMPAIGN}), poll_every=timedelta(seconds=0.05), tick_every=timedelta(seconds=0.05)),
+        listeners=[bot.hear],
+    )
+    use_cases = assemble(store, patreon, guilds, engine, served=frozenset({GuildId(town.guild.id)} if served else ()))
+    stop = asyncio.Event()
+    async with bot:
+        await bot.furnish(use_cases)
+        gateway = asyncio.create_task(bot.start(TOKEN))
+        await asyncio.wait_for(bot.wait_until_ready(), 10)
+        working = asyncio.create_task(engine.run(stop))
+        try:
+            yield bot, engine, use_cases
+        finally:
+            stop.set()
+            await working
+            await bot.close()
+            await gateway
+
+
+def assemble(
+    store: Store, patreon: Shelf, guilds: Guilds, engine: Engine, *, served: frozenset[GuildId]
+) -> UseCases:
+    """Build every use case, as the composition root does."""
+    now, wake = patreon.now, engine.wake
+    previews = Previews(store, now=now)
+    campaigns = Campaigns(store, served=served)
+    linking = Linking(store, patreon, public_url="https://bot.test", now=now, wake=wake, name_of=_no_name)
+    return UseCases(
+        linking=linking,
+        personal=PersonalData(store, now=now, wake=wake),
+        campaigns=campaigns,
+        rules=Rules(store, campaigns, previews, now=now, wake=wake),
+        settings=Settings(store, campaigns, previews, now=now, wake=wake),
+        patrons=Patrons(store, campaigns, now=now),
+        manual=ManualGrants(store, now=now, wake=wake),
+        syncs=Syncs(store, campaigns, now=now, wake=wake),
+        previews=previews,
+        engine=engine,
+        guilds=guilds,
+        now=now,
+    )
+
+
+class StoredFacts:
+    """The store's facts, each call a transaction of its own."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def get(self, key: str) -> str | None:
+        async with self._store.read() as t:
+            return await t.facts.get(key)
+
+    async def set(self, key: str, value: str) -> None:
+        async with self._store.write() as t:
+            await t.facts.set(key, value)
+
+
+async def _no_name(_user: DiscordUserId) -> str | None:
+    return None

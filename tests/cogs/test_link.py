@@ -1,0 +1,118 @@
+"""The patrons' commands, from the typed command to the role and back."""
+
+import json
+from urllib.parse import parse_qs, urlsplit
+
+from bot.core.model import Condition, ConditionKind, PatronId
+from tests.cogs.place import CAMPAIGN, GOLD_TIER, Place
+
+
+async def make_gold_rule(place: Place) -> None:
+    async with place.store.write() as t:
+        await t.rules.add(place.guild, CAMPAIGN, place.gold, Condition(ConditionKind.TIER, tier=GOLD_TIER))
+
+
+async def go_through_patreon(place: Place, url: str, patron: str) -> None:
+    """Do what the browser does, without one."""
+    linking = place.use_cases.linking
+    state = parse_qs(urlsplit(await linking.authorize(url.rsplit("/", 1)[1])).query)["state"][0]
+    await linking.finish((await linking.returned(state, patron)).token)
+
+
+async def test_link_shows_a_personal_button_and_then_the_roles(place: Place) -> None:
+    await make_gold_rule(place)
+    place.patreon.pledge(PatronId("ann-at-patreon"))
+    interaction = await place.type("link", place.ann)
+    message = await interaction.settled()
+    assert interaction.ephemeral
+    button = message.components[0]["components"][0]
+    assert button["url"].startswith("https://bot.test/link/")
+    await go_through_patreon(place, button["url"], "ann-at-patreon")
+    linked = await interaction.wait_for(lambda answer: "Linked." in answer.content)
+    assert "**Gold**" in linked.content
+    assert linked.components == []
+    await place.has(place.ann, "Gold")
+
+
+async def test_link_of_somebody_without_a_pledge_says_so(place: Place) -> None:
+    await make_gold_rule(place)
+    interaction = await place.type("link", place.ann)
+    message = await interaction.settled()
+    await go_through_patreon(place, message.components[0]["components"][0]["url"], "nobody-special")
+    await interaction.wait_for(lambda answer: "gives no role" in answer.content)
+
+
+async def test_link_works_in_a_direct_message(place: Place) -> None:
+    await make_gold_rule(place)
+    place.patreon.pledge(PatronId("ann-at-patreon"))
+    interaction = await place.server.run_command(place.ann, "link")
+    message = await interaction.settled()
+    await go_through_patreon(place, message.components[0]["components"][0]["url"], "ann-at-patreon")
+    async with place.store.read() as t:
+        assert await t.links.load(place.ann) is not None
+
+
+async def test_unlink_asks_first_and_names_what_goes(place: Place) -> None:
+    await make_gold_rule(place)
+    await place.link(place.ann, "p1")
+    await place.give(place.ann, place.gold)
+    interaction = await place.type("unlink", place.ann)
+    question = await interaction.settled()
+    assert "**Gold**" in question.content
+    await place.press(question, "Keep the link", place.ann)
+    await interaction.wait_for(lambda answer: "The link stays" in answer.content)
+    interaction = await place.type("unlink", place.ann)
+    await place.press(await interaction.settled(), "Unlink", place.ann)
+    await interaction.wait_for(lambda answer: "Unlinked" in answer.content)
+    await place.has(place.ann)
+
+
+async def test_unlink_of_somebody_who_is_not_linked_says_what_to_do(place: Place) -> None:
+    interaction = await place.type("unlink", place.ann)
+    await interaction.wait_for(lambda answer: "Type /link" in answer.content)
+
+
+async def test_membership_tells_the_tier_each_rule_and_the_age_of_the_data(place: Place) -> None:
+    await make_gold_rule(place)
+    await place.link(place.ann, "p1")
+    message = await place.answer("membership", place.ann)
+    assert "Gold, 10.00 EUR a month" in message.content
+    assert "✅ **Gold** for everybody on the tier Gold: yes" in message.content
+    assert "Patreon said so <t:" in message.content
+
+
+async def test_membership_can_be_refreshed_but_not_hammered(place: Place) -> None:
+    await make_gold_rule(place)
+    patron = await place.link(place.ann, "p1")
+    interaction = await place.type("membership", place.ann)
+    message = await interaction.settled()
+    place.patreon.pledge(patron, None)
+    pressed = await place.press(message, "Ask Patreon again", place.ann)
+    await pressed.wait_for(lambda answer: "no tier, 0.00 EUR" in answer.content)
+    asked = place.patreon.asked
+    again = await place.press(message, "Ask Patreon again", place.ann)
+    await again.wait_for(lambda answer: "Try again" in answer.content)
+    assert place.patreon.asked == asked
+
+
+async def test_privacy_exports_everything_stored_as_json(place: Place) -> None:
+    await place.link(place.ann, "p1")
+    interaction = await place.type("privacy", place.ann)
+    await place.press(await interaction.settled(), "Export", place.ann)
+    message = await interaction.wait_for(lambda answer: bool(answer.attachments))
+    data = json.loads(message.attachments[0].data)
+    assert data["user"] == str(place.ann)
+    assert data["link"]["patron"] == "p1"
+
+
+async def test_privacy_deletes_only_after_a_second_yes(place: Place) -> None:
+    await place.link(place.ann, "p1")
+    interaction = await place.type("privacy", place.ann)
+    await place.press(await interaction.settled(), "Delete everything", place.ann)
+    question = await interaction.wait_for(lambda answer: "cannot be undone" in answer.content)
+    async with place.store.read() as t:
+        assert await t.links.load(place.ann) is not None
+    await place.press(question, "Delete", place.ann)
+    await interaction.wait_for(lambda answer: answer.content.startswith("Deleted."))
+    async with place.store.read() as t:
+        assert await t.links.load(place.ann) is None
