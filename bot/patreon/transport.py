@@ -22,6 +22,9 @@ from bot.patreon.wire import MAX_BODY_BYTES, Call
 
 log = structlog.get_logger(__name__)
 
+# stamina looks for instrumentation at the first retry, which would read files inside the event loop: look now.
+stamina.instrumentation.get_on_retry_hooks()
+
 # Somebody may be waiting for a single read; a list can stand in the queue for a minute's limit.
 PATIENCE = timedelta(seconds=10)
 LIST_PATIENCE = timedelta(seconds=90)

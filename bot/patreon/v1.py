@@ -9,12 +9,12 @@ from urllib.parse import quote
 
 import msgspec
 
-from bot.core.model import Campaign, CampaignId, Membership, PatronId, RoleId, Source, Tier, TierId
+from bot.core.model import Campaign, CampaignId, Membership, PatronId, Source, Tier, TierId
 from bot.errors import UnexpectedAnswer
 from bot.patreon.answers import Identity, RawPage
 from bot.patreon.fields import FieldLists
 from bot.patreon.v1_pledges import PSEUDO_REWARDS, Beside, PledgeReader, PledgeRow, decode_page
-from bot.patreon.wire import Call, Document, Index, Resource, parse_document, printable, to_shape
+from bot.patreon.wire import Call, Document, Index, Resource, parse_document, printable, to_roles, to_shape
 
 # The documentation names no largest page; 100 is what long-lived clients ask for.
 PAGE_SIZE = 100
@@ -201,5 +201,10 @@ def _to_campaign(resource: Resource, index: Index) -> Campaign:
 
 def _to_tier(resource: Resource) -> Tier:
     read = to_shape(resource.attributes or {}, _RewardAttributes)
-    roles = tuple(RoleId(int(role)) for role in read.discord_role_ids or () if str(role).isdecimal())
-    return Tier(TierId(resource.id or ""), printable(read.title), read.amount_cents or 0, read.published is not False, roles)
+    return Tier(
+        TierId(resource.id or ""),
+        printable(read.title),
+        read.amount_cents or 0,
+        read.published is not False,
+        to_roles(read.discord_role_ids),
+    )

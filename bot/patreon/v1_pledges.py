@@ -203,7 +203,8 @@ class PledgeReader:
         reward = _ref(relations.reward) if relations else None
         price = self._prices.get(reward) if reward and reward not in PSEUDO_REWARDS else None
         currency = self._currencies.get(campaign)
-        comparable = said.currency is None or said.currency == currency
+        # Where neither says one, it is the time when all of Patreon was in dollars.
+        comparable = said.currency == currency
         return Membership(
             PatronId(patron),
             campaign,

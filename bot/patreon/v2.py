@@ -15,7 +15,6 @@ from bot.core.model import (
     Membership,
     MembershipId,
     PatronId,
-    RoleId,
     Source,
     Tier,
     TierId,
@@ -30,6 +29,7 @@ from bot.patreon.wire import (
     Resource,
     parse_document,
     printable,
+    to_roles,
     to_shape,
 )
 
@@ -207,5 +207,10 @@ def _to_campaign(resource: Resource, index: Index) -> Campaign:
 
 def _to_tier(resource: Resource) -> Tier:
     read = to_shape(resource.attributes or {}, _TierAttributes)
-    roles = tuple(RoleId(int(role)) for role in read.discord_role_ids or () if str(role).isdecimal())
-    return Tier(TierId(resource.id or ""), printable(read.title), read.amount_cents or 0, read.published is not False, roles)
+    return Tier(
+        TierId(resource.id or ""),
+        printable(read.title),
+        read.amount_cents or 0,
+        read.published is not False,
+        to_roles(read.discord_role_ids),
+    )

@@ -56,7 +56,7 @@ class MemberAttributes(msgspec.Struct, gc=False):
     campaign_lifetime_support_cents: Cents | None = None
     is_free_trial: bool | None = None
     is_gifted: bool | None = None
-    pledge_cadence: int | str | None = None
+    pledge_cadence: int | str | msgspec.UnsetType | None = msgspec.UNSET
     pledge_relationship_start: str | None = None
 
 
@@ -264,15 +264,20 @@ class MemberReader:
         return until if until > self._now else None
 
 
-def _a_month(cents: int | None, cadence: int | str | None) -> int | None:
-    """Divide what is paid a period by the months of the period, to the nearest cent.
+def _a_month(cents: int | None, cadence: int | str | msgspec.UnsetType | None) -> int | None:
+    """Divide what is paid a period by the months of the period, to the nearest cent; None when the period is not known.
 
-    Amounts of annual memberships are for the whole year (Patreon's WordPress plug-in, issue 120).
+    Amounts of annual memberships are for the whole year (Patreon's WordPress plug-in, issue 120). Null is no period:
+    free members, gifts, campaigns that charge per creation.
     """
     if cents is None or cadence is None or cadence == 1:
         return cents
-    months = int(cadence) if not isinstance(cadence, str) or cadence.isdecimal() else 1
-    return (2 * cents + months) // (2 * months) if 1 <= months <= _LONGEST_CADENCE else cents
+    if isinstance(cadence, msgspec.UnsetType):
+        return None
+    # Typed as text in places of the documentation; longer text would be no number of months.
+    months = cadence if isinstance(cadence, int) else int(cadence) if cadence in _CADENCES_AS_TEXT else 0
+    return (2 * cents + months) // (2 * months) if 1 <= months <= _LONGEST_CADENCE else None
 
 
 _LONGEST_CADENCE = 120
+_CADENCES_AS_TEXT = frozenset(map(str, range(1, _LONGEST_CADENCE + 1)))

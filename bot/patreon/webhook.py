@@ -36,7 +36,7 @@ def verify(body: bytes, signature: str | None, secrets: Sequence[str]) -> None:
 
     Without a secret nothing is Patreon's. Compared as bytes and in constant time: a header can hold any letters.
     """
-    given = (signature or "").encode("utf-8", "surrogateescape")
+    given = (signature or "").encode("utf-8", "replace")
     matches = [hmac.compare_digest(given, sign(body, secret).encode()) for secret in secrets if secret]
     if len(given) != _HEX_DIGITS or not any(matches):
         raise WebhookRejected(401, "the signature is missing or wrong")

@@ -3,6 +3,7 @@
 Bytes and values only: no network, no clock, and nothing that only one of the two dialects knows.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import msgspec
 
+from bot.core.model import RoleId
 from bot.errors import UnexpectedAnswer
 
 T = TypeVar("T")
@@ -243,6 +245,11 @@ def cursor_of(link: Any) -> str | None:
     if not cursors:
         raise UnexpectedAnswer("a next link without a cursor")
     return cursors[0]
+
+
+def to_roles(ids: Iterable[str | int] | None) -> tuple[RoleId, ...]:
+    """Read Discord role ids, which are text to Patreon; what is none is left out."""
+    return tuple(RoleId(int(one)) for one in ids or () if re.fullmatch(r"[0-9]{1,20}", str(one)))
 
 
 def printable(text: str | None) -> str:

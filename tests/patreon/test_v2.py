@@ -67,9 +67,16 @@ def test_amounts_of_a_longer_period_are_divided_by_its_months(cadence: object, c
     assert (found.amount_cents, found.will_pay_cents) == (a_month, a_month)
 
 
-@pytest.mark.parametrize("cadence", [None, 0, -3, 10_000, "often", ""])
-def test_a_cadence_that_makes_no_sense_divides_nothing(cadence: object) -> None:
-    assert parsed({"pledge_cadence": cadence}).amount_cents == 500
+@pytest.mark.parametrize("cadence", [0, -3, 10_000, "often", "", "9" * 5000])
+def test_an_amount_for_a_period_that_makes_no_sense_is_unknown(cadence: object) -> None:
+    assert parsed({"pledge_cadence": cadence}).amount_cents is None
+
+
+def test_an_amount_for_a_period_that_is_not_told_is_unknown_and_without_a_period_stands() -> None:
+    body = member_body()
+    del body["data"]["attributes"]["pledge_cadence"]
+    assert V2Dialect().parse_member(dump(body), NOW).amount_cents is None
+    assert parsed({"pledge_cadence": None}).amount_cents == 500
 
 
 def test_an_amount_left_out_is_unknown_and_not_nothing() -> None:

@@ -15,6 +15,7 @@ from bot.patreon.wire import (
     to_instant,
     to_lifetime,
     to_optional_instant,
+    to_roles,
     to_shape,
 )
 from tests.patreon.samples import dump, raw
@@ -148,6 +149,11 @@ def test_calls_encode_brackets_and_leave_the_equals_sign() -> None:
 def test_a_call_does_not_show_what_it_carries() -> None:
     call = Call("POST", "/oauth2/token", form=(("client_secret", "top-secret"),), body=b"top-secret")
     assert "top-secret" not in repr(call)
+
+
+def test_role_ids_are_text_numbers_or_nothing() -> None:
+    assert to_roles(["947148212534386738", 5, "x", "", "9" * 5000, "\u0663"]) == (947148212534386738, 5)
+    assert to_roles(None) == ()
 
 
 def test_names_lose_what_a_database_or_a_page_could_stumble_over() -> None:
