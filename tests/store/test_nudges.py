@@ -7,8 +7,9 @@ from itertools import permutations
 import pytest
 
 from bot.core.model import Cause
-from bot.store import Store, Tables
+from bot.store import Store, Tables, open_store
 from bot.store.records import CAUSES_BY_STRENGTH, Nudge, NudgeKind, priority, strongest
+from tests.conftest import SECRET_KEY
 from tests.store.makers import DAY, HOUR, NOW, OTHER_PAGE, PAGE, membership, patron
 
 KEY = patron(1)
@@ -169,9 +170,6 @@ async def test_claimants_at_once_share_the_work_without_doing_any_of_it_twice(an
 
 
 async def test_on_postgresql_a_claim_does_not_wait_for_another(postgres_url: str) -> None:
-    from bot.store import open_store  # noqa: PLC0415
-    from tests.conftest import SECRET_KEY  # noqa: PLC0415
-
     opened = await open_store(postgres_url, [SECRET_KEY])
     try:
         async with opened.write() as t:

@@ -1,0 +1,163 @@
+"""Migrations: whole or not at all, one process at a time, and the same tables as schema.py says."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from sqlalchemy import inspect, text
+
+import bot.store.migrations
+from bot.errors import StoreError
+from bot.store import migrate
+from bot.store.engine import open_sync_engine
+from bot.store.migrate import check_schema
+from bot.store.schema import metadata
+
+_REPOSITORY = Path(__file__).parents[2]
+
+Migrations = Callable[[str], Path]
+
+
+@pytest.fixture
+def with_another(tmp_path: Path) -> Migrations:
+    """Give a way to copy the migrations and add one more, whose ``upgrade`` runs the given lines."""
+
+    def copy(lines: str) -> Path:
+        folder = tmp_path / "migrations"
+        shutil.copytree(Path(bot.store.migrations.__file__).parent, folder)
+        head = 'import sqlalchemy as sa\nfrom alembic import op\n\nrevision = "9001"\ndown_revision = "0001"\n\n\n'
+        body = "".join(f"    {line}\n" for line in lines.strip().splitlines())
+        (folder / "versions" / "9001_another.py").write_text(f"{head}def upgrade():\n{body}")
+        return folder
+
+    return copy
+
+
+@pytest.fixture
+def empty_url(database_url: str) -> str:
+    """Give the URL of a database without any table."""
+    if database_url.startswith("sqlite"):
+        Path(database_url.removeprefix("sqlite:///")).unlink()
+    else:
+        _run(database_url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+    return database_url
+
+
+def _run(url: str, *statements: str) -> None:
+    engine = open_sync_engine(url)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def _ask(url: str, question: str) -> Sequence[object]:
+    engine = open_sync_engine(url)
+    with engine.begin() as connection:
+        answer = connection.execute(text(question)).scalars().all()
+    engine.dispose()
+    return answer
+
+
+def _tables(url: str) -> set[str]:
+    engine = open_sync_engine(url)
+    names = set(inspect(engine).get_table_names())
+    engine.dispose()
+    return names
+
+
+def _hold_something(url: str) -> None:
+    _run(
+        url,
+        "INSERT INTO brake_holds (guild_id, run_id, held_at) VALUES (800, 1, 0)",
+        "INSERT INTO held_revocations (guild_id, user_id, role_id, run_id, held_at) "
+        "VALUES (800, 2, 3, 1, 0), (800, 4, 5, 1, 0)",
+    )
+
+
+def test_the_migrations_give_exactly_the_tables_of_the_schema(database_url: str) -> None:
+    asyncio.run(check_schema(database_url))
+    assert _tables(database_url) == {*metadata.tables, "alembic_version"}
+
+
+def test_a_table_that_differs_is_noticed(database_url: str) -> None:
+    _run(database_url, "ALTER TABLE facts ADD COLUMN surprise TEXT")
+    with pytest.raises(StoreError, match="differ"):
+        asyncio.run(check_schema(database_url))
+
+
+def test_migrating_again_changes_nothing(empty_url: str) -> None:
+    asyncio.run(migrate(empty_url))
+    _hold_something(empty_url)
+    asyncio.run(migrate(empty_url))
+    assert len(_ask(empty_url, "SELECT user_id FROM held_revocations")) == 2
+
+
+def test_several_tasks_may_migrate_at_once(empty_url: str) -> None:
+    async def at_once() -> None:
+        await asyncio.gather(*(migrate(empty_url) for _ in range(4)))
+
+    asyncio.run(at_once())
+    asyncio.run(check_schema(empty_url))
+
+
+def test_several_processes_may_migrate_at_once(empty_url: str) -> None:
+    program = "import asyncio, sys; from bot.store import migrate; asyncio.run(migrate(sys.argv[1]))"
+    command = [sys.executable, "-c", program, empty_url]
+    environment = {**os.environ, "PYTHONPATH": str(_REPOSITORY)}
+    running = [subprocess.Popen(command, env=environment) for _ in range(2)]  # noqa: S603 (our own program)
+    assert [process.wait(60) for process in running] == [0, 0]
+    asyncio.run(check_schema(empty_url))
+
+
+def test_a_migration_that_fails_halfway_leaves_nothing(database_url: str, with_another: Migrations) -> None:
+    folder = with_another("""
+op.create_table("half_way", sa.Column("id", sa.Integer(), primary_key=True))
+op.execute("INSERT INTO facts (key, value) VALUES ('half', 'way')")
+op.drop_column("facts", "value")
+op.execute("INSERT INTO no_such_table VALUES (1)")
+""")
+    with pytest.raises(StoreError):
+        asyncio.run(migrate(database_url, folder=folder))
+    asyncio.run(check_schema(database_url))
+    assert "half_way" not in _tables(database_url)
+    assert _ask(database_url, "SELECT key FROM facts") == []
+    assert _ask(database_url, "SELECT version_num FROM alembic_version") == ["0001"]
+
+
+def test_changing_a_table_keeps_the_rows_that_refer_to_it(database_url: str, with_another: Migrations) -> None:
+    _hold_something(database_url)
+    folder = with_another("""
+with op.batch_alter_table("brake_holds") as batch:
+    batch.alter_column("held_at", existing_type=sa.BigInteger(), nullable=True)
+""")
+    asyncio.run(migrate(database_url, folder=folder))
+    assert len(_ask(database_url, "SELECT user_id FROM held_revocations")) == 2
+    assert _ask(database_url, "SELECT version_num FROM alembic_version") == ["9001"]
+
+
+def test_a_migration_that_leaves_rows_without_what_they_refer_to_is_taken_back(
+    database_url: str, with_another: Migrations
+) -> None:
+    _hold_something(database_url)
+    # On PostgreSQL the rows go with what they refer to; on SQLite foreign keys rest during a migration.
+    folder = with_another('op.execute("DELETE FROM brake_holds")')
+    if database_url.startswith("sqlite"):
+        with pytest.raises(StoreError, match="refer to nothing"):
+            asyncio.run(migrate(database_url, folder=folder))
+        assert len(_ask(database_url, "SELECT run_id FROM brake_holds")) == 1
+    else:
+        asyncio.run(migrate(database_url, folder=folder))
+        assert _ask(database_url, "SELECT user_id FROM held_revocations") == []
+
+
+def test_a_database_of_a_newer_version_is_left_alone(database_url: str, with_another: Migrations) -> None:
+    asyncio.run(migrate(database_url, folder=with_another("pass")))
+    with pytest.raises(StoreError, match="this version"):
+        asyncio.run(migrate(database_url))
+    assert _ask(database_url, "SELECT version_num FROM alembic_version") == ["9001"]
