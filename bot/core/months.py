@@ -5,7 +5,7 @@ from datetime import MAXYEAR, datetime
 
 
 def months_later(since: datetime, months: int) -> datetime:
-    """Give the instant ``months`` (at least 0) calendar months after ``since``.
+    """Give the instant ``months`` calendar months after ``since``.
 
     A day the target month lacks becomes its last day; an instant past the calendar's end becomes the calendar's end.
     """
@@ -19,7 +19,7 @@ def months_later(since: datetime, months: int) -> datetime:
 def whole_months(since: datetime, now: datetime) -> int:
     """Count the calendar months that are over between the two instants; 0 when ``since`` lies ahead."""
     months = (now.year - since.year) * 12 + now.month - since.month
-    if months > 0 and months_later(since, months) > now:
+    if months_later(since, months) > now:
         months -= 1
     return max(0, months)
 

@@ -23,7 +23,7 @@ def worth(membership: Membership) -> int | None:
     """
     money, price = membership.amount_cents, membership.tier_cents
     if price:
-        return max(price, money or 0)
+        return price if money is None else max(price, money)
     unpriced = price is None and bool(membership.tiers) and not money
     foreign = money is None and membership.status in {PatronStatus.ACTIVE, PatronStatus.DECLINED}
     return None if unpriced or foreign else money or 0

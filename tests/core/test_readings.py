@@ -259,6 +259,7 @@ def test_a_pledge_that_vanishes_from_v1_is_honoured_to_the_end_of_the_month_it_w
     assert entitlement.amount_cents == 500
     assert gone.observed_at == LATER
     assert gone.source is Source.LIST
+    assert (gone.patron, gone.campaign) == (V1.patron, V1.campaign)
 
 
 def test_a_pledge_last_seen_in_an_earlier_month_is_over_at_once() -> None:

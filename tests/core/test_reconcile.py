@@ -125,6 +125,17 @@ def test_a_role_found_on_the_person_is_protected_and_not_taken() -> None:
     assert decision.protected == {BRONZE}
 
 
+def test_a_protected_role_protects_no_other() -> None:
+    ledger = grant(BRONZE, Origin.FOUND) | grant(SILVER) | grant(GOLD)
+    lost = case(rule(BRONZE), rule(SILVER), rule(GOLD), membership=NOTHING, ledger=ledger, doubts=doubt(GOLD, NOW - DAY))
+
+    decision = reconcile(lost, NOW)
+
+    assert decision.protected == {BRONZE}
+    assert [waiting.role for waiting in decision.doubts] == [SILVER]
+    assert decision.change.revoke == {GOLD}
+
+
 def test_where_the_creator_says_so_a_found_role_of_a_linked_person_is_taken_too() -> None:
     found = case(
         rule(BRONZE),
