@@ -92,11 +92,16 @@ def _load(path: Path | None) -> Config:
     try:
         config = load_config(path, os.environ)
     except ConfigError as error:
-        for key, message in error.problems:
-            typer.echo(texts.problem(key, message), err=True)
-        raise typer.Exit(Exit.BAD_CONFIGURATION) from None
+        _leave_with(error)
     set_up_logs(config.log.level, config.log.format, secrets=config.secrets())
     return config
+
+
+def _leave_with(error: ConfigError) -> NoReturn:
+    """Print every problem, which never holds a value, and leave."""
+    for key, message in error.problems:
+        typer.echo(texts.problem(key, message), err=True)
+    raise typer.Exit(Exit.BAD_CONFIGURATION) from None
 
 
 def _serve(path: Path | None, *, web: bool, worker: bool) -> NoReturn:
@@ -122,6 +127,8 @@ def _complete(work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run(work)
     except KeyboardInterrupt:
         raise typer.Exit(Exit.FINE) from None
+    except ConfigError as error:
+        _leave_with(error)
     except BotError as error:
         log.error("failed", error=type(error).__name__, detail=str(error))  # noqa: TRY400 - the message says it all
     except OSError as error:

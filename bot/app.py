@@ -5,11 +5,12 @@ anything is asked of Patreon or Discord, so that a platform sees the port open a
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import aiohttp
 import structlog
@@ -34,7 +35,7 @@ from bot.worker import Worker
 log = structlog.get_logger(__name__)
 
 Now = Callable[[], datetime]
-Sleep = Callable[[float], Awaitable[None]]
+Sleep = Callable[[float], Coroutine[Any, Any, None]]
 
 
 def utc_now() -> datetime:

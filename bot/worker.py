@@ -5,10 +5,12 @@ campaign is settled first, since engine and commands need to know it; the engine
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
+import discord
 import structlog
 
 from bot.campaigns import known_campaign, settle_campaign
@@ -16,7 +18,7 @@ from bot.config import Config
 from bot.core.model import CampaignId, GuildId
 from bot.creators import Campaigns, ManualGrants, Patrons, Rules, Settings, Syncs
 from bot.discord_bot import DiscordSettings, PatronRolesBot, UseCases
-from bot.errors import PatreonError, StoreError
+from bot.errors import ConfigError, PatreonError, StoreError
 from bot.guilds import Guilds
 from bot.linking import Linking, PersonalData
 from bot.metrics import Metrics
@@ -24,12 +26,15 @@ from bot.patreon.client import PatreonClient
 from bot.store import Store
 from bot.sync import Engine, EngineSettings, Previews
 from bot.sync.reports import PatronSynced, Report
+from bot.texts import command_line as texts
 from bot.webhook_care import tend_webhook
 
 log = structlog.get_logger(__name__)
 
 FIRST_RETRY, LAST_RETRY = timedelta(seconds=5), timedelta(minutes=5)
 TEND_EVERY = timedelta(hours=1)
+
+Result = TypeVar("Result")
 
 
 class Facts:
@@ -62,7 +67,7 @@ class Worker:
         metrics: Metrics,
         *,
         now: Callable[[], datetime],
-        sleep: Callable[[float], Awaitable[None]],
+        sleep: Callable[[float], Coroutine[Any, Any, None]],
     ) -> None:
         """Build the gateway's client; nothing is sent before ``running``."""
         self._config = config
@@ -104,31 +109,38 @@ class Worker:
         async with self.bot:
             await self.bot.furnish(use_cases)
             working = asyncio.create_task(engine.run(self._stop), name="engine")
-            others = [
-                asyncio.create_task(self.bot.start(self._config.discord.token.get_secret_value()), name="gateway"),
-                asyncio.create_task(self._tend(campaign), name="webhook"),
-            ]
-            await asyncio.wait([working, *others], return_when=asyncio.FIRST_COMPLETED)
+            tending = asyncio.create_task(self._tend(campaign), name="webhook")
+            gateway = asyncio.create_task(self._connect(), name="gateway")
+            await asyncio.wait([working, tending, gateway], return_when=asyncio.FIRST_COMPLETED)
+            # Whichever ended, the bot is of no use without it. The engine needs the gateway to finish what is in hand.
+            died = gateway.done()
             self._stop.set()
-            await asyncio.wait([working])
-            failed = [task for task in others if task.done()]
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
-        for task in [*failed, working]:
+            await asyncio.wait([working, tending])
+            gateway.cancel()
+            await asyncio.wait([gateway])
+        for task in (gateway, working, tending) if died else (working, tending):
             task.result()
+
+    async def _connect(self) -> None:
+        """Stay connected to Discord; what only the operator can mend becomes a ConfigError."""
+        try:
+            await self.bot.start(self._config.discord.token.get_secret_value())
+        except discord.LoginFailure:
+            raise ConfigError([("discord.token", texts.DISCORD_BAD_TOKEN)]) from None
+        except discord.PrivilegedIntentsRequired:
+            raise ConfigError([("discord.token", texts.INTENT_MISSING)]) from None
 
     async def _settle(self) -> CampaignId | None:
         """Ask which campaign it is until Patreon answers; one that is known from before will do. None: stopped before."""
-        delay = FIRST_RETRY
+        delay, wanted = FIRST_RETRY, self._config.patreon.campaign_id
         while not self._stop.is_set():
             try:
-                return await settle_campaign(self._store, self._patreon, self._config.patreon.campaign_id, self._now)
+                return await self._unless_stopped(settle_campaign(self._store, self._patreon, wanted, self._now))
             except PatreonError as error:
                 log.warning("campaign_not_asked", error=type(error).__name__, detail=str(error))
-                if known := await known_campaign(self._store, self._config.patreon.campaign_id):
+                if known := await known_campaign(self._store, wanted):
                     return known
-            await self._pause(delay)
+            await self._unless_stopped(self._sleep(delay.total_seconds()))
             delay = min(delay * 2, LAST_RETRY)
         return None
 
@@ -172,19 +184,23 @@ class Worker:
         while not self._stop.is_set():
             if not by_hand:
                 try:
-                    await tend_webhook(self._store, self._patreon, campaign, self._config.webhook_uri)
+                    care = tend_webhook(self._store, self._patreon, campaign, self._config.webhook_uri)
+                    await self._unless_stopped(care)
                 except (PatreonError, StoreError) as error:
                     log.warning("webhook_not_tended", error=type(error).__name__, detail=str(error))
-            await self._pause(TEND_EVERY)
+            await self._unless_stopped(self._sleep(TEND_EVERY.total_seconds()))
 
-    async def _pause(self, span: timedelta) -> None:
-        """Wait, but not longer than the worker runs."""
-        stopping = asyncio.ensure_future(self._stop.wait())
-        sleeping = asyncio.ensure_future(self._sleep(span.total_seconds()))
-        await asyncio.wait([stopping, sleeping], return_when=asyncio.FIRST_COMPLETED)
-        for one in (stopping, sleeping):
-            one.cancel()
-        await asyncio.gather(stopping, sleeping, return_exceptions=True)
+    async def _unless_stopped(self, work: Coroutine[Any, Any, Result]) -> Result | None:
+        """Do something that may take long, but drop it when the worker stops; None then."""
+        doing = asyncio.create_task(work)
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait([doing, stopping], return_when=asyncio.FIRST_COMPLETED)
+            return doing.result() if doing.done() else None
+        finally:
+            for task in (doing, stopping):
+                task.cancel()
+            await asyncio.gather(doing, stopping, return_exceptions=True)
 
     async def _count(self, report: Report) -> None:
         self._metrics.reports.labels(type(report).__name__).inc()
