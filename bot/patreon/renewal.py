@@ -22,7 +22,8 @@ log = structlog.get_logger(__name__)
 USUAL_HALF_LIFE = timedelta(days=15)
 # Before this little is left, a call waits for the renewal rather than find out by a 401.
 SOON = timedelta(minutes=5)
-LEASE = timedelta(minutes=2)
+# Longer than a request with all its tries can take.
+LEASE = timedelta(minutes=3)
 # After a refusal Patreon is left alone; sites that tried again in a loop were blocked by address.
 COOL_DOWN = timedelta(minutes=10)
 SHORT_COOL_DOWN = timedelta(minutes=1)

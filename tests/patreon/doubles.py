@@ -1,6 +1,6 @@
 """Hand-written stand-ins: a token vault in memory, a clock that is set, a Patreon that answers by script."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +14,7 @@ from bot.patreon.client import PatreonClient
 from bot.patreon.settings import PatreonSettings
 from tests.patreon.samples import dump
 
+Sleep = Callable[[float], Awaitable[object]]
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
@@ -215,13 +216,13 @@ class Bench:
         self.vault = MemoryVault()
         self.client = self.another_client(version)
 
-    def another_client(self, version: int = 2) -> PatreonClient:
+    def another_client(self, version: int = 2, *, sleep: Sleep | None = None) -> PatreonClient:
         """Make one more client, as another process would, on the same vault."""
         return PatreonClient(
             settings(self.fake.base, version),
             self.vault,
             now=self.clock.now,
-            sleep=self.clock.sleep,
+            sleep=sleep or self.clock.sleep,
             monotonic=self.clock.monotonic,
         )
 
