@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from bot.app import open_app
+from bot.app import App, open_app
 from bot.config import load_config
 from bot.logs import set_up_logs
 from sandbox.console import Console
@@ -34,6 +34,7 @@ async def demo(port: int) -> None:
             config = load_config(None, stage.environment(web_port, f"sqlite:///{Path(folder)}/demo.db"))
             set_up_logs("warning", config.log.format, secrets=config.secrets())
             async with open_app(config, now=stage.world.clock.now) as app:
+                await _ready(app)
                 await _set_the_scene(stage)
                 print(f"\n  patron-roles demo: open {console.url}\n\n  Ctrl-C stops it.\n", flush=True)  # noqa: T201
                 await app.run_until(stop)
@@ -44,16 +45,19 @@ async def _set_the_scene(stage: Stage) -> None:
     """Let the creator make a rule for each tier, with the bot's own commands, so that the story can begin with a patron."""
     clara, guild = stage.guild.owner_id, stage.guild
     roles = {role.name: role.id for role in guild.roles.values()}
+    for title in _RULES:
+        tier = stage.world.patreon.tier(title, stage.world.patreon.campaign())
+        options = {"role": str(roles[title]), "when": "tier", "tier": tier.id}
+        asked = await stage.discord.run_command(clara, "roles add", options, guild=guild.id)
+        question = await asked.wait_for(lambda message: bool(message.components), _READY_WITHIN)
+        await stage.discord.press(question, _first_button(question.components), clara)
+        await asked.wait_for(lambda message: not message.components and not message.loading, _READY_WITHIN)
+
+
+async def _ready(app: App) -> None:
     async with asyncio.timeout(_READY_WITHIN):
-        while not any(command["name"] == "roles" for command in stage.discord.visible_commands(clara, guild.id)):  # noqa: ASYNC110 - no event tells it
+        while app.worker is not None and not app.worker.is_ready():  # noqa: ASYNC110 - the gateway tells nobody but the bot
             await asyncio.sleep(0.05)
-        for title in _RULES:
-            tier = stage.world.patreon.tier(title, stage.world.patreon.campaign())
-            options = {"role": str(roles[title]), "when": "tier", "tier": tier.id}
-            asked = await stage.discord.run_command(clara, "roles add", options, guild=guild.id)
-            question = await asked.wait_for(lambda message: bool(message.components), _READY_WITHIN)
-            await stage.discord.press(question, _first_button(question.components), clara)
-            await asked.wait_for(lambda message: not message.components and not message.loading, _READY_WITHIN)
 
 
 def _first_button(components: list[dict[str, object]]) -> str:

@@ -58,6 +58,7 @@ class Stage:
             "DISCORD_TOKEN": BOT_TOKEN,
             "DISCORD_API_URL": self.discord.api_url,
             "DISCORD_GATEWAY_URL": self.discord.gateway_url,
+            "DISCORD_GUILD_IDS": str(self.guild.id),
             "PATREON_API_VERSION": str(api_version),
             "PATREON_SITE_URL": self.patreon.site_url,
             "PATREON_API_URL": self.patreon.api_url,
