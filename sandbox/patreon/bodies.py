@@ -53,7 +53,11 @@ def _member(view: View, membership: Membership) -> JsonObject:
 
 def _pledge(view: View, membership: Membership) -> JsonObject:
     doc = OldDocument(view, {})
-    data = doc.row(PLEDGE, membership, dict.fromkeys(("address", "creator", "patron", "reward")))
+    page = "creator" if view.patreon.old_v1 else "campaign"
+    data = doc.row(PLEDGE, membership, dict.fromkeys(("address", page, "patron", "reward")))
+    if page != "creator":
+        # Bodies recorded in 2020 name the campaign in place of its creator.
+        del data["relationships"]["creator"]
     return doc.close(data, links={"self": f"{view.patreon.site_url}/api/pledges/{membership.pledge_id}"})
 
 

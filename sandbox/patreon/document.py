@@ -1,6 +1,7 @@
 """Writes v2's JSON:API documents: sparse fields, nested includes, each resource once. Knows no single attribute."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from sandbox.patreon import errors
@@ -8,6 +9,8 @@ from sandbox.patreon.v2_resources import EMPTY_KINDS, KINDS
 from sandbox.patreon.view import Getter, JsonObject, Kind, View
 
 Tree = dict[str, "Tree"]
+Pairs = AbstractSet[tuple[str, str]]
+"""Fields as (type, field)."""
 
 
 def parse_tree(include: str, top: Kind) -> Tree:
@@ -24,8 +27,10 @@ def parse_tree(include: str, top: Kind) -> Tree:
     return tree
 
 
-def parse_fields(query: Mapping[str, str], *, without: Iterable[tuple[str, str]] = ()) -> dict[str, dict[str, Getter]]:
-    """Read every ``fields[type]=a,b``. ApiError 400 for an unknown type or field; those in ``without`` are left out."""
+def parse_fields(
+    query: Mapping[str, str], *, without: Pairs = frozenset(), withdrawn: Pairs = frozenset()
+) -> dict[str, dict[str, Getter]]:
+    """Read every ``fields[type]=a,b``. ApiError 400 for an unknown or withdrawn name; those in ``without`` are left out."""
     chosen: dict[str, dict[str, Getter]] = {}
     for parameter, value in query.items():
         if not parameter.startswith("fields["):
@@ -35,7 +40,7 @@ def parse_fields(query: Mapping[str, str], *, without: Iterable[tuple[str, str]]
         if kind is None and name not in EMPTY_KINDS:
             raise errors.invalid_parameter(parameter, name, name)
         for field in filter(None, value.split(",") if kind is not None else ()):
-            if kind is not None and field not in kind.fields:
+            if kind is not None and (field not in kind.fields or (name, field) in withdrawn):
                 raise errors.invalid_parameter(parameter, name, field)
             if kind is not None and (name, field) not in without:
                 chosen.setdefault(name, {})[field] = kind.fields[field]

@@ -41,6 +41,7 @@ def routes(patreon: PatreonWorld) -> list[web.RouteDef]:
         web.get("/oauth2/become-patron", pages.checkout),
         web.post("/oauth2/become-patron", pages.pay),
         web.get("/oauth2/errors", pages.error),
+        web.get("/bePatron", pages.campaign),
         web.get("/checkout/{vanity}", pages.campaign),
         web.get("/{vanity}", pages.campaign),
     ]
@@ -129,8 +130,8 @@ class _Pages:
         return self._page("message.html", heading="This link does not work", lines=[line for line in lines if line])
 
     async def campaign(self, request: web.Request) -> web.Response:
-        vanity = request.match_info["vanity"]
-        found = next((one for one in self._patreon.campaigns.values() if one.vanity == vanity), None)
+        named = {request.match_info.get("vanity"), request.query.get("c")}
+        found = next((one for one in self._patreon.campaigns.values() if named & {one.vanity, one.id}), None)
         if found is None:
             raise web.HTTPNotFound(text="There is no such page here.")
         tiers = [_show(tier, found) for tier in found.tiers.values() if tier.published]

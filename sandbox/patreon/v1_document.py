@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.patreon.v1_resources import DEFAULTS, KINDS, OPTIONAL_OF_PLEDGE, PSEUDO_REWARD, PseudoReward, user_fields
+from sandbox.patreon.v1_resources import (
+    DEFAULTS,
+    KINDS,
+    OPTIONAL_OF_PLEDGE,
+    PSEUDO_REWARD,
+    SINCE_2020,
+    PseudoReward,
+    user_fields,
+)
 from sandbox.patreon.view import Getter, JsonObject, Kind, Relation, View
 
 Tree = dict[str, "Tree | None"]
@@ -81,7 +89,10 @@ class OldDocument:
         return {**document, **more}
 
     def _attributes(self, kind: Kind, thing: Any) -> Mapping[str, Getter]:
-        own = user_fields(thing, self._view) if kind.name == "user" else kind.fields
+        own: Mapping[str, Getter] = user_fields(thing, self._view) if kind.name == "user" else kind.fields
+        if self._view.patreon.old_v1:
+            later = SINCE_2020.get(kind.name, frozenset())
+            own = {name: getter for name, getter in own.items() if name not in later}
         asked = self._fields.get(kind.name)
         if asked is None:
             return own

@@ -5,6 +5,15 @@ from dataclasses import dataclass
 from sandbox.patreon.view import Getter, Kind, Relation, View, always, empty, false, nothing, old_stamp, zero
 from sandbox.world.patreon_model import Account, Campaign, Goal, Membership, Tier
 
+_WELCOME = ("welcome_message", "welcome_message_unsafe", "welcome_video_embed", "welcome_video_url")
+SINCE_2020: dict[str, frozenset[str]] = {
+    "user": frozenset({"can_see_nsfw", "default_country_code", "google_id"}),
+    "pledge": frozenset({"currency"}),
+    "reward": frozenset({"currency", *_WELCOME}),
+    "campaign": frozenset({"avatar_photo_url", "cover_photo_url", "currency", "is_charge_upfront", "name", "url"}),
+}
+"""Attributes the recorded answers of 2017 do not have and those of 2020 do."""
+
 CONNECTIONS = ("deviantart", "facebook", "spotify", "twitch", "twitter", "youtube")
 
 
@@ -110,6 +119,9 @@ _OWN_USER: dict[str, Getter] = {
     "is_deleted": lambda one, _: one.deleted,
     "is_nuked": false,
     "is_suspended": false,
+    "can_see_nsfw": nothing,
+    "default_country_code": nothing,
+    "google_id": nothing,
 }
 
 
@@ -143,9 +155,11 @@ PLEDGE = Kind(
         "declined_since": lambda one, _: old_stamp(one.declined_since),
         "patron_pays_fees": false,
         "pledge_cap_cents": nothing,
+        "currency": lambda one, _: one.account.currency,
     },
     {
         "address": Relation("address", nothing),
+        "campaign": Relation("campaign", lambda one, _: one.campaign, related="campaigns"),
         "card": Relation("card", lambda one, _: Card(f"cus_{one.account.id}", one.account), related="cards"),
         "creator": Relation("user", lambda one, _: one.campaign.creator, related="user"),
         "patron": Relation("user", lambda one, _: one.account, related="user"),
@@ -154,7 +168,6 @@ PLEDGE = Kind(
 )
 
 OPTIONAL_OF_PLEDGE: dict[str, Getter] = {
-    "currency": lambda one, _: one.account.currency,
     "has_shipping_address": false,
     "is_paused": false,
     "outstanding_payment_amount_cents": lambda one, _: one.cents if one.declined_since else 0,
@@ -184,6 +197,8 @@ REWARD = Kind(
         "unpublished_at": lambda one, _: None if one.published else old_stamp(one.created_at),
         "url": lambda one, view: f"/bePatron?c={_campaign_of_reward(one, view).id}&rid={one.id}",
         "user_limit": nothing,
+        "currency": lambda one, view: _campaign_of_reward(one, view).currency,
+        **dict.fromkeys(_WELCOME, nothing),
     },
     {"campaign": Relation("campaign", _campaign_of_reward, related="campaigns")},
 )
@@ -230,6 +245,12 @@ CAMPAIGN = Kind(
         "thanks_embed": empty,
         "thanks_msg": nothing,
         "thanks_video_url": nothing,
+        "avatar_photo_url": lambda one, view: view.image_url("avatar", one.id),
+        "cover_photo_url": lambda one, view: view.image_url("cover", one.id),
+        "currency": lambda one, _: one.currency,
+        "is_charge_upfront": lambda one, _: one.is_monthly,
+        "name": lambda one, _: one.name,
+        "url": lambda one, view: f"{view.patreon.site_url}/{one.vanity}",
     },
     {
         "creator": Relation("user", lambda one, _: one.creator, related="user"),

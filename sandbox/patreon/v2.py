@@ -135,7 +135,7 @@ def _asked(call: Call, kind: Kind, without: set[tuple[str, str]]) -> tuple[Tree,
     tree = parse_tree(query.get("include", ""), kind)
     if "address" in tree:
         require(call, "campaigns.members.address")
-    return tree, parse_fields(query, without=without)
+    return tree, parse_fields(query, without=without, withdrawn=call.patreon.withdrawn)
 
 
 def _mail_scope(call: Call) -> set[tuple[str, str]]:

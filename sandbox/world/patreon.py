@@ -48,13 +48,13 @@ class PatreonWorld(Registry):
         """Begin a pledge: a tier, a tier with more than its price, or only ``cents`` (a custom pledge without a tier).
 
         ``cents`` is for a whole period of ``cadence`` months; it defaults to the tier's price. Campaigns that bill
-        by the month charge at once, the others when the month is over.
+        by the month charge at once, the others when the month is over. Who has a paid pledge running changes that one.
         """
         campaign = self.campaign(where)
-        level = self.tier(tier, campaign) if tier is not None else None
-        amount = cents if cents is not None else (level.amount_cents * cadence if level is not None else 0)
-        if amount <= 0:
-            raise ValueError("a pledge needs a paid tier or cents; join_free() is for free members")
+        running = self.membership(who, campaign)
+        if running is not None and running.pledge_id is not None and running.status == "active_patron" and not running.trial:
+            return self.change_pledge(who, campaign, tier=tier, cents=cents)
+        level, amount = self._price(campaign, tier, cents, cadence)
         membership, news = self._enrolled(who, campaign)
         billing.promise(membership, tier=level, cents=amount, cadence=cadence, now=self.now)
         self._changed(membership, news)
@@ -73,11 +73,9 @@ class PatreonWorld(Registry):
     ) -> Membership:
         """Raise, lower or customise a running pledge; it counts at once. v1 gives the pledge a new id."""
         membership = self._running(who, where)
-        level = self.tier(tier, membership.campaign) if tier is not None else None
-        months = membership.cadence or 1
         before = membership.cents
-        membership.tier = level
-        membership.cents = cents if cents is not None else (level.amount_cents * months if level is not None else before)
+        level, amount = self._price(membership.campaign, tier, cents, membership.cadence or 1)
+        membership.tier, membership.cents = level, amount
         membership.will_pay_cents = 0 if membership.trial else membership.cents
         membership.pledge_id, membership.updated_at = self.new_pledge_id(), self.now
         billing.record(membership, "pledge_upgrade" if membership.cents > before else "pledge_downgrade", self.now)
@@ -131,7 +129,7 @@ class PatreonWorld(Registry):
     def gift(self, who: Who, tier: Tier | str, where: Where = None, *, months: int = 1) -> Membership:
         """Receive a gift of ``months`` of a tier: entitled without cents, cadence or charges. v1 knows no gifts."""
         campaign = self.campaign(where)
-        membership, news = self._enrolled(who, campaign)
+        membership, news = self._newcomer(who, campaign)
         until = billing.months_later(self.now, months)
         level = self.tier(tier, campaign)
         billing.give(membership, tier=level, until=until, now=self.now)
@@ -140,7 +138,7 @@ class PatreonWorld(Registry):
     def trial(self, who: Who, tier: Tier | str, where: Where = None, *, days: int = 7) -> Membership:
         """Begin a free trial of a tier; after ``days`` the first charge comes, unless cancelled."""
         campaign = self.campaign(where)
-        membership, news = self._enrolled(who, campaign)
+        membership, news = self._newcomer(who, campaign)
         level = self.tier(tier, campaign)
         billing.try_out(membership, tier=level, until=self.now + timedelta(days=days), now=self.now)
         self._open_pledge(membership)
@@ -232,6 +230,19 @@ class PatreonWorld(Registry):
     def _enrolled(self, who: Who, campaign: Campaign) -> tuple[Membership, str]:
         found = self.membership(who, campaign)
         return (found, "members:update") if found else (self.enroll(self.account(who), campaign), "members:create")
+
+    def _newcomer(self, who: Who, campaign: Campaign) -> tuple[Membership, str]:
+        found = self.membership(who, campaign)
+        if found is not None and found.pledge_id is not None:
+            raise LookupError("gifts and trials are for who has no pledge running")
+        return self._enrolled(who, campaign)
+
+    def _price(self, campaign: Campaign, tier: Tier | str | None, cents: int | None, months: int) -> tuple[Tier | None, int]:
+        level = self.tier(tier, campaign) if tier is not None else None
+        amount = cents if cents is not None else (level.amount_cents * months if level is not None else 0)
+        if amount <= 0:
+            raise ValueError("a pledge needs a paid tier or cents; join_free() is for free members")
+        return level, amount
 
     def _member(self, who: Who, where: Where) -> Membership:
         membership = self.membership(who, where)

@@ -39,6 +39,10 @@ class Registry:
         """Whether a declined membership still lists its tier and cents, as a current pledge; Patreon was seen doing both."""
         self.keep_pages = False
         """For a bench: pages of lists are written once and served again until a verb changes their campaign."""
+        self.old_v1 = False
+        """Whether v1 answers as when it was documented, in 2017: without currencies, names and addresses of campaigns."""
+        self.withdrawn: set[tuple[str, str]] = set()
+        """Fields of v2 that Patreon no longer knows, as (type, field): asking for one is a bad request."""
         self.accounts: dict[str, Account] = {}
         self.campaigns: dict[str, Campaign] = {}
         self.memberships: dict[str, Membership] = {}

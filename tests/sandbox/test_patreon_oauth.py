@@ -251,8 +251,10 @@ async def test_nobody_becomes_a_patron_of_a_tier_that_is_not_there(life: Life) -
 
 
 async def test_a_campaign_has_a_page(life: Life) -> None:
-    page = await life.ask("GET", f"{life.server.site_url}/clara")
-    assert "Clara paints" in page.text
+    campaign = life.world.patreon.campaign()
+    for path in ("clara", "checkout/clara?rid=1", f"bePatron?c={campaign.id}"):
+        page = await life.ask("GET", f"{life.server.site_url}/{path}")
+        assert "Clara paints" in page.text
     assert (await life.ask("GET", f"{life.server.site_url}/nowhere")).status == 404
 
 

@@ -39,6 +39,7 @@ def relations(resource: Any) -> dict[str, tuple[str, bool]]:
 
 
 async def v1(life: Life, path: str, who: str | None = None) -> Any:
+    life.world.patreon.old_v1 = True
     token = await life.token_of(who, ALL_V1) if who else None
     return (await life.get(f"/oauth2/api/{path}", token=token)).json
 
@@ -180,6 +181,7 @@ def _story(body: Any) -> tuple[Any, ...]:
 
 
 async def test_the_body_of_v1s_webhook_has_the_recorded_shape(life: Life) -> None:
+    life.world.patreon.old_v1 = True
     recorded = json.loads(RECORDED_BODY.read_bytes())
     ann = life.world.patreon.membership("Ann")
     assert ann is not None
@@ -190,6 +192,21 @@ async def test_the_body_of_v1s_webhook_has_the_recorded_shape(life: Life) -> Non
     assert {name: shape for name, shape in relations(made["data"]).items() if name in expected and name != "address"} == {
         name: shape for name, shape in expected.items() if name in {"creator", "patron", "reward"}
     }
+
+
+async def test_the_body_of_v1s_webhook_has_the_shape_recorded_in_2020(life: Life) -> None:
+    recorded = sample("v1/webhook_pledges_create_2020.json")
+    clara = life.world.patreon.account("Clara")
+    life.world.patreon.pledge(clara, tier="Silver")
+    membership = life.world.patreon.membership(clara)
+    assert membership is not None
+    made = json.loads(bodies.event(life.world.patreon, "pledges:create", membership))
+    assert made.keys() == recorded.keys()
+    assert made["data"]["attributes"].keys() == recorded["data"]["attributes"].keys()
+    assert relations(made["data"]) == relations(recorded["data"])
+    assert attributes(made, "campaign") == attributes(recorded, "campaign")
+    assert attributes(made, "user") == attributes(recorded, "user")
+    assert all(names in attributes(recorded, "reward") for names in attributes(made, "reward"))
 
 
 async def test_a_body_is_compact_ascii_as_the_recorded_one(life: Life) -> None:
@@ -222,6 +239,7 @@ async def test_the_test_button_of_v2_sends_a_shape_of_its_own(life: Life) -> Non
 
 
 async def test_the_test_button_of_v1_sends_a_pledge_of_nobody(life: Life) -> None:
+    life.world.patreon.old_v1 = True
     recorded = sample("v1/webhook_pledges_test_null_id.json")
     made = json.loads(bodies.button(life.world.patreon, "pledges:create", life.world.patreon.campaign()))
     assert (made["data"]["id"], made["data"]["attributes"]["created_at"]) == (None, None)

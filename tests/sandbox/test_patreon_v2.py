@@ -105,6 +105,15 @@ async def test_one_unknown_name_fails_the_whole_request(
     assert name in answer.error["detail"]
 
 
+async def test_a_field_can_be_withdrawn_and_then_fails_the_request(life: Life) -> None:
+    asked = {"fields__member": "patron_status,is_gifted"}
+    assert (await life.get(members_path(life), **asked)).status == 200
+    life.world.patreon.withdrawn.add(("member", "is_gifted"))
+    answer = await life.get(members_path(life), **asked)
+    assert (answer.status, answer.error["source"]) == (400, {"parameter": "fields[member]"})
+    assert (await life.get(members_path(life), fields__member="patron_status")).status == 200
+
+
 async def test_a_documented_type_that_never_occurs_may_be_asked_for(life: Life) -> None:
     answer = await life.get(members_path(life), include="address", fields__address="city", fields__benefit="title")
     assert answer.json["data"][0]["relationships"]["address"] == {"data": None}

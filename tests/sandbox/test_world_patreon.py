@@ -93,6 +93,17 @@ def test_raising_a_pledge_counts_at_once_and_gives_it_a_new_id(patreon: PatreonW
     assert [event.kind for event in ann.history][-2:] == ["pledge_upgrade", "pledge_downgrade"]
 
 
+def test_who_pledges_twice_changes_the_pledge(patreon: PatreonWorld, events: list[str]) -> None:
+    assert state(patreon.pledge("Ann", tier="Gold")) == ("active_patron", 1000, ["Gold"])
+    assert events == ["pledges:update", "members:pledge:update", "members:update"]
+
+
+@pytest.mark.parametrize("give", [PatreonWorld.gift, PatreonWorld.trial])
+def test_gifts_and_trials_are_not_for_who_pays(patreon: PatreonWorld, give: Callable[..., object]) -> None:
+    with pytest.raises(LookupError, match="no pledge running"):
+        give(patreon, "Ann", "Gold")
+
+
 def test_a_declined_patron_keeps_the_pledge_and_may_pay_after_all(patreon: PatreonWorld, events: list[str]) -> None:
     ann = patreon.decline("Ann")
     assert (ann.status, ann.last_charge, ann.declined_since) == ("declined_patron", "Declined", NOON)
