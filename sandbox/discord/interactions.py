@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 
 from sandbox.discord import message_forms
-from sandbox.discord.errors import already_acknowledged, invalid_form, token_expired
+from sandbox.discord.errors import already_acknowledged, token_expired
 from sandbox.discord.gateway import Gateway
 from sandbox.discord.interaction import ANSWER_SECONDS, NO_ANSWER, TOKEN_LIFE, Callback, Interaction
 from sandbox.discord.routes_channels import mentions_in
@@ -88,10 +88,8 @@ class Interactions:
             timer.cancel()
         interaction.callback = callback
         if callback in {Callback.DEFERRED_UPDATE, Callback.UPDATE}:
-            if interaction.source is None:
-                raise invalid_form("type", "Only components have a message to update", "BASE_TYPE_CHOICES")
             interaction.original = interaction.source
-            interaction.messages.append(interaction.source)
+            interaction.messages += [] if interaction.source is None else [interaction.source]
         interaction.changed()
 
     def write(self, interaction: Interaction, form: Json, files: list[Attachment], *, original: bool) -> Message:

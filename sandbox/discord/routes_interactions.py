@@ -84,14 +84,15 @@ class InteractionRoutes:
             callback = Callback(form["type"])
         except (KeyError, TypeError, ValueError):
             raise invalid_form("type", "Value must be one of (4, 5, 6, 7, 8, 9).", "BASE_TYPE_CHOICES") from None
-        if callback not in _FIRST_ANSWERS[interaction.kind]:
+        updates = callback in {Callback.UPDATE, Callback.DEFERRED_UPDATE}
+        if callback not in _FIRST_ANSWERS[interaction.kind] or (updates and interaction.source is None):
             raise invalid_form("type", "This answer does not fit the interaction", "INTERACTION_RESPONSE_TYPE_INVALID")
         return callback
 
     def _take(self, interaction: Interaction, callback: Callback, data: Json, call: Call) -> Message | None:
         match callback:
+            # A body that Discord refuses is no answer, so it is acknowledged only once it is written.
             case Callback.MESSAGE:
-                # A body that Discord refuses is no answer, so it is acknowledged only once it is written.
                 self._interactions.write(interaction, data, call.files, original=True)
             case Callback.DEFERRED_MESSAGE:
                 self._interactions.think(interaction, int(data.get("flags") or 0))
@@ -99,11 +100,11 @@ class InteractionRoutes:
                 interaction.choices = _checked_choices(data)
             case Callback.MODAL:
                 interaction.modal = _checked_modal(data)
-            case Callback.UPDATE | Callback.DEFERRED_UPDATE:
+            case Callback.UPDATE if interaction.source is not None:
+                self._interactions.edit(interaction, interaction.source, data, call.files)
+            case _:
                 pass
         self._interactions.acknowledge(interaction, callback)
-        if callback is Callback.UPDATE and interaction.original is not None:
-            self._interactions.edit(interaction, interaction.original, data, call.files)
         return interaction.original
 
     def _response(self, interaction: Interaction, callback: Callback, message: Message | None) -> Json:

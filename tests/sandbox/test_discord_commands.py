@@ -312,6 +312,54 @@ async def test_only_whole_commands_can_be_run(town: Town, server: DiscordServer,
         await server.run_command(town.owner.id, name, guild=town.guild.id)
 
 
+async def test_discord_py_registers_changes_and_removes_single_commands(
+    town: Town, server: DiscordServer, bot: TypedBot
+) -> None:
+    [link] = [command for command in await bot.tree.fetch_commands() if command.name == "link"]
+    assert (await bot.tree.fetch_command(link.id)).description == "Everybody's"
+    edited = await link.edit(description="For all")
+    assert (edited.id, edited.description) == (link.id, "For all")
+    await edited.delete()
+    with pytest.raises(discord.NotFound) as gone:
+        await bot.tree.fetch_command(link.id)
+    assert gone.value.code == 10063
+    await bot.http.upsert_guild_command(town.bot_id, town.guild.id, command("only-here"))
+    here = await bot.tree.fetch_commands(guild=town.guild)
+    assert [found.name for found in here] == ["only-here"]
+    assert [c["name"] for c in server.commands.of(town.bot_id, town.guild.id)] == ["only-here"]
+
+
+async def test_commands_of_other_applications_and_broken_lists_are_refused(
+    town: Town, server: DiscordServer, bot: TypedBot
+) -> None:
+    with pytest.raises(discord.NotFound):
+        await bot.http.get_global_commands(5)
+    with pytest.raises(discord.HTTPException) as broken:
+        await bot.http.bulk_upsert_global_commands(town.bot_id, {})  # type: ignore[arg-type]
+    assert broken.value.code == 50035
+
+
+async def test_a_command_can_be_kept_out_of_guilds(town: Town, server: DiscordServer) -> None:
+    server.commands.replace(town.bot_id, GLOBAL, [command("secret", contexts=[1]), command("link", contexts=[0])])
+    assert [c["name"] for c in server.visible_commands(town.ann.id)] == ["secret"]
+    assert [c["name"] for c in server.visible_commands(town.ann.id, town.guild.id)] == ["link"]
+    with pytest.raises(NotPossible, match="not for guilds"):
+        await server.run_command(town.ann.id, "secret", guild=town.guild.id)
+
+
+async def test_a_bot_that_left_leaves_no_commands_behind(town: Town, server: DiscordServer) -> None:
+    server.commands.replace(town.bot_id, GLOBAL, [command()])
+    town.world.leave(town.guild.id, town.bot_id)
+    assert server.visible_commands(town.ann.id, town.guild.id) == []
+
+
+async def test_who_sees_no_channel_can_use_no_command(town: Town, server: DiscordServer) -> None:
+    server.commands.replace(town.bot_id, GLOBAL, [command()])
+    town.world.overwrite(next(iter(town.guild.channels)), town.ann.id, deny=Permission.VIEW_CHANNEL)
+    with pytest.raises(NotPossible, match="sees no channel"):
+        await server.run_command(town.ann.id, "link", guild=town.guild.id)
+
+
 async def test_a_guilds_own_command_hides_the_global_one_of_its_name(town: Town, server: DiscordServer) -> None:
     server.commands.replace(town.bot_id, GLOBAL, [command("link")])
     [own] = server.commands.replace(town.bot_id, town.guild.id, [command("link")])

@@ -48,6 +48,7 @@ class Panel(ui.View):
     def __init__(self) -> None:
         super().__init__(timeout=None)
         self.add_item(ui.Button(label="Site", url="https://example.org/"))
+        self.add_item(ui.Button(label="Silent", custom_id="silent"))
 
     @ui.button(label="Go", custom_id="go")
     async def go(self, interaction: discord.Interaction[Any], button: ui.Button["Panel"]) -> None:
@@ -148,6 +149,8 @@ class AnsweringBot(DiscordBot):
             if current == "silence":
                 self.kept.append(interaction)
                 await asyncio.Event().wait()
+            if current == "many":
+                return [app_commands.Choice(name=str(n), value=str(n)) for n in range(26)]
             return [app_commands.Choice(name=f"{current} for {interaction.namespace.role}", value=current)]
 
     async def setup_hook(self) -> None:
@@ -426,6 +429,47 @@ async def test_an_answer_that_does_not_fit_is_refused(
     async with aiohttp.ClientSession() as session, session.post(url, json=body) as response:
         assert response.status == 400
     assert not interaction.answered
+
+
+async def test_an_update_discord_does_not_take_changes_nothing(town: Town, server: DiscordServer, bot: AnsweringBot) -> None:
+    message = await panel(server, town)
+    pressed = await server.press(message, "silent", town.ann.id)
+    url = f"{server.api_url}/interactions/{pressed.id}/{pressed.token}/callback"
+    async with aiohttp.ClientSession() as session:
+        async with session.post(url, json={"type": 7, "data": {"content": "x" * 2001}}) as refused:
+            assert refused.status == 400
+        assert not pressed.answered
+        async with session.post(url, json={"type": 7, "data": {"content": "short"}}) as taken:
+            assert taken.status == 204
+    assert (await pressed.response(), message.content) == (message, "short")
+
+
+async def test_only_the_interactions_own_messages_can_be_reached(
+    town: Town, server: DiscordServer, bot: AnsweringBot
+) -> None:
+    interaction = await run(server, town, "now")
+    message = await interaction.response()
+    assert message is not None
+    url = f"{server.api_url}/webhooks/{town.bot_id}/{interaction.token}/messages/"
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{url}{message.id}") as found:
+            assert (found.status, (await found.json())["content"]) == (200, "hello")
+        async with session.patch(f"{url}5", json={"content": "x"}) as other:
+            assert (other.status, (await other.json())["code"]) == (404, 10008)
+        async with session.delete(f"{url}@original") as gone:
+            assert gone.status == 204
+        async with session.get(f"{url}@original") as missing:
+            assert missing.status == 404
+    assert interaction.messages == []
+    with pytest.raises(NotPossible, match="does not see this message"):
+        await server.press(message, "go", town.ann.id)
+
+
+async def test_too_many_choices_are_refused(town: Town, server: DiscordServer, bot: AnsweringBot) -> None:
+    server.interactions.answer_seconds = 0.05
+    with pytest.raises(NoAnswer):
+        await server.autocomplete(town.ann.id, "pick", "tier", "many", guild=town.guild.id)
+    assert server.rest.statuses["POST /interactions/{interaction_id}/{token}/callback", 400] == 1
 
 
 async def test_nothing_can_be_said_before_the_first_answer_or_with_a_wrong_token(

@@ -1,5 +1,6 @@
 """Messages in channels and DMs: who may write, what Discord takes, what a person sees."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 from typing import Any
@@ -237,6 +238,55 @@ async def test_closed_dms_and_strangers_cannot_be_written_to(town: Town, server:
     town.world.open_dms(town.ann.id)
     await (await bot.fetch_user(town.ann.id)).send("hi")
     assert town.world.dms(stranger) == []
+
+
+async def test_dms_reach_the_gateway_of_the_bot_they_are_with(town: Town, server: DiscordServer) -> None:
+    bot = DiscordBot(discord.Intents(guilds=True, members=True, dm_messages=True, guild_messages=True))
+    seen: list[tuple[str, str | None, bool]] = []
+
+    @bot.event
+    async def on_message(message: discord.Message) -> None:
+        seen.append(("posted", message.content, message.guild is None))
+
+    @bot.event
+    async def on_raw_message_edit(event: discord.RawMessageUpdateEvent) -> None:
+        seen.append(("edited", event.message.content, event.guild_id is None))
+
+    @bot.event
+    async def on_raw_message_delete(event: discord.RawMessageDeleteEvent) -> None:
+        seen.append(("deleted", None, event.guild_id is None))
+        done.put_nowait(None)
+
+    done: asyncio.Queue[None] = asyncio.Queue()
+    other = town.world.add_bot("Other", "other-token")
+    town.world.invite(other.id, town.guild.id)
+    foreign = town.world.open_dm(other.id, town.ann.id)
+    async with running(bot, server):
+        await bot.wait_until_ready()
+        town.world.post(Message(town.world.new_id(), foreign.id, other.id, town.world.clock.now(), "not for you"))
+        for target in (await bot.fetch_user(town.ann.id), bot.guilds[0].text_channels[0]):
+            message = await target.send("hi")
+            await message.edit(content="there")
+            await message.delete()
+            await asyncio.wait_for(done.get(), 5)
+    expected = [("posted", "hi"), ("edited", "there"), ("deleted", None)]
+    assert seen == [(*what, where) for where in (True, False) for what in expected]
+
+
+async def test_bots_are_not_written_to_and_dms_are_private(
+    town: Town, server: DiscordServer, session: aiohttp.ClientSession
+) -> None:
+    other = town.world.add_bot("Other", "other-token")
+    dm = town.world.open_dm(other.id, town.ann.id)
+    async with session.post(f"{server.api_url}/users/@me/channels", json={"recipient_id": str(other.id)}) as response:
+        assert (response.status, (await response.json())["code"]) == (403, 50007)
+    async with session.get(f"{server.api_url}/channels/{dm.id}") as response:
+        assert response.status == 404
+    async with session.post(f"{server.api_url}/channels/{next(iter(town.guild.channels))}/typing") as response:
+        assert response.status == 204
+    town.world.take_down(town.guild.id)
+    async with session.get(f"{server.api_url}/channels/{next(iter(town.guild.channels))}") as response:
+        assert response.status == 503
 
 
 async def test_a_person_sees_the_channel_and_their_own_ephemeral_messages(
