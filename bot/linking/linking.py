@@ -167,25 +167,9 @@ class Linking:
             raise LinkError(LinkProblem.REFUSED)
         tokens = await self._patreon.exchange_code(code)
         identity = await self._patreon.fetch_identity(tokens)
-        confirm = self._new_token()
-        async with self._store.write() as t:
-            problem = await self._problem(t, attempt, identity, tokens)
-            if problem is None:
-                await t.attempts.ask(
-                    attempt.key,
-                    fingerprint(confirm),
-                    self._now(),
-                    patron=identity.patron,
-                    patron_name=identity.full_name,
-                    tokens=tokens,
-                )
-            else:
-                await t.attempts.refuse(attempt.key)
-        if problem is not None:
-            log.info("link_not_possible", user=attempt.user, patron=identity.patron, problem=problem.value)
-            raise LinkError(problem)
+        token = await self._ask(attempt, identity, tokens)
         return Confirmation(
-            token=confirm,
+            token=token,
             user=attempt.user,
             user_name=await self._name_of(attempt.user),
             patron=identity.patron,
@@ -217,6 +201,27 @@ class Linking:
         log.info("linked", user=link.user, patron=link.patron, roles=len(linked.roles), pending=linked.pending)
         self._wake()
         return linked
+
+    async def _ask(self, attempt: LinkAttempt, identity: Identity, tokens: Tokens) -> str:
+        """Store who came back and give the token of the question, unless this patron cannot be this user's."""
+        confirm = self._new_token()
+        async with self._store.write() as t:
+            problem = await self._problem(t, attempt, identity, tokens)
+            if problem is not None:
+                await t.attempts.refuse(attempt.key)
+            else:
+                await t.attempts.ask(
+                    attempt.key,
+                    fingerprint(confirm),
+                    self._now(),
+                    patron=identity.patron,
+                    patron_name=identity.full_name,
+                    tokens=tokens,
+                )
+        if problem is not None:
+            log.info("link_not_possible", user=attempt.user, patron=identity.patron, problem=problem.value)
+            raise LinkError(problem)
+        return confirm
 
     async def _problem(self, t: Tables, attempt: LinkAttempt, identity: Identity, tokens: Tokens) -> LinkProblem | None:
         """Say why this patron cannot be this user's, and keep a pair that belongs to somebody already stored.
