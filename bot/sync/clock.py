@@ -27,11 +27,11 @@ class ClockWork:
 
     async def prepare(self) -> None:
         """Make sure that the configured campaigns have a row; what they are called is read with the first refresh."""
-        now = self._parts.now()
-        async with self._parts.store.write() as t:
-            for campaign in sorted(self._parts.settings.campaigns):
-                if await t.campaigns.state(campaign) is None:
-                    await t.campaigns.save(_unread(campaign), now)
+        async with self._parts.store.read() as t:
+            known = {state.campaign.campaign for state in await t.campaigns.load_all()}
+        for campaign in sorted(self._parts.settings.campaigns - known):
+            async with self._parts.store.write() as t:
+                await t.campaigns.save(_unread(campaign), self._parts.now())
 
     async def tick(self) -> None:
         """Nudge for everything that is due now."""

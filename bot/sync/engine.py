@@ -123,8 +123,7 @@ class Engine:
         await self._renewals.step()
         while True:
             await self._clock.tick()
-            claimed = [await lane.fill() for lane in self._lanes]
-            if not any(claimed):
+            if not await self._is_due() or not any([await lane.fill() for lane in self._lanes]):
                 return
             for lane in self._lanes:
                 await lane.rest()
@@ -147,10 +146,13 @@ class Engine:
             log.exception("engine_step_failed", step=getattr(step, "__qualname__", str(step)))
             return None
 
-    async def _poll(self) -> None:
+    async def _is_due(self) -> bool:
         async with self._parts.store.read() as t:
             due_at = await t.nudges.next_due()
-        if due_at is not None and due_at <= self._parts.now():
+        return due_at is not None and due_at <= self._parts.now()
+
+    async def _poll(self) -> None:
+        if await self._is_due():
             self.wake()
 
     async def _tick(self) -> None:

@@ -25,6 +25,8 @@ class Patrons:
         self._wake = wake
         self._people = people
         self._reads = reads
+        # Since when patrons wait for a list; forgotten in a restart, which costs a single read.
+        self._asked_at: dict[str, datetime] = {}
 
     async def user(self, nudge: Nudge) -> datetime | None:
         """Settle a Discord user from stored data; a link just made is handed on to be read."""
@@ -77,6 +79,10 @@ class Patrons:
                 read |= await self._reads.read(link, campaign, stored.get(campaign))
         if read or (ask and not waits and not nudge.readings):
             await self._people.settle(link.user, nudge.cause)
+        if waits:
+            self._asked_at.setdefault(nudge.key, self._parts.now())
+        else:
+            self._asked_at.pop(nudge.key, None)
         return max(waits, default=None)
 
     async def _campaigns(self, nudge: Nudge, stored: Stored, *, ask: bool) -> list[CampaignId]:
@@ -101,9 +107,8 @@ class Patrons:
         if state is None or state.refreshed_at is None:
             return False
         about = [reading.observed_at for reading in nudge.readings if reading.campaign == campaign]
-        # A nudge that waited for the list became due a moment after the list was.
-        asked_at = max(about, default=nudge.due_at - self._parts.settings.poll_every)
-        return state.refreshed_at > asked_at
+        asked_at = max(about, default=self._asked_at.get(nudge.key))
+        return asked_at is not None and state.refreshed_at >= asked_at
 
     async def _take(self, reading: Membership) -> None:
         """Store what a webhook said, unless something newer is known."""
