@@ -1,0 +1,124 @@
+"""The care of the webhook: registered once, started again when Patreon paused it, its secret never lost."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from bot.core.model import CampaignId
+from bot.patreon.answers import RegisteredWebhook
+from bot.store import Store
+from bot.store.records import WebhookRecord
+from bot.webhook_care import TRIGGERS, Care, tend_webhook
+from tests.doors import CAMPAIGN
+
+URI = "https://bot.test/webhooks/patreon"
+
+
+@dataclass
+class Portal:
+    """Patreon's list of webhooks; ``shows_secrets`` is whether a list repeats them."""
+
+    hooks: dict[str, RegisteredWebhook] = field(default_factory=dict)
+    shows_secrets: bool = True
+
+    async def list_webhooks(self) -> list[RegisteredWebhook]:
+        return [hook if self.shows_secrets else replace(hook, secret=None) for hook in self.hooks.values()]
+
+    async def create_webhook(self, campaign: CampaignId, uri: str) -> RegisteredWebhook:
+        assert campaign == CAMPAIGN
+        number = str(len(self.hooks) + 1)
+        self.hooks[number] = RegisteredWebhook(number, uri, TRIGGERS, paused=False, failures=0, secret=f"secret-{number}")
+        return self.hooks[number]
+
+    async def change_webhook(
+        self, webhook: str, *, triggers: Iterable[str] | None = None, paused: bool | None = None
+    ) -> RegisteredWebhook:
+        old = self.hooks[webhook]
+        wanted = old.triggers if triggers is None else tuple(triggers)
+        self.hooks[webhook] = replace(old, triggers=wanted, paused=old.paused if paused is None else paused)
+        return self.hooks[webhook]
+
+    async def delete_webhook(self, webhook: str) -> None:
+        self.hooks[webhook] = replace(self.hooks[webhook], uri="deleted")
+
+
+async def stored(store: Store) -> WebhookRecord | None:
+    async with store.read() as t:
+        return await t.webhooks.load(CAMPAIGN)
+
+
+async def test_a_missing_webhook_is_registered_and_its_secret_stored(store: Store) -> None:
+    portal = Portal()
+
+    assert await tend_webhook(store, portal, CAMPAIGN, URI) is Care.CREATED
+
+    record = await stored(store)
+    assert record is not None
+    assert (record.uri, record.secret, record.previous_secret) == (URI, "secret-1", None)
+
+
+async def test_a_registered_one_is_left_alone(store: Store) -> None:
+    portal = Portal()
+    await tend_webhook(store, portal, CAMPAIGN, URI)
+
+    assert await tend_webhook(store, portal, CAMPAIGN, URI) is Care.FINE
+    assert len(portal.hooks) == 1
+
+
+async def test_a_paused_one_is_started_again(store: Store) -> None:
+    portal = Portal()
+    await tend_webhook(store, portal, CAMPAIGN, URI)
+    portal.hooks["1"] = replace(portal.hooks["1"], paused=True, failures=9)
+
+    assert await tend_webhook(store, portal, CAMPAIGN, URI) is Care.UNPAUSED
+    assert not portal.hooks["1"].paused
+
+
+async def test_missing_triggers_are_added(store: Store) -> None:
+    portal = Portal()
+    await tend_webhook(store, portal, CAMPAIGN, URI)
+    portal.hooks["1"] = replace(portal.hooks["1"], triggers=("members:create",))
+
+    assert await tend_webhook(store, portal, CAMPAIGN, URI) is Care.MENDED
+    assert set(portal.hooks["1"].triggers) == set(TRIGGERS)
+
+
+async def test_somebody_elses_address_is_not_touched(store: Store) -> None:
+    portal = Portal({"7": RegisteredWebhook("7", "https://other.test/", TRIGGERS, paused=True, failures=3, secret="x")})
+
+    assert await tend_webhook(store, portal, CAMPAIGN, URI) is Care.CREATED
+    assert portal.hooks["7"].paused
+
+
+async def test_one_whose_secret_is_not_stored_is_taken_over_when_patreon_shows_it(store: Store) -> None:
+    portal = Portal()
+    await portal.create_webhook(CAMPAIGN, URI)
+
+    assert await tend_webhook(store, portal, CAMPAIGN, URI) is Care.FINE
+
+    record = await stored(store)
+    assert record is not None
+    assert record.secret == "secret-1"
+
+
+async def test_one_whose_secret_nobody_knows_is_made_anew(store: Store) -> None:
+    portal = Portal(shows_secrets=False)
+    await portal.create_webhook(CAMPAIGN, URI)
+
+    assert await tend_webhook(store, portal, CAMPAIGN, URI) is Care.CREATED
+
+    record = await stored(store)
+    assert record is not None
+    assert record.secret == "secret-2"
+    assert [hook.uri for hook in portal.hooks.values()].count(URI) == 1
+
+
+async def test_a_new_one_keeps_the_old_secret_for_what_is_on_its_way(store: Store) -> None:
+    portal = Portal()
+    await tend_webhook(store, portal, CAMPAIGN, URI)
+    portal.hooks["1"] = replace(portal.hooks["1"], uri="gone")
+
+    await tend_webhook(store, portal, CAMPAIGN, URI)
+
+    record = await stored(store)
+    assert record is not None
+    assert (record.secret, record.previous_secret) == ("secret-2", "secret-1")
