@@ -10,8 +10,9 @@ from datetime import timedelta
 
 from bot.errors import RateLimited
 
-CLIENT_LIMIT = (100, 2.0)
-TOKEN_LIMIT = (100, 60.0)
+# A little over, since Patreon counts when a request arrives and not when it leaves.
+CLIENT_LIMIT = (100, 2.1)
+TOKEN_LIMIT = (100, 61.0)
 # Half of what would earn the ban, for another process may share our address.
 BAD_LIMIT = (1000, 600.0)
 # A wait longer than this is not about one token: the network in front of Patreon has had enough of us.

@@ -27,7 +27,7 @@ async def test_no_minute_has_more_than_a_hundred_requests_of_one_token(pacer: Pa
         await pacer.turn("creator", PATIENT)
         turns.append(clock.monotonic())
     assert all(later - sooner >= 60 for sooner, later in zip(turns, turns[100:], strict=False))
-    assert turns[-1] < 3.1 * 60, "and no longer than the limit asks for"
+    assert turns[-1] < 3.2 * 60, "and no longer than the limit asks for"
 
 
 async def test_no_two_seconds_have_more_than_a_hundred_requests_of_the_client(pacer: Pacer, clock: Clock) -> None:
@@ -53,7 +53,7 @@ async def test_who_cannot_wait_that_long_is_told_when_to_come_back(pacer: Pacer,
         await pacer.turn("creator", PATIENT)
     with pytest.raises(RateLimited) as caught:
         await pacer.turn("creator", timedelta(seconds=10))
-    assert caught.value.retry_after == timedelta(seconds=60) - (clock.at - START)
+    assert caught.value.retry_after == timedelta(seconds=61) - (clock.at - START)
 
 
 async def test_a_pause_is_for_one_token(pacer: Pacer, clock: Clock) -> None:

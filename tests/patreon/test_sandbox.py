@@ -1,0 +1,381 @@
+"""The client against the simulated Patreon, over real sockets: what the scripted one cannot show, because it has no state."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from bot.core.model import CREATOR, CampaignId, PatronId, PatronStatus, Tokens, patron_owner
+from bot.errors import (
+    AccessRevoked,
+    IncompleteList,
+    PatreonError,
+    PatreonGone,
+    PatreonUnavailable,
+    RateLimited,
+    UnexpectedAnswer,
+    WebhookRejected,
+    WrongToken,
+)
+from bot.patreon.answers import WebhookNotice
+from bot.patreon.client import PatreonClient
+from bot.patreon.settings import PatreonSettings
+from bot.patreon.v1_calls import V1Calls, pledge_to
+from bot.patreon.v1_objects import Campaign, Goal, Reward, User
+from bot.patreon.webhook import parse, verify
+from sandbox.patreon.server import PatreonServer
+from sandbox.world.examples import REDIRECT_URI, crowd, small_world
+from sandbox.world.patreon_faults import Fault
+from sandbox.world.patreon_hooks import V1_TRIGGERS, V2_TRIGGERS
+from tests.patreon.doubles import Answer, MemoryVault, serving
+
+
+class Place:
+    """A small world, its Patreon served, and a client of it whose waiting moves the world's clock."""
+
+    def __init__(self, version: int, client_version: int) -> None:
+        self.world = small_world(client_version=client_version, past=True)
+        self.patreon = self.world.patreon
+        self.server = PatreonServer(self.world)
+        self.vault = MemoryVault()
+        self.version = version
+        self.began = self.world.clock.now()
+
+    def open(self) -> PatreonClient:
+        registered = next(iter(self.patreon.oauth.clients.values()))
+        portal = self.patreon.oauth.creator_pair(registered)
+        self.vault.put(CREATOR, Tokens(portal.access, portal.refresh, portal.expires_at, portal.scopes))
+        settings = PatreonSettings(
+            client_id=registered.id,
+            client_secret=registered.secret,
+            redirect_uri=REDIRECT_URI,
+            api_version=self.version,
+            site_url=self.server.site_url,
+            # v1's documentation has the API on a host of its own, without the /api in front.
+            api_url=self.server.api_url if self.version == 2 else self.server.site_url,
+        )
+        clock = self.world.clock
+        return PatreonClient(
+            settings,
+            self.vault,
+            now=clock.now,
+            sleep=self.sleep,
+            monotonic=lambda: (clock.now() - self.began).total_seconds(),
+        )
+
+    async def sleep(self, seconds: float) -> None:
+        self.world.clock.move(timedelta(seconds=seconds))
+
+    @property
+    def campaign(self) -> CampaignId:
+        return CampaignId(self.patreon.campaign().id)
+
+    async def link(self, client: PatreonClient, name: str) -> PatronId:
+        """Consent as somebody and store their pair."""
+        back = await self.server.consent(client.authorize_url("state-1"), name)
+        query = parse_qs(urlsplit(back).query)
+        assert query["state"] == ["state-1"]
+        tokens = await client.exchange_code(query["code"][0])
+        identity = await client.fetch_identity(tokens)
+        self.vault.put(patron_owner(identity.patron), tokens)
+        return identity.patron
+
+
+@pytest.fixture(params=[1, 2], ids=["v1", "v2"])
+async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
+    made = Place(request.param, request.param)
+    async with made.server.serve():
+        yield made
+
+
+@pytest.fixture
+async def old() -> AsyncIterator[Place]:
+    made = Place(1, 1)
+    async with made.server.serve():
+        yield made
+
+
+@pytest.fixture
+async def new() -> AsyncIterator[Place]:
+    made = Place(2, 2)
+    async with made.server.serve():
+        yield made
+
+
+async def patrons(client: PatreonClient, campaign: CampaignId) -> list[str]:
+    return [one.patron async for page in client.read_campaign(campaign) for one in page.memberships]
+
+
+async def test_from_consent_to_membership(place: Place) -> None:
+    async with place.open() as client:
+        ann = await place.link(client, "Ann")
+        found = await client.fetch_own_membership(ann, place.campaign)
+        assert found is not None
+        assert (found.status, found.amount_cents, found.tier_cents) == (PatronStatus.ACTIVE, 500, 500)
+        ben = await place.link(client, "Ben")
+        assert await client.fetch_own_membership(ben, place.campaign) is None
+        finn = await place.link(client, "Finn")
+        assert await client.fetch_own_membership(finn, place.campaign) is None, "a patron of Dan's only"
+
+
+async def test_list_single_read_and_own_read_agree(place: Place) -> None:
+    async with place.open() as client:
+        ann = await place.link(client, "Ann")
+        own = await client.fetch_own_membership(ann, place.campaign)
+        listed = [one async for page in client.read_campaign(place.campaign) for one in page.memberships]
+        assert own is not None
+        assert [(one.patron, one.status, one.amount_cents, one.tiers) for one in listed] == [
+            (ann, own.status, own.amount_cents, own.tiers)
+        ]
+        if place.version == 2:
+            assert own.membership is not None
+            single = await client.fetch_membership(place.campaign, own.membership)
+            assert (single.patron, single.paid_through) == (ann, own.paid_through)
+
+
+async def test_the_campaign_and_its_tiers(place: Place) -> None:
+    async with place.open() as client:
+        found = await client.fetch_campaign(place.campaign)
+    prices = {tier.title: tier.amount_cents for tier in found.tiers if tier.amount_cents}
+    assert prices == {"Bronze": 300, "Silver": 500, "Gold": 1000}
+    assert found.creator == place.patreon.account("Clara").id
+
+
+async def test_the_creator_who_links_is_known_by_their_campaign(place: Place) -> None:
+    async with place.open() as client:
+        back = await place.server.consent(client.authorize_url("s"), "Clara")
+        identity = await client.fetch_identity(await client.exchange_code(parse_qs(urlsplit(back).query)["code"][0]))
+    assert place.campaign in identity.campaigns_owned
+    assert identity.membership_of(place.campaign) is None
+
+
+async def test_a_long_list_is_read_whole_within_the_limits(old: Place) -> None:
+    crowd(old.world, 11_999)
+    old.patreon.limits.enabled = True
+    async with old.open() as client:
+        found = await patrons(client, old.campaign)
+    assert len(found) == len(set(found)) == 12_000
+    statuses = [entry.data.get("status") for entry in old.world.timeline.entries if entry.kind == "patreon.call"]
+    assert set(statuses) == {200}, "never provoking a 429"
+    assert len(statuses) > 100, "although one minute was not enough"
+
+
+async def test_newest_first_is_the_same_list_turned_round(old: Place) -> None:
+    crowd(old.world, 250)
+    async with old.open() as client:
+        oldest = await patrons(client, old.campaign)
+        newest = [
+            one.patron async for page in client.read_campaign(old.campaign, newest_first=True) for one in page.memberships
+        ]
+    assert oldest == newest[::-1]
+
+
+async def test_v2_reads_a_thousand_at_a_time(new: Place) -> None:
+    crowd(new.world, 2_500)
+    async with new.open() as client:
+        found = await patrons(client, new.campaign)
+    assert len(set(found)) == 2_501
+    assert new.patreon.requests["GET /oauth2/v2/campaigns/{campaign}/members"] == 3
+
+
+async def test_a_list_with_a_page_missing_counts_for_nothing(place: Place) -> None:
+    crowd(place.world, 350 if place.version == 1 else 3_500)
+    place.patreon.faults.add(Fault.PAGE_MISSING, times=1)
+    async with place.open() as client:
+        with pytest.raises(IncompleteList):
+            await patrons(client, place.campaign)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Fault.SERVER_ERROR, PatreonUnavailable),
+        (Fault.HTML_PAGE, PatreonUnavailable),
+        (Fault.CUT, PatreonUnavailable),
+        (Fault.BROKEN_JSON, UnexpectedAnswer),
+        (Fault.RATE_LIMITED, RateLimited),
+    ],
+)
+async def test_every_fault_is_an_error_and_no_answer(place: Place, fault: Fault, kind: type[PatreonError]) -> None:
+    async with place.open() as client:
+        ann = await place.link(client, "Ann")
+        place.patreon.faults.add(fault, seconds=600)
+        with pytest.raises(kind):
+            await client.fetch_own_membership(ann, place.campaign)
+        with pytest.raises(kind):
+            await patrons(client, place.campaign)
+        assert place.vault.records[patron_owner(ann)].broken_since is None
+
+
+@pytest.mark.parametrize("fault", [Fault.SERVER_ERROR, Fault.HTML_PAGE, Fault.CUT, Fault.RATE_LIMITED])
+async def test_a_fault_that_passes_is_lived_through(place: Place, fault: Fault) -> None:
+    async with place.open() as client:
+        place.patreon.faults.add(fault, times=2, seconds=5)
+        assert len(await patrons(client, place.campaign)) == 1
+
+
+async def test_an_expired_token_is_renewed_and_the_old_pair_forgotten(place: Place) -> None:
+    place.patreon.oauth.renewal_kills_access = True
+    async with place.open() as client:
+        ann = await place.link(client, "Ann")
+        first = place.vault.records[patron_owner(ann)].tokens
+        place.world.clock.move(timedelta(days=40))
+        assert await client.fetch_own_membership(ann, place.campaign) is not None
+        record = place.vault.records[patron_owner(ann)]
+        assert record.tokens != first
+        assert record.previous is None
+
+
+async def test_a_grant_that_was_taken_back_breaks_the_link(place: Place) -> None:
+    async with place.open() as client:
+        ann = await place.link(client, "Ann")
+        place.patreon.oauth.revoke(place.patreon.account("Ann"))
+        with pytest.raises(AccessRevoked):
+            await client.fetch_own_membership(ann, place.campaign)
+        assert place.vault.records[patron_owner(ann)].broken_since is not None
+
+
+async def test_a_second_consent_of_the_creator_does_not_lose_the_campaign(place: Place) -> None:
+    place.patreon.oauth.consent_kills_older = True
+    async with place.open() as client:
+        back = await place.server.consent(client.authorize_url("s"), "Clara")
+        tokens = await client.exchange_code(parse_qs(urlsplit(back).query)["code"][0])
+        await client.keep_spare(CREATOR, tokens)
+        assert len(await patrons(client, place.campaign)) == 1
+        assert place.vault.records[CREATOR].broken_since is None
+
+
+async def test_somebody_elses_campaign_names_the_token_it_needs(place: Place) -> None:
+    async with place.open() as client:
+        with pytest.raises(WrongToken, match="creator's token"):
+            await patrons(client, CampaignId(place.patreon.campaign("dan").id))
+
+
+async def test_v1_switched_off_is_one_clear_signal(old: Place) -> None:
+    async with old.open() as client:
+        old.patreon.faults.add(Fault.GONE)
+        with pytest.raises(PatreonGone):
+            await patrons(client, old.campaign)
+
+
+async def test_a_v2_client_on_v1_is_told_what_is_wrong() -> None:
+    made = Place(1, 2)
+    async with made.server.serve(), made.open() as client:
+        with pytest.raises(PatreonError) as caught:
+            await client.fetch_campaigns()
+        assert caught.value.code_name == "OAuthClientViewForbidden"
+
+
+async def test_a_v1_client_may_speak_v2() -> None:
+    made = Place(2, 1)
+    async with made.server.serve(), made.open() as client:
+        assert len(await patrons(client, made.campaign)) == 1
+
+
+async def test_a_deleted_account_that_is_still_named_is_a_former_patron(new: Place) -> None:
+    new.patreon.delete_account("Ann")
+    async with new.open() as client:
+        (page,) = [page async for page in client.read_campaign(new.campaign)]
+    assert [one.status for one in page.memberships] == [PatronStatus.FORMER]
+    assert page.unreadable == frozenset()
+
+
+async def test_the_webhook_is_registered_signed_paused_and_resumed(new: Place) -> None:
+    async with new.open() as client:
+        made = await client.create_webhook(new.campaign, "https://bot.example/webhooks/patreon")
+        assert made.secret is not None
+        assert [one.webhook for one in await client.list_webhooks()] == [made.webhook]
+        assert (await client.change_webhook(made.webhook, paused=True)).paused
+        assert not (await client.change_webhook(made.webhook, paused=False)).paused
+        moved = await client.change_webhook(made.webhook, uri="https://bot.example/elsewhere", triggers=["members:update"])
+        assert moved.uri == "https://bot.example/elsewhere"
+        await client.delete_webhook(made.webhook)
+        await client.delete_webhook(made.webhook)
+        assert await client.list_webhooks() == ()
+
+
+async def test_v1_calls_give_every_documented_object(old: Place) -> None:
+    crowd(old.world, 30)
+    async with old.open() as client:
+        ann = await old.link(client, "Ann")
+        calls = V1Calls(client.ask)
+        user, answer = await calls.fetch_user(patron_owner(ann))
+        clara = old.patreon.account("Clara")
+        pledge = pledge_to(answer, clara.id)
+        assert user.first_name == "Ann"
+        assert pledge is not None
+        reward = answer.resolve(pledge.reward, Reward)
+        assert reward is not None
+        assert reward.title == "Silver"
+        (campaign,), answer = await calls.fetch_campaigns()
+        assert isinstance(answer.resolve(campaign.creator, User), User)
+        assert len(answer.every(Goal)) == len(campaign.goals) == 1
+        assert len(campaign.pledges) == 20
+        rest, _ = await calls.fetch_page_of_pledges(old.campaign, 25, cursor=campaign.pledges_next)
+        assert campaign.pledges[-1].id == rest[0].id, "the row at the cursor comes again"
+        assert len(rest) == 12
+
+
+async def test_v1_calls_take_every_documented_parameter(old: Place) -> None:
+    crowd(old.world, 30)
+    async with old.open() as client:
+        calls = V1Calls(client.ask)
+        first, answer = await calls.fetch_page_of_pledges(
+            old.campaign, 10, sort="-created", include=["patron"], fields={"pledge": ["amount_cents", "status"]}
+        )
+        assert len(first) == 10
+        assert answer.total == 31
+        assert {(one.status is not None, one.created_at) for one in first} == {(True, None)}
+        assert answer.resolve(first[0].patron, User) is not None
+        assert answer.every(Reward) == ()
+        second, _ = await calls.fetch_page_of_pledges(old.campaign, 10, sort="-created", cursor=answer.next_cursor)
+        assert second[0].id == first[-1].id
+        again, _ = await calls.fetch_page_of_pledges(old.campaign, 1, cursor=old.world.clock.now())
+        assert again == ()
+        (campaign,), answer = await calls.fetch_campaigns(include=[])
+        assert isinstance(campaign, Campaign)
+        assert answer.every(Reward) == ()
+
+
+async def test_v1_calls_say_whose_token_they_need(old: Place) -> None:
+    async with old.open() as client:
+        ann = await old.link(client, "Ann")
+        calls = V1Calls(client.ask)
+        with pytest.raises(WrongToken, match="creator's token"):
+            await calls.fetch_page_of_pledges(old.campaign, bearer=patron_owner(ann))
+        creator, _ = await calls.fetch_user(CREATOR)
+        assert creator.first_name == "Clara", "the creator's own token gives the creator"
+
+
+async def test_webhooks_of_both_versions_are_understood(place: Place) -> None:
+    async with place.open() as client, serving() as bot:
+        bot.on("/hook", Answer(200))
+        registered = next(iter(place.patreon.oauth.clients.values()))
+        secret: str | None = registered.secret
+        if place.version == 1:
+            place.patreon.hooks.register(registered, place.patreon.campaign(), f"{bot.base}/hook", V1_TRIGGERS)
+        else:
+            secret = (await client.create_webhook(place.campaign, f"{bot.base}/hook")).secret
+        place.patreon.change_pledge("Ann", tier="Gold")
+        place.patreon.cancel("Ann", at_once=True)
+        await place.server.sender.settled()
+        notices = []
+        for seen in bot.seen:
+            verify(seen.body, seen.headers["X-Patreon-Signature"], [secret or ""])
+            notices.append(parse(seen.headers["X-Patreon-Event"], seen.body, place.world.clock.now()))
+        with pytest.raises(WebhookRejected):
+            verify(bot.seen[0].body + b" ", bot.seen[0].headers["X-Patreon-Signature"], [secret or ""])
+    assert {(one.patron, one.campaign) for one in notices} == {(place.patreon.account("Ann").id, place.campaign)}
+    assert notices[0].membership is not None
+    assert notices[0].membership.amount_cents == 1000
+    assert any(one.ended for one in notices)
+
+
+async def test_the_test_button_of_either_version_says_nothing_of_anybody(place: Place) -> None:
+    registered = next(iter(place.patreon.oauth.clients.values()))
+    triggers = V1_TRIGGERS if place.version == 1 else V2_TRIGGERS[:6]
+    hook = place.patreon.hooks.register(registered, place.patreon.campaign(), "http://127.0.0.1:1/hook", triggers)
+    for trigger in triggers:
+        delivery = place.server.sender.test(hook, trigger)
+        assert parse(trigger, delivery.body, place.began) == WebhookNotice(trigger)
