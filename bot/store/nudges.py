@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, func, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, case, delete, func, literal, or_, select, tuple_, update
 from sqlalchemy.engine import Row
 
 from bot.core.model import Cause, Membership
@@ -17,6 +17,9 @@ from bot.store.statements import Insert, Subject, pieces
 
 _c = nudges.c
 _r = nudge_readings.c
+
+# One nudge among many, for statements that run once for each; a name without the prefix would be that of a column.
+_ONE = (_c.kind == bindparam("b_kind")) & (_c.key == bindparam("b_key"))
 _FREE = {"holder": None, "lease_until": None}
 _CLEAN = {**_FREE, "attempts": 0, "last_error": None}
 
@@ -71,9 +74,11 @@ class Nudges(Subject):
         question = question.order_by(_c.priority, _c.due_at, _c.kind, _c.key)
         # SQLite has one writer at a time and its compiler leaves the locking clause out.
         rows = await self._rows(question.limit(limit).with_for_update(skip_locked=True))
-        for piece in pieces(rows):
-            taken = tuple_(_c.kind, _c.key).in_([(row.kind, row.key) for row in piece])
-            await self._run(update(nudges).where(taken).values(holder=holder, lease_until=lease_until))
+        if rows:
+            lease = {"holder": holder, "lease_until": lease_until}
+            await self._run(
+                update(nudges).where(_ONE).values(lease), [{"b_kind": row.kind, "b_key": row.key} for row in rows]
+            )
         readings = await self._readings(rows)
         return [_to_nudge(row, holder, readings[row.kind, row.key]) for row in rows]
 
@@ -90,12 +95,12 @@ class Nudges(Subject):
 
     async def finish_many(self, done: Sequence[Nudge]) -> None:
         """End the work on many claimed nudges, each as ``finish`` does."""
-        for piece in pieces(done, 500):
-            same = tuple_(_c.kind, _c.key, _c.version, _c.holder)
-            marks = [(each.kind.value, each.key, each.version, each.holder) for each in piece]
-            await self._run(delete(nudges).where(same.in_(marks)))
-            mine = tuple_(_c.kind, _c.key, _c.holder).in_([(kind, key, holder) for kind, key, _, holder in marks])
-            await self._run(update(nudges).where(mine).values(**_CLEAN))
+        for piece in pieces(done):
+            marks = [{"b_kind": each.kind.value, "b_key": each.key, "b_holder": each.holder} for each in piece]
+            versions = [{**mark, "b_version": each.version} for mark, each in zip(marks, piece, strict=True)]
+            mine = _ONE & (_c.holder == bindparam("b_holder"))
+            await self._run(delete(nudges).where(mine, _c.version == bindparam("b_version")), versions)
+            await self._run(update(nudges).where(mine).values(**_CLEAN), marks)
 
     async def postpone(self, nudge: Nudge, due_at: datetime, error: str | None = None) -> None:
         """Give a claimed nudge back for later. With ``error``, the name of a failure, one more attempt is counted.

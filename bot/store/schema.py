@@ -231,7 +231,7 @@ nudges = Table(
     Column("lease_until", Instant, doc="when their claim ends by itself"),
     Column("attempts", Integer, nullable=False, doc="failures since the last success"),
     Column("last_error", Text, doc="name of the latest failure"),
-    Index("ix_nudges_priority_due_at", "priority", "due_at"),
+    Index("ix_nudges_turn", "priority", "due_at", "kind", "key"),
 )
 
 nudge_readings = Table(

@@ -1,5 +1,7 @@
 """Runs, the role log, single facts and webhooks."""
 
+from typing import Any
+
 from bot.core.model import Cause, DiscordUserId
 from bot.store import Store
 from bot.store.records import LogAction, LogEntry, Run, RunKind, RunReport, WebhookRecord
@@ -27,8 +29,8 @@ async def test_the_last_run_is_found_by_kind_campaign_and_guild(any_store: Store
         audit = await t.runs.start(RunKind.AUDIT, NOW, guild=GUILD)
         running = await t.runs.start(RunKind.REFRESH, NOW, campaign=PAGE)
 
-        async def last(kind: RunKind, **of: object) -> int | None:
-            found = await t.runs.last(kind, **of)  # type: ignore[arg-type]
+        async def last(kind: RunKind, **of: Any) -> int | None:
+            found = await t.runs.last(kind, **of)
             return None if found is None else found.run
 
         assert await last(RunKind.REFRESH) == running
@@ -50,9 +52,9 @@ async def test_old_runs_are_purged_and_going_ones_kept(any_store: Store) -> None
         assert [run.run for run in await t.runs.unfinished()] == [going]
 
 
-def _entry(user: DiscordUserId = ANN, detail: str = "tier Gold", **changes: object) -> LogEntry:
+def _entry(user: DiscordUserId = ANN, detail: str = "tier Gold", **changes: Any) -> LogEntry:
     values = {"action": LogAction.GRANTED, "cause": Cause.WEBHOOK, "at": NOW, "run": None, **changes}
-    return LogEntry(GUILD, user, GOLD, detail=detail, **values)  # type: ignore[arg-type]
+    return LogEntry(GUILD, user, GOLD, detail=detail, **values)
 
 
 async def test_the_log_tells_the_newest_first(any_store: Store) -> None:
@@ -76,7 +78,7 @@ async def test_the_log_of_a_run_is_told_in_order(any_store: Store) -> None:
 
 
 async def test_the_brake_counts_recent_entries_of_one_action(any_store: Store) -> None:
-    revoked = {"action": LogAction.REVOKED}
+    revoked: dict[str, Any] = {"action": LogAction.REVOKED}
     async with any_store.write() as t:
         await t.log.add([_entry(), _entry(**revoked), _entry(BOB, **revoked, at=NOW + HOUR)])
         assert await t.log.count(GUILD, LogAction.REVOKED, NOW) == 2
@@ -103,9 +105,9 @@ async def test_a_fact_is_what_was_set_last(any_store: Store) -> None:
         assert await t.facts.get("other") == "x"
 
 
-def _webhook(webhook: str = "99", **changes: object) -> WebhookRecord:
+def _webhook(webhook: str = "99", **changes: Any) -> WebhookRecord:
     values = {"campaign": PAGE, "uri": "https://bot.example/webhooks/patreon", "secret": "hook-secret", **changes}
-    return WebhookRecord(webhook, **values)  # type: ignore[arg-type]
+    return WebhookRecord(webhook, **values)
 
 
 async def test_a_webhook_comes_back_as_it_was_and_hides_its_secrets(any_store: Store) -> None:

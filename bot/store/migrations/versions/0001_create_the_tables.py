@@ -247,7 +247,7 @@ def _create_work() -> None:
         sa.PrimaryKeyConstraint("kind", "key", name=op.f("pk_nudges")),
     )
     op.create_index(op.f("ix_nudges_holder"), "nudges", ["holder"])
-    op.create_index("ix_nudges_priority_due_at", "nudges", ["priority", "due_at"])
+    op.create_index("ix_nudges_turn", "nudges", ["priority", "due_at", "kind", "key"])
     op.create_table(
         "nudge_readings",
         sa.Column("kind", sa.Text(), nullable=False),
