@@ -89,7 +89,12 @@ class EventWriter:
             if not session.serves(what.guild_id) or not self._sees(session, what.guild_id):
                 continue
             if session.intents & what.intent or what.about == session.bot.id:
-                session.dispatch(what.name, encoded)
+                self._dispatch_to(session, what.name, encoded)
+
+    def _dispatch_to(self, session: Session, name: str, data: str) -> None:
+        session.dispatch(name, data)
+        if session.connected:
+            self._world.timeline.add("discord.event", f"{name} to {session.bot.user.name}", event=name)
 
     def _sees(self, session: Session, guild_id: int | None) -> bool:
         if guild_id is None:
@@ -106,9 +111,11 @@ class EventWriter:
                 continue
             if isinstance(event, happened.GuildDisappeared):
                 data: Json = {"id": str(guild.id)}
-                session.dispatch("GUILD_DELETE", encode(data | {"unavailable": True} if event.bot_id is None else data))
+                self._dispatch_to(
+                    session, "GUILD_DELETE", encode(data | {"unavailable": True} if event.bot_id is None else data)
+                )
             elif not guild.unavailable:
-                session.dispatch("GUILD_CREATE", encode(guild_create_json(self._world, guild, session.bot)))
+                self._dispatch_to(session, "GUILD_CREATE", encode(guild_create_json(self._world, guild, session.bot)))
 
     def _write_message(
         self, event: happened.MessagePosted | happened.MessageEdited | happened.MessageDeleted, sessions: list[Session]
@@ -124,10 +131,10 @@ class EventWriter:
                 data = {"id": str(message.id), "channel_id": str(message.channel_id)}
                 if message.guild_id is not None:
                     data["guild_id"] = str(message.guild_id)
-                session.dispatch("MESSAGE_DELETE", encode(data))
+                self._dispatch_to(session, "MESSAGE_DELETE", encode(data))
                 continue
             name = "MESSAGE_CREATE" if isinstance(event, happened.MessagePosted) else "MESSAGE_UPDATE"
-            session.dispatch(name, encode(self._message_data(session, message)))
+            self._dispatch_to(session, name, encode(self._message_data(session, message)))
 
     def _owns_dm(self, session: Session, message: Message) -> bool:
         return message.guild_id is not None or self._world.channel(message.channel_id).bot_id == session.bot.id

@@ -44,6 +44,9 @@ class Interactions:
         encoded = encode(self._payload(interaction))
         for session in sessions:
             session.dispatch("INTERACTION_CREATE", encoded)
+            self._world.timeline.add(
+                "discord.event", f"INTERACTION_CREATE to {interaction.bot.user.name}", id=interaction.id
+            )
         timer = asyncio.get_running_loop().call_later(self.answer_seconds, self._give_up, interaction)
         self._timers[interaction.id] = timer
 

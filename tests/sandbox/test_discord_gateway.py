@@ -258,6 +258,18 @@ async def test_each_shard_hears_its_own_guilds(town: Town, server: DiscordServer
         assert (await there.take())["op"] == 11
 
 
+async def test_the_time_line_tells_the_events_somebody_got(town: Town, server: DiscordServer) -> None:
+    town.world.give_role(town.guild.id, town.ann.id, town.gold.id)
+    assert town.world.timeline.of("discord.event") == []
+    async with connect(server) as shard:
+        await shard.identify()
+        await shard.event()
+        town.world.take_role(town.guild.id, town.ann.id, town.gold.id)
+        await shard.event()
+    texts = [entry.text for entry in town.world.timeline.of("discord.event")]
+    assert texts == ["GUILD_MEMBER_UPDATE to Patron Roles"]
+
+
 async def test_a_resume_replays_what_was_missed_in_order(town: Town, server: DiscordServer) -> None:
     async with connect(server) as shard:
         await shard.identify()
