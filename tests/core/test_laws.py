@@ -149,7 +149,7 @@ def test_law_5_the_order_of_rules_and_rows_decides_nothing(case: Case, shuffled:
     assert sorted(map(repr, one.verdicts)) == sorted(map(repr, two.verdicts))
 
 
-@given(bulk=st.lists(cases(), max_size=4))
+@given(bulk=st.lists(cases(), max_size=2))
 def test_law_5_one_by_one_and_all_at_once_agree(bulk: list[Case]) -> None:
     assert [reconcile(case, NOW) for case in bulk] == [reconcile(replace(case), NOW) for case in reversed(bulk)][::-1]
 
