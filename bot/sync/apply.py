@@ -56,6 +56,7 @@ class Applier:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._telling = asyncio.Lock()
         # Bulk work waits here and not in Discord's own queue, where an interactive call would stand behind all of it.
         self._gates: dict[GuildId, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(parts.settings.calls_at_once))
 
@@ -140,12 +141,13 @@ class Applier:
     async def tell_blocked(self, guild: GuildId, blocked: Mapping[RoleId, Block]) -> None:
         """Report blocked roles, each once for as long as it stays blocked the same way, also over restarts."""
         for role, block in sorted(blocked.items()):
-            async with self._parts.store.read() as t:
-                known = await t.facts.get(blocked_key(guild, role))
-            if known == block.value:
-                continue
-            async with self._parts.store.write() as t:
-                await t.facts.set(blocked_key(guild, role), block.value)
+            async with self._telling:
+                async with self._parts.store.read() as t:
+                    known = await t.facts.get(blocked_key(guild, role))
+                if known == block.value:
+                    continue
+                async with self._parts.store.write() as t:
+                    await t.facts.set(blocked_key(guild, role), block.value)
             log.warning("role_blocked", guild=guild, role=role, block=block.value)
             await self._parts.tell(RoleIsBlocked(guild, role, block))
 

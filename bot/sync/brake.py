@@ -9,7 +9,7 @@ import structlog
 
 from bot.core.brake import brake
 from bot.core.model import Cause, DiscordUserId, GuildId, RoleId
-from bot.store.records import LogAction, NudgeKind, RunKind
+from bot.store.records import LogAction, NudgeKind, RunKind, RunReport
 from bot.store.tables import Tables
 from bot.sync.cases import GuildView
 from bot.sync.parts import Parts
@@ -56,11 +56,8 @@ class Brake:
         new = due - answers.keys()
         held = due & answers.keys() - approved
         if new and await self.holds(t, view, len(new)):
-            run = await self._run(t, guild)
-            await t.holds.open(guild, run, {user: new}, self._parts.now())
+            reports = (*reports, *await self._hold_one(t, guild, user, new, cause))
             held |= new
-            if not any(hold.run == run and hold.asked_at for hold in await t.holds.waiting(guild)):
-                reports = (*reports, BrakeHeld(guild, run, cause, await t.holds.count_waiting(guild)))
             new = frozenset()
         self._under_way[guild] += len(approved | new)
         return Sifted(approved | new, held, reports)
@@ -106,9 +103,15 @@ class Brake:
         left = {hold.run for hold in await t.holds.waiting(guild)}
         return tuple(BrakeReleased(guild, hold.run) for hold in before if hold.run not in left)
 
-    async def _run(self, t: Tables, guild: GuildId) -> int:
-        """Give the run that single revocations are held under: the open question, if there is one."""
+    async def _hold_one(
+        self, t: Tables, guild: GuildId, user: DiscordUserId, roles: Roles, cause: Cause
+    ) -> tuple[Report, ...]:
+        """Hold one person's revocations under the open question; when there is none, a new one is asked."""
         waiting = await t.holds.waiting(guild)
         if waiting:
-            return waiting[-1].run
-        return await t.runs.start(RunKind.SYNC, self._parts.now(), guild=guild)
+            await t.holds.open(guild, waiting[-1].run, {user: roles}, self._parts.now())
+            return ()
+        run = await t.runs.start(RunKind.SYNC, self._parts.now(), guild=guild)
+        report = await self.hold_run(t, guild, run, {user: roles}, cause)
+        await t.runs.end(run, RunReport(held=len(roles)), self._parts.now())
+        return () if report is None else (report,)

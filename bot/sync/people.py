@@ -86,6 +86,8 @@ class People:
         newly = cause is Cause.LINKED and link is not None and not _audited_after(view, link)
         if seen is None or newly:
             await self._look(view, user, cause)
+        if view.settings.policy.paused:
+            return Settled()
         async with self._parts.store.read() as t:
             case = (await load_cases(t, view, {user: link}))[user]
             held = bool(await t.holds.of_users(guild, [user]))
@@ -104,8 +106,6 @@ class People:
     async def _workable(self, view: GuildView, cause: Cause) -> bool:
         """Say whether roles may move in a guild now; when not, everybody there is looked at later."""
         guild = view.guild
-        if view.settings.policy.paused:
-            return False
         if view.audited and self._parts.guilds.is_ready(guild):
             return True
         async with self._parts.store.write() as t:

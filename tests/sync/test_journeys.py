@@ -71,7 +71,9 @@ async def test_cancelled_pledge_takes_the_role_by_webhook_and_fetch(world: World
 async def test_webhook_that_the_fetch_contradicts_takes_nothing(world: World) -> None:
     await world.is_patron(ANN)
 
-    told = replace(world.patreon.webhook(patron_of(ANN)), status=PatronStatus.FORMER, amount_cents=0, tiers=frozenset(), tier_cents=None)
+    told = replace(
+        world.patreon.webhook(patron_of(ANN)), status=PatronStatus.FORMER, amount_cents=0, tiers=frozenset(), tier_cents=None
+    )
     await world.hears_reading(told)
     await world.settle()
 
@@ -221,7 +223,9 @@ async def test_webhook_for_somebody_who_is_not_linked_costs_no_request(world: Wo
 async def test_webhook_older_than_what_is_known_changes_nothing(world: World) -> None:
     await world.is_patron(ANN)
     stale = world.patreon.webhook(patron_of(ANN))
-    stale = replace(stale, observed_at=stale.observed_at - DAY, status=PatronStatus.FORMER, amount_cents=0, tiers=frozenset())
+    stale = replace(
+        stale, observed_at=stale.observed_at - DAY, status=PatronStatus.FORMER, amount_cents=0, tiers=frozenset()
+    )
 
     await world.hears_reading(stale)
     await world.settle()
