@@ -1,10 +1,15 @@
-"""What the gateway tells of members and roles, passed to the engine. Nothing is decided here, and nothing answered."""
+"""What the gateway tells of members and roles, passed to the engine. Nothing is decided here, and nothing answered.
+
+discord.py starts a task for each event; turns keep those of one person in the order Discord sent them, so that somebody
+who leaves and comes back within a moment does not end as absent.
+"""
 
 import discord
 from discord.ext import commands
 
 from bot.core.model import DiscordUserId, GuildId, RoleId
 from bot.discord_bot import PatronRolesBot, UseCases
+from bot.sync.turns import Turns
 
 
 class RoleEvents(commands.Cog):
@@ -13,23 +18,27 @@ class RoleEvents(commands.Cog):
     def __init__(self, bot: PatronRolesBot, use_cases: UseCases) -> None:
         self._bot = bot
         self._use = use_cases
+        self._turns = Turns()
 
     @commands.Cog.listener("on_member_join")
     async def joined(self, member: discord.Member) -> None:
         """Somebody came; what they had before they left, or what they linked before, is theirs at once."""
-        await self._use.engine.members.joined(GuildId(member.guild.id), DiscordUserId(member.id), _roles(member))
+        async with self._turns.of(member.id):
+            await self._use.engine.members.joined(GuildId(member.guild.id), DiscordUserId(member.id), _roles(member))
 
     @commands.Cog.listener("on_raw_member_remove")
     async def left(self, payload: discord.RawMemberRemoveEvent) -> None:
         """Somebody went, and their roles with them."""
-        await self._use.engine.members.left(GuildId(payload.guild_id), DiscordUserId(payload.user.id))
+        async with self._turns.of(payload.user.id):
+            await self._use.engine.members.left(GuildId(payload.guild_id), DiscordUserId(payload.user.id))
 
     @commands.Cog.listener("on_interaction")
     async def seen(self, interaction: discord.Interaction) -> None:
         """Note which roles somebody has who used a command: Discord has just told, and nobody needs to ask."""
         if interaction.type is discord.InteractionType.application_command and isinstance(interaction.user, discord.Member):
             member = interaction.user
-            await self._use.engine.members.seen(GuildId(member.guild.id), DiscordUserId(member.id), _roles(member))
+            async with self._turns.of(member.id):
+                await self._use.engine.members.seen(GuildId(member.guild.id), DiscordUserId(member.id), _roles(member))
 
     @commands.Cog.listener("on_guild_role_delete")
     async def role_deleted(self, role: discord.Role) -> None:

@@ -5,9 +5,9 @@ sandbox's Patreon is tests/e2e's.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.core.model import (
@@ -37,7 +37,7 @@ from bot.errors import PatreonError
 from bot.guilds import Guilds
 from bot.linking import Linking, PersonalData
 from bot.patreon.answers import Identity, ListPage
-from bot.store import Store
+from bot.store import Store, Tables
 from bot.sync import Engine, EngineSettings, Previews
 from bot.sync.cases import audited_key
 from sandbox.discord.interaction import Interaction
@@ -112,8 +112,6 @@ class Shelf:
         return Identity(patron, "Ann Example", memberships=(seen,) if seen else ())
 
     def _seen(self, patron: PatronId) -> Membership | None:
-        from dataclasses import replace  # noqa: PLC0415
-
         known = self.memberships.get(patron)
         return replace(known, observed_at=self.now()) if known else None
 
@@ -136,7 +134,6 @@ class Place:
     engine: Engine
     use_cases: UseCases
     mod: int
-    failures: list[str] = field(default_factory=list)
 
     @property
     def guild(self) -> GuildId:
@@ -188,6 +185,15 @@ class Place:
         async with self.store.write() as t:
             await t.ledger.put(Grant(self.guild, DiscordUserId(user), role, origin, self.now, Cause.LINKED))
 
+    async def until(self, condition: Callable[[Tables], Awaitable[object]]) -> None:
+        """Wait until something is stored; fails after five seconds."""
+        async with asyncio.timeout(5):
+            while True:
+                async with self.store.read() as t:
+                    if await condition(t):
+                        return
+                await asyncio.sleep(0.01)
+
     async def has(self, user: int, *roles: str) -> None:
         """Wait until somebody has exactly these roles; fails with what they have after five seconds."""
         async with asyncio.timeout(5):
@@ -195,42 +201,53 @@ class Place:
                 await asyncio.sleep(0.01)
 
 
+@dataclass(frozen=True)
+class Site:
+    """A town with its Discord, and what outlives a restart of the bot."""
+
+    store: Store
+    server: DiscordServer
+    town: Town
+    patreon: Shelf
+    mod: int
+
+
 @asynccontextmanager
-async def open_place(store: Store, *, served: bool = True) -> AsyncIterator[Place]:
-    """Run the bot in a new town until the block ends."""
+async def open_site(store: Store) -> AsyncIterator[Site]:
+    """Found a town with a creator, a moderator above Silver and below Gold, and Ann; no bot runs yet."""
     clock = Clock()
     town = build_town(clock=clock)
     mod = town.world.add_user("mod")
     mods = town.world.add_role(town.guild.id, "Mods", permissions=STAFF)
     town.world.move_role(town.guild.id, mods.id, 2)
     town.world.join(town.guild.id, mod.id, roles=[mods.id])
-    patreon = Shelf(clock)
     async with store.write() as t:
         await t.campaigns.save(build_campaign(), clock(), owner=CREATOR)
         # Who had which role before us is known, so roles move at once.
         await t.guilds.audited(GuildId(town.guild.id), clock())
         await t.facts.set(audited_key(GuildId(town.guild.id)), f"{town.gold.id} {town.silver.id}")
         await t.tokens.save(CREATOR, Tokens("c", "d", clock() + timedelta(days=30)), worked=True)
-    async with DiscordServer(town.world).serve() as server, _running(store, server, patreon, town, served) as parts:
-        yield Place(town, server, store, patreon, *parts, mod=mod.id)
+    async with DiscordServer(town.world).serve() as server:
+        yield Site(store, server, town, Shelf(clock), mod.id)
 
 
 @asynccontextmanager
-async def _running(
-    store: Store, server: DiscordServer, patreon: Shelf, town: Town, served: bool
-) -> AsyncIterator[tuple[PatronRolesBot, Engine, UseCases]]:
-    settings = DiscordSettings(server.api_url, server.gateway_url, guild_ready_timeout=0.01)
-    bot = PatronRolesBot(settings, StoredFacts(store))
+async def open_place(site: Site, *, served: bool = True) -> AsyncIterator[Place]:
+    """Run the bot in a town until the block ends; ``served``: the configuration names the guild."""
+    settings = DiscordSettings(site.server.api_url, site.server.gateway_url, guild_ready_timeout=0.01)
+    bot = PatronRolesBot(settings, StoredFacts(site.store))
     guilds = Guilds(bot)
+    quick = timedelta(seconds=0.05)
     engine = Engine(
-        store,
-        patreon,
+        site.store,
+        site.patreon,
         guilds,
-        now=patreon.now,
-        settings=EngineSettings(frozenset({CAMPAIGN}), poll_every=timedelta(seconds=0.05), tick_every=timedelta(seconds=0.05)),
+        now=site.patreon.now,
+        settings=EngineSettings(frozenset({CAMPAIGN}), poll_every=quick, tick_every=quick),
         listeners=[bot.hear],
     )
-    use_cases = assemble(store, patreon, guilds, engine, served=frozenset({GuildId(town.guild.id)} if served else ()))
+    named = frozenset({GuildId(site.town.guild.id)} if served else ())
+    use_cases = assemble(site.store, site.patreon, guilds, engine, served=named)
     stop = asyncio.Event()
     async with bot:
         await bot.furnish(use_cases)
@@ -238,7 +255,7 @@ async def _running(
         await asyncio.wait_for(bot.wait_until_ready(), 10)
         working = asyncio.create_task(engine.run(stop))
         try:
-            yield bot, engine, use_cases
+            yield Place(site.town, site.server, site.store, site.patreon, bot, engine, use_cases, site.mod)
         finally:
             stop.set()
             await working
@@ -246,9 +263,7 @@ async def _running(
             await gateway
 
 
-def assemble(
-    store: Store, patreon: Shelf, guilds: Guilds, engine: Engine, *, served: frozenset[GuildId]
-) -> UseCases:
+def assemble(store: Store, patreon: Shelf, guilds: Guilds, engine: Engine, *, served: frozenset[GuildId]) -> UseCases:
     """Build every use case, as the composition root does."""
     now, wake = patreon.now, engine.wake
     previews = Previews(store, now=now)

@@ -1,0 +1,318 @@
+"""Settings, syncs, the brake, the doctor, the set-up and simulations, as staff use them."""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.core.model import CREATOR, Block, Cause, Condition, ConditionKind, GuildId, PatronId
+from bot.errors import PatreonUnavailable
+from bot.store.records import NudgeKind
+from bot.sync.reports import CreatorTokenFailing, LinkBroken, PatreonBack, PatreonGone, RoleIsBlocked
+from sandbox.discord.components import text_of
+from sandbox.world.guild_records import Message, Permission
+from tests.cogs.place import CAMPAIGN, GOLD_TIER, Place, Site, open_place
+
+
+async def rule_for_gold(place: Place) -> None:
+    async with place.store.write() as t:
+        await t.rules.add(place.guild, CAMPAIGN, place.gold, Condition(ConditionKind.TIER, tier=GOLD_TIER))
+
+
+async def staff_channel(place: Place) -> int:
+    channel = place.town.world.add_channel(place.guild, "staff")
+    await place.use_cases.settings.save_staff_channel(place.guild, channel.id)
+    return channel.id
+
+
+async def in_channel(place: Place, channel: int, words: str) -> Message:
+    """Wait for a message with these words."""
+    found: list[Message] = []
+
+    async def there(_t: object) -> bool:
+        found[:] = [m for m in place.town.world.history(channel) if words in text_of(m)]
+        return bool(found)
+
+    await place.until(there)
+    return found[0]
+
+
+async def test_settings_show_what_holds(place: Place) -> None:
+    message = await place.answer("settings")
+    assert "grace after a declined payment: **7 days**" in message.content
+    assert "staff channel: none" in message.content
+
+
+async def test_a_setting_shows_its_effect_and_is_saved_on_yes(place: Place) -> None:
+    interaction = await place.type("settings", grace_days=3, may_take="managed", group="main", stacking="highest")
+    question = await interaction.settled()
+    assert "grace after a declined payment: 7 days → **3 days**" in question.content
+    assert "This adds 0, takes 0, holds 0." in question.content
+    await place.press(question, "Save")
+    await interaction.wait_for(lambda answer: "grace after a declined payment: **3 days**" in answer.content)
+    stored = (await place.use_cases.settings.load(place.guild)).policy
+    assert (stored.declined_grace, stored.highest_only) == (timedelta(days=3), frozenset({"main"}))
+
+
+async def test_a_setting_that_is_not_saved_changes_nothing(place: Place) -> None:
+    interaction = await place.type("settings", count_gifts=False)
+    await place.press(await interaction.settled(), "Leave as it is")
+    await interaction.wait_for(lambda answer: "Nothing was changed" in answer.content)
+    assert (await place.use_cases.settings.load(place.guild)).policy.count_gifts
+
+
+async def test_stacking_needs_a_group(place: Place) -> None:
+    interaction = await place.type("settings", stacking="highest")
+    await interaction.wait_for(lambda answer: "Name both" in answer.content)
+
+
+async def test_a_staff_channel_the_bot_may_not_write_in_is_refused(place: Place) -> None:
+    channel = place.town.world.add_channel(place.guild, "closed")
+    place.town.world.overwrite(channel.id, place.guild, deny=Permission.SEND_MESSAGES)
+    interaction = await place.type("settings", staff_channel=channel.id)
+    await interaction.wait_for(lambda answer: "may not write in that channel" in answer.content)
+    assert (await place.use_cases.settings.load(place.guild)).staff_channel is None
+
+
+async def test_a_staff_channel_is_greeted_and_kept(place: Place) -> None:
+    channel = place.town.world.add_channel(place.guild, "staff")
+    assert f"staff channel: <#{channel.id}>" in (await place.answer("settings", staff_channel=channel.id)).content
+    await in_channel(place, channel.id, "come here from now on")
+
+
+async def test_sync_now_reads_the_campaign_and_says_how_it_ended(place: Place) -> None:
+    place.patreon.pledge(PatronId("p1"))
+    interaction = await place.type("sync now")
+    await interaction.wait_for(lambda answer: "Read 1 membership." in answer.content)
+
+
+async def test_sync_now_says_that_a_failed_read_counts_for_nothing(place: Place) -> None:
+    place.patreon.down = PatreonUnavailable("no answer")
+    interaction = await place.type("sync now")
+    await interaction.wait_for(lambda answer: "counts for nothing" in answer.content)
+
+
+async def test_sync_of_one_member_says_what_was_done(place: Place) -> None:
+    await rule_for_gold(place)
+    await place.link(place.ann, "p1")
+    interaction = await place.type("sync now", member=place.ann)
+    await interaction.wait_for(lambda answer: "gave **Gold**" in answer.content)
+
+
+async def test_sync_of_somebody_unlinked_says_so(place: Place) -> None:
+    interaction = await place.type("sync now", member=place.ann)
+    await interaction.wait_for(lambda answer: "has not linked" in answer.content)
+
+
+async def test_status_says_when_patreon_was_read_last(place: Place) -> None:
+    interaction = await place.type("sync now")
+    await interaction.wait_for(lambda answer: "Read 0 memberships." in answer.content)
+    message = await place.answer("sync status")
+    assert "**Ann's \\<Comics\\>**: read <t:" in message.content
+
+
+async def test_while_paused_nobody_gets_a_role_and_resuming_gives_it(place: Place) -> None:
+    await rule_for_gold(place)
+    assert "Paused." in (await place.answer("sync pause")).content
+    await place.link(place.ann, "p1")
+    interaction = await place.type("patrons grant", member=place.ann, role=place.silver, reason="test")
+    await interaction.settled()
+    assert "Paused: nothing changes" in (await place.answer("sync status")).content
+    await place.has(place.ann)
+    await place.answer("sync resume")
+    await place.has(place.ann, "Gold", "Silver")
+
+
+async def seven_lose_gold(place: Place) -> list[int]:
+    """Let seven patrons who have Gold from us end their pledges, more than the brake's five."""
+    await rule_for_gold(place)
+    fans = [place.town.world.add_user(f"fan{number}").id for number in range(7)]
+    for fan in fans:
+        place.town.world.join(place.guild, fan)
+        await place.link(fan, f"fan-{fan}", None)
+        await place.give(fan, place.gold)
+    async with place.store.write() as t:
+        await t.nudges.add(NudgeKind.GUILD, str(place.guild), Cause.RULES, place.now)
+    place.engine.wake()
+    return fans
+
+
+async def test_the_brake_asks_the_staff_and_takes_on_yes(place: Place) -> None:
+    channel = await staff_channel(place)
+    fans = await seven_lose_gold(place)
+    question = await in_channel(place, channel, "more than your brake allows")
+    assert f"<@{fans[0]}>: **Gold**" in question.content
+    pressed = await place.press(question, "Take these roles")
+    await pressed.wait_for(lambda answer: "will be taken, says" in answer.content)
+    for fan in fans:
+        await place.has(fan)
+
+
+async def test_the_brake_keeps_the_roles_on_no(place: Place) -> None:
+    channel = await staff_channel(place)
+    fans = await seven_lose_gold(place)
+    pressed = await place.press(await in_channel(place, channel, "brake"), "Keep these roles")
+    await pressed.wait_for(lambda answer: "stay, says" in answer.content)
+    await place.has(fans[0], "Gold")
+
+
+async def test_only_who_may_manage_roles_answers_the_brake(place: Place) -> None:
+    channel = await staff_channel(place)
+    await seven_lose_gold(place)
+    pressed = await place.press(await in_channel(place, channel, "brake"), "Take these roles", place.ann)
+    await pressed.wait_for(lambda answer: "may not use this" in answer.content)
+
+
+async def test_without_a_staff_channel_the_brake_is_answered_by_command(place: Place) -> None:
+    fans = await seven_lose_gold(place)
+    await place.until(lambda t: t.holds.waiting(place.guild))
+    assert "The brake holds 7 roles" in (await place.answer("sync status")).content
+    interaction = await place.type("sync approve")
+    await place.press(await interaction.settled(), "Take these roles")
+    await interaction.wait_for(lambda answer: "will be taken" in answer.content)
+    await place.has(fans[0])
+
+
+async def test_approving_when_nothing_is_held_says_so(place: Place) -> None:
+    interaction = await place.type("sync approve")
+    await interaction.wait_for(lambda answer: "holds nothing" in answer.content)
+
+
+async def test_the_brakes_buttons_work_after_a_restart(site: Site) -> None:
+    async with open_place(site) as before:
+        channel = await staff_channel(before)
+        fans = await seven_lose_gold(before)
+        question = await in_channel(before, channel, "brake")
+    async with open_place(site) as after:
+        pressed = await after.press(question, "Take these roles")
+        await pressed.wait_for(lambda answer: "will be taken" in answer.content)
+        await after.has(fans[0])
+
+
+async def test_a_question_nobody_was_asked_is_asked_after_a_restart(site: Site) -> None:
+    async with open_place(site) as before:
+        await seven_lose_gold(before)
+        await before.until(lambda t: t.holds.waiting(before.guild))
+        channel = await staff_channel(before)
+    async with open_place(site) as after:
+        await in_channel(after, channel, "brake")
+
+
+async def test_the_staff_hears_that_patreon_is_away_and_that_it_is_back(place: Place) -> None:
+    channel = await staff_channel(place)
+    await place.bot.hear(PatreonGone(CAMPAIGN, place.now, "down"))
+    await in_channel(place, channel, "gives no usable answer")
+    await place.bot.hear(PatreonBack(CAMPAIGN))
+    await in_channel(place, channel, "answers again")
+
+
+@pytest.mark.parametrize(("broken", "words"), [(True, "no longer accepts"), (False, "could not be renewed")])
+async def test_the_staff_hears_that_the_creators_token_fails(place: Place, broken: bool, words: str) -> None:
+    channel = await staff_channel(place)
+    await place.bot.hear(CreatorTokenFailing(CREATOR, broken=broken, expires_at=place.now))
+    await in_channel(place, channel, words)
+
+
+async def test_the_staff_hears_which_role_is_out_of_reach_and_what_to_do(place: Place) -> None:
+    channel = await staff_channel(place)
+    await place.bot.hear(RoleIsBlocked(place.guild, place.gold, Block.RANK))
+    message = await in_channel(place, channel, "I may not give or take **Gold**")
+    assert "drag my role above it" in message.content
+
+
+async def test_a_patron_whose_link_broke_gets_a_direct_message(place: Place) -> None:
+    await place.bot.hear(LinkBroken(place.ann, PatronId("p1"), place.now))
+
+    async def told(_t: object) -> bool:
+        return any("Type /link" in message.content for message in place.town.world.dms(place.ann))
+
+    await place.until(told)
+
+
+async def test_closed_direct_messages_do_not_hurt(place: Place) -> None:
+    place.town.world.close_dms(place.ann)
+    await place.bot.hear(LinkBroken(place.ann, PatronId("p1"), place.now))
+    assert "7 days" in (await place.answer("settings")).content
+
+
+async def test_the_doctor_finds_a_healthy_place_healthy(place: Place) -> None:
+    await staff_channel(place)
+    await rule_for_gold(place)
+    await place.link(place.ann, "p1")
+    interaction = await place.type("sync now")
+    await interaction.wait_for(lambda answer: "Read 1 membership." in answer.content)
+    message = await place.answer("doctor")
+    assert "❌" not in message.content
+    assert "Every role of a rule is below mine" in message.content
+
+
+async def test_the_doctor_names_what_is_wrong_and_what_to_do(place: Place) -> None:
+    async with place.store.write() as t:
+        await t.rules.add(place.guild, CAMPAIGN, place.gold, Condition(ConditionKind.TIER, tier=type(GOLD_TIER)("gone")))
+        await t.tokens.mark_broken(CREATOR, place.now)
+    place.town.world.move_role(place.guild, place.gold, len(place.town.guild.roles) - 1)
+    message = await place.answer("doctor")
+    assert "❌ I may not give or take **Gold**" in message.content
+    assert "❌ The tier of this rule is gone" in message.content
+    assert "❌ Patreon refuses the creator's token" in message.content
+    assert "❌ No staff channel" in message.content
+
+
+async def test_setup_takes_a_channel_and_makes_the_first_rule(place: Place) -> None:
+    await place.link(place.ann, "p1")
+    channel = place.town.world.add_channel(place.guild, "staff")
+    interaction = await place.type("setup")
+    panel = await interaction.settled()
+    assert "Set-up for Ann's \\<Comics\\> (2 tiers)" in panel.content
+    owner = place.town.owner.id
+    await place.server.select(panel, _menu(panel, 0), [channel.id], owner)
+    await in_channel(place, channel.id, "come here from now on")
+    await place.server.select(panel, _menu(panel, 1), [str(GOLD_TIER)], owner)
+    await place.server.select(panel, _menu(panel, 2), [place.gold], owner)
+    pressed = await place.press(panel, "Make this rule")
+    question = await pressed.wait_for(lambda answer: "Save it?" in answer.content)
+    saved = await place.press(question, "Save")
+    assert saved
+    await place.has(place.ann, "Gold")
+
+
+def _menu(message: Message, row: int) -> str:
+    return str(message.components[row]["components"][0]["custom_id"])
+
+
+async def test_setup_wants_both_a_tier_and_a_role(place: Place) -> None:
+    interaction = await place.type("setup")
+    pressed = await place.press(await interaction.settled(), "Make this rule")
+    await pressed.wait_for(lambda answer: "Pick a tier and a role first" in answer.content)
+
+
+async def test_only_the_operator_connects_a_guild_the_configuration_does_not_name(site: Site) -> None:
+    world, guild = site.town.world, site.town.guild.id
+    operator = world.add_user("operator")
+    world.bots[site.town.bot_id].owner_id = operator.id
+    admin = world.add_role(guild, "Admin", permissions=Permission.ADMINISTRATOR)
+    world.join(guild, operator.id, roles=[admin.id])
+    async with open_place(site, served=False) as place:
+        refused = await place.type("setup")
+        await refused.wait_for(lambda answer: "Only whoever runs this bot" in answer.content)
+        connected = await place.type("setup", operator.id)
+        await connected.wait_for(lambda answer: "Set-up for" in answer.content)
+        assert (await place.use_cases.campaigns.home(GuildId(place.guild))).settings.campaign == CAMPAIGN
+
+
+async def test_simulate_tells_the_outcome_and_touches_nothing(place: Place) -> None:
+    await rule_for_gold(place)
+    asked = place.patreon.asked
+    message = await place.answer("simulate", member=place.ann, status="declined", tier=str(GOLD_TIER), days=3)
+    assert "To be given: **Gold**" in message.content
+    assert "the last payment was declined; nothing is lost while Patreon tries again, until" in message.content
+    assert "Only tried out" in message.content
+    over = await place.answer("simulate", member=place.ann, status="declined", tier=str(GOLD_TIER), days=8)
+    assert "Roles by the rules: no role" in over.content
+    await place.has(place.ann)
+    assert place.patreon.asked == asked
+
+
+async def test_simulate_offers_the_tiers(place: Place) -> None:
+    options = {"member": place.ann, "status": "active"}
+    choices = await place.server.autocomplete(place.town.owner.id, "simulate", "tier", "si", options, guild=place.guild)
+    assert [choice["name"] for choice in choices] == ["Silver *star*"]

@@ -1,0 +1,172 @@
+"""The bot itself: commands told once, answers in time, failures in plain words, and a document that knows every command."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import discord
+import pytest
+import structlog
+from discord import app_commands
+from discord.ext import commands
+from structlog.testing import capture_logs
+
+from bot.core.model import GuildId
+from bot.discord_bot import Option, PatronRolesBot, ask
+from bot.errors import (
+    GuildUnavailable,
+    LinkError,
+    LinkProblem,
+    PatreonUnavailable,
+    RoleBlocked,
+    RuleRefused,
+    StoreError,
+)
+from tests.cogs.place import Place, Site, open_place
+
+COMMANDS = Path(__file__).parents[2] / "docs" / "commands.md"
+
+
+class Trouble(commands.Cog):
+    """A command that fails as it is told, or asks a question."""
+
+    def __init__(self) -> None:
+        self.error: Exception = RuntimeError("secret-token-in-a-message")
+        self.answers: list[str | None] = []
+
+    @app_commands.command(name="fail", description="Fail")
+    async def fail(self, _interaction: discord.Interaction) -> None:
+        raise self.error
+
+    @app_commands.command(name="ask", description="Ask")
+    async def ask(self, interaction: discord.Interaction) -> None:
+        self.answers.append(await ask(interaction, "Well?", Option("yes", "Yes"), Option("no", "No")))
+
+
+async def with_trouble(place: Place) -> Trouble:
+    cog = Trouble()
+    await place.bot.add_cog(cog)
+    await place.bot.tree.sync()
+    return cog
+
+
+def every_command(bot: PatronRolesBot) -> Iterator[app_commands.Command[object, ..., object]]:
+    for command in bot.tree.walk_commands():
+        if isinstance(command, app_commands.Command):
+            yield command
+
+
+async def test_commands_are_told_to_discord_only_when_they_changed(site: Site) -> None:
+    route = "PUT /applications/{application_id}/commands"
+    async with open_place(site):
+        assert site.server.calls[route] == 1
+    async with open_place(site):
+        assert site.server.calls[route] == 1
+    async with site.store.write() as t:
+        await t.facts.set("discord_commands", "those of another version")
+    async with open_place(site):
+        assert site.server.calls[route] == 2
+
+
+async def test_every_command_is_deferred_before_anything_slow(place: Place) -> None:
+    async with place.store.write():  # nobody else can write now, as on a slow disk
+        interaction = await place.type("link", place.ann)
+        await interaction.response()
+        assert interaction.deferred
+        assert interaction.ephemeral
+    assert (await interaction.settled()).content.startswith("Press the button")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (RuleRefused("Pick another tier."), "Pick another tier."),
+        (LinkError(LinkProblem.PATRON_TAKEN), "linked to another Discord user"),
+        (PatreonUnavailable("503"), "nobody loses a role"),
+        (StoreError("gone"), "database does not answer"),
+        (GuildUnavailable("gone"), "Try again in a minute"),
+        (RoleBlocked("rank"), "/doctor"),
+    ],
+)
+async def test_our_errors_are_told_in_plain_words(place: Place, error: Exception, words: str) -> None:
+    (await with_trouble(place)).error = error
+    interaction = await place.type("fail")
+    message = await interaction.wait_for(lambda answer: words in answer.content)
+    assert message.ephemeral
+
+
+async def test_a_fault_of_ours_shows_a_code_and_no_secret(place: Place) -> None:
+    await with_trouble(place)
+    structlog.reset_defaults()
+    with capture_logs() as logs:
+        interaction = await place.type("fail")
+        message = await interaction.wait_for(lambda answer: "tell the team this code" in answer.content)
+    assert "secret-token" not in message.content
+    assert [entry["code"] in message.content for entry in logs if entry["event"] == "command_failed"] == [True]
+
+
+async def test_a_question_is_answered_once(place: Place) -> None:
+    cog = await with_trouble(place)
+    interaction = await place.type("ask")
+    question = await interaction.settled()
+    pressed = await place.press(question, "Yes")
+    await pressed.wait_for(lambda answer: not answer.components)
+    assert cog.answers == ["yes"]
+
+
+async def test_a_button_from_before_a_restart_says_that_it_is_too_old(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    await with_trouble(place)
+    interaction = await place.type("ask")
+    question = await interaction.settled()
+    for component in question.components[0]["components"]:
+        process, rest = component["custom_id"].split(":")[1:]
+        component["custom_id"] = f"ask:{process[::-1].translate(str.maketrans('0123456789', '9876543210'))}:{rest}"
+    pressed = await place.press(question, "Yes")
+    await pressed.wait_for(lambda answer: "Type the command again" in answer.content)
+
+
+async def test_names_that_people_chose_never_ping(place: Place) -> None:
+    assert place.bot.allowed_mentions is not None
+    assert place.bot.allowed_mentions.to_dict() == {"parse": []}
+
+
+async def test_the_bot_is_ready_while_it_is_connected(place: Place) -> None:
+    assert place.bot.gateway_ready
+    await place.bot.close()
+    assert not place.bot.gateway_ready
+
+
+async def test_nothing_is_cached_of_members(place: Place) -> None:
+    place.town.world.add_members(place.guild, 50)
+    await place.answer("settings")
+    guild = place.bot.get_guild(place.guild)
+    assert guild is not None
+    assert {member.id for member in guild.members} <= {place.town.bot_id}
+
+
+async def test_every_command_has_a_description_and_is_documented(place: Place) -> None:
+    text = await asyncio.to_thread(COMMANDS.read_text, "utf-8")
+    for command in every_command(place.bot):
+        assert len(command.description) > 10
+        assert f"`/{command.qualified_name}" in text
+        assert all(parameter.description != "…" for parameter in command.parameters), command.qualified_name
+        for parameter in command.parameters:
+            assert f"`{parameter.name}`" in text, f"/{command.qualified_name} {parameter.name}"
+
+
+async def test_patrons_commands_are_for_everybody_and_the_others_are_not(place: Place) -> None:
+    for command in place.bot.tree.get_commands():
+        everybody = command.name in {"link", "unlink", "membership", "privacy"}
+        assert isinstance(command, app_commands.Command | app_commands.Group)
+        assert (command.default_permissions is None) == everybody
+        assert command.guild_only != everybody
+
+
+async def test_a_guild_the_bot_is_invited_to_is_noted(place: Place) -> None:
+    other = place.town.world.add_guild("Elsewhere", owner=place.town.owner.id)
+    place.town.world.invite(place.town.bot_id, other.id)
+
+    async def noted(_t: object) -> bool:
+        return (await place.use_cases.settings.load(GuildId(other.id))).joined_at is not None
+
+    await place.until(noted)

@@ -1,0 +1,125 @@
+"""What staff may know of patrons, and roles given by hand."""
+
+import csv
+import io
+from datetime import timedelta
+
+import pytest
+
+from bot.core.model import Condition, ConditionKind, PatronId
+from sandbox.discord.interaction import NotPossible
+from tests.cogs.place import CAMPAIGN, GOLD_TIER, SILVER_TIER, Place
+
+
+async def gold_rule(place: Place) -> None:
+    async with place.store.write() as t:
+        await t.rules.add(place.guild, CAMPAIGN, place.gold, Condition(ConditionKind.TIER, tier=GOLD_TIER))
+
+
+async def test_show_tells_link_membership_and_worth(place: Place) -> None:
+    await place.link(place.ann, "p1")
+    message = await place.answer("patrons show", member=place.ann)
+    assert f"<@{place.ann}> is patron `p1`" in message.content
+    assert "Gold, 10.00 EUR a month" in message.content
+    assert "So: the membership is paid." in message.content
+
+
+async def test_show_of_somebody_unlinked_says_so(place: Place) -> None:
+    assert "has not linked" in (await place.answer("patrons show", member=place.ann)).content
+
+
+async def test_explain_names_each_rule_the_ledger_and_the_log(place: Place) -> None:
+    await gold_rule(place)
+    await place.link(place.ann, "p1")
+    await (await place.type("sync now", member=place.ann)).wait_for(lambda answer: "gave **Gold**" in answer.content)
+    message = await place.answer("patrons explain", member=place.ann)
+    assert "✅ **Gold** for everybody on the tier Gold: yes" in message.content
+    assert "**Gold**: has it, given by me" in message.content
+    assert "granted **Gold**" in message.content
+
+
+async def test_explain_says_that_a_role_was_there_before(place: Place) -> None:
+    await gold_rule(place)
+    place.town.world.give_role(place.guild, place.ann, place.gold)
+    await place.link(place.ann, "p1", SILVER_TIER)
+    await place.type("membership", place.ann)
+    await place.until(lambda t: t.ledger.of(place.guild, place.ann))
+    message = await place.answer("patrons explain", member=place.ann)
+    assert "❌ **Gold** for everybody on the tier Gold: no, the membership is not on this tier" in message.content
+    assert "was there before me" in message.content
+
+
+async def test_list_pages_through_everybody_once(place: Place) -> None:
+    people = [place.town.world.add_user(f"fan{number}").id for number in range(17)]
+    for number, user in enumerate(people):
+        await place.link(user, f"fan-{number}")
+    interaction = await place.type("patrons list")
+    first = await interaction.settled()
+    seen = {line.split(":")[0] for line in first.content.splitlines()}
+    pressed = await place.press(first, "More")
+    second = await pressed.wait_for(lambda answer: not answer.components)
+    seen |= {line.split(":")[0] for line in second.content.splitlines()}
+    assert seen == {f"<@{user}>" for user in people}
+
+
+async def test_list_shows_only_those_asked_for(place: Place) -> None:
+    await place.link(place.ann, "p1")
+    await place.link(place.mod, "p2", None)
+    message = await place.answer("patrons list", which="paying")
+    assert f"<@{place.ann}>" in message.content
+    assert f"<@{place.mod}>" not in message.content
+
+
+async def test_export_is_a_table_only_the_asker_sees(place: Place) -> None:
+    await gold_rule(place)
+    await place.link(place.ann, "p1")
+    interaction = await place.type("patrons export")
+    message = await interaction.wait_for(lambda answer: bool(answer.attachments))
+    assert interaction.ephemeral
+    rows = list(csv.DictReader(io.StringIO(message.attachments[0].data.decode())))
+    assert [(row["discord_user_id"], row["tiers"], row["roles"]) for row in rows] == [(str(place.ann), "Gold", "Gold")]
+
+
+async def test_stats_count_patrons_and_links_by_tier(place: Place) -> None:
+    await place.link(place.ann, "p1")
+    await place.link(place.mod, "p2")
+    async with place.store.write() as t:
+        await t.memberships.save(place.patreon.pledge(PatronId("p3"), SILVER_TIER), None)
+    message = await place.answer("patrons stats")
+    assert "Entitled: **3**, of them linked: **2**" in message.content
+    assert "25.00 EUR" in message.content
+    assert "Gold: 2, linked 2" in message.content
+    assert "Silver \\*star\\*: 1, linked 0" in message.content
+
+
+async def test_a_role_given_by_hand_comes_is_listed_and_ends(place: Place) -> None:
+    interaction = await place.type("patrons grant", member=place.ann, role=place.silver, reason="won the *raffle*", days=30)
+    assert "won the \\*raffle\\*" in (await interaction.settled()).content
+    await place.has(place.ann, "Silver")
+    assert f"<@{place.ann}>: **Silver** until" in (await place.answer("patrons list", which="by_hand")).content
+    await place.answer("patrons ungrant", member=place.ann, role=place.silver)
+    await place.has(place.ann)
+    assert "No role was given by hand" in (await place.answer("patrons list", which="by_hand")).content
+
+
+async def test_a_role_given_by_hand_goes_when_its_time_is_over(place: Place) -> None:
+    await place.answer("patrons grant", member=place.ann, role=place.silver, reason="guest", days=1)
+    await place.has(place.ann, "Silver")
+    place.town.world.clock.move(timedelta(days=1, minutes=1))
+    await place.has(place.ann)
+
+
+async def test_ending_what_was_not_given_by_hand_is_refused(place: Place) -> None:
+    interaction = await place.type("patrons ungrant", member=place.ann, role=place.silver)
+    await interaction.wait_for(lambda answer: "not given through /patrons grant" in answer.content)
+
+
+async def test_a_moderator_cannot_give_by_hand_what_is_above_them(place: Place) -> None:
+    interaction = await place.type("patrons grant", place.mod, member=place.ann, role=place.gold, reason="friend")
+    await interaction.wait_for(lambda answer: "not below your own highest role" in answer.content)
+    await place.has(place.ann)
+
+
+async def test_members_without_the_permission_do_not_see_the_creators_commands(place: Place) -> None:
+    with pytest.raises(NotPossible):
+        await place.type("patrons export", place.ann)

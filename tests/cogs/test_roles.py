@@ -1,0 +1,221 @@
+"""Rules from the typed command to the roles of members; ranks are never passed (law 10)."""
+
+import pytest
+
+from bot.core.model import Condition, ConditionKind, Origin, RoleId
+from sandbox.discord.interaction import Interaction
+from sandbox.world.guild_records import Permission
+from tests.cogs.place import CAMPAIGN, GOLD_TIER, SILVER_TIER, Place
+
+
+async def add_rule(place: Place, role: RoleId | None = None, when: str = "tier", **options: object) -> Interaction:
+    chosen = {"tier": str(GOLD_TIER), **options} if when == "tier" else options
+    return await place.type("roles add", role=role or place.gold, when=when, **chosen)
+
+
+async def save(place: Place, interaction: Interaction, button: str = "Save") -> str:
+    await place.press(await interaction.settled(), button)
+    return (await interaction.wait_for(lambda answer: "Saved as rule" in answer.content)).content
+
+
+async def test_a_rule_shows_what_it_would_do_and_gives_the_role_once_saved(place: Place) -> None:
+    await place.link(place.ann, "p1")
+    interaction = await add_rule(place)
+    question = await interaction.settled()
+    assert interaction.ephemeral
+    assert "This adds 1, takes 0, holds 0." in question.content
+    await place.has(place.ann)
+    assert "**Gold** for everybody on the tier Gold" in await save(place, interaction)
+    await place.has(place.ann, "Gold")
+
+
+async def test_a_rule_that_is_not_saved_is_not_there(place: Place) -> None:
+    interaction = await add_rule(place)
+    await place.press(await interaction.settled(), "Leave as it is")
+    await interaction.wait_for(lambda answer: "Nothing was changed" in answer.content)
+    assert "no rules yet" in (await place.answer("roles list")).content
+
+
+@pytest.mark.parametrize(
+    ("when", "options", "line"),
+    [
+        ("amount", {"amount": 7.5}, "at least 7.50 EUR a month"),
+        ("lifetime", {"amount": 100.0}, "at least 100.00 EUR in all"),
+        ("months", {"months": 6}, "at least 6 months as a patron"),
+        ("paying", {}, "every paying patron"),
+        ("free", {}, "free members"),
+        ("gift_or_trial", {}, "gifted and trial members"),
+        ("former", {"sticky": True, "group": "fans"}, "former patrons (group fans, sticky)"),
+    ],
+)
+async def test_every_condition_can_be_made_a_rule(place: Place, when: str, options: dict[str, object], line: str) -> None:
+    await save(place, await add_rule(place, when=when, **options))
+    assert f"**Gold** for {line}" in (await place.answer("roles list")).content
+
+
+@pytest.mark.parametrize(
+    ("when", "options", "hint"),
+    [
+        ("tier", {"tier": "gone"}, "not in the campaign"),
+        ("amount", {}, "Say how much"),
+        ("months", {}, "Say how many months"),
+        ("paying", {"campaign": "88"}, "not connected to this server"),
+    ],
+)
+async def test_a_rule_that_makes_no_sense_is_refused_with_what_to_do(
+    place: Place, when: str, options: dict[str, object], hint: str
+) -> None:
+    interaction = await add_rule(place, when=when, **options)
+    await interaction.wait_for(lambda answer: hint in answer.content)
+
+
+async def test_tiers_are_offered_while_typing_with_their_price(place: Place) -> None:
+    choices = await place.server.autocomplete(
+        place.town.owner.id, "roles add", "tier", "gol", {"role": place.gold, "when": "tier"}, guild=place.guild
+    )
+    assert [(choice["name"], choice["value"]) for choice in choices] == [("Gold (10.00 EUR)", str(GOLD_TIER))]
+
+
+async def test_a_moderator_cannot_hand_out_a_role_above_their_own(place: Place) -> None:
+    interaction = await place.type("roles add", place.mod, role=place.gold, when="paying")
+    await interaction.wait_for(lambda answer: "not below your own highest role" in answer.content)
+
+
+async def test_a_moderator_may_hand_out_a_role_below_their_own(place: Place) -> None:
+    interaction = await place.type("roles add", place.mod, role=place.silver, when="paying")
+    assert "Save it?" in (await interaction.settled()).content
+
+
+async def test_a_role_above_the_bot_is_refused_with_what_to_do(place: Place) -> None:
+    crown = place.town.world.add_role(place.guild, "Crown")
+    place.town.world.move_role(place.guild, crown.id, len(place.town.guild.roles) - 1)
+    interaction = await add_rule(place, RoleId(crown.id), "paying")
+    await interaction.wait_for(lambda answer: "drag my role above it" in answer.content)
+
+
+async def test_a_managed_role_is_refused(place: Place) -> None:
+    boost = place.town.world.add_role(place.guild, "Booster", managed=True)
+    interaction = await add_rule(place, RoleId(boost.id), "paying")
+    await interaction.wait_for(lambda answer: "nobody can give it by hand" in answer.content)
+
+
+async def test_everyone_is_refused(place: Place) -> None:
+    interaction = await add_rule(place, RoleId(place.guild), "paying")
+    await interaction.wait_for(lambda answer: "everybody has @everyone" in answer.content)
+
+
+async def test_a_powerful_role_is_saved_only_after_a_warning(place: Place) -> None:
+    world = place.town.world
+    keys = world.add_role(place.guild, "Keys", permissions=Permission.MANAGE_MESSAGES | Permission.BAN_MEMBERS)
+    interaction = await add_rule(place, RoleId(keys.id), "paying")
+    assert "ban members, delete messages" in (await interaction.settled()).content
+    await save(place, interaction, "Save, with these powers")
+
+
+async def made_rule(place: Place) -> int:
+    return int((await save(place, await add_rule(place))).split("rule ")[1].split(":")[0])
+
+
+async def test_a_removed_rule_takes_its_role_back(place: Place) -> None:
+    await place.link(place.ann, "p1")
+    rule = await made_rule(place)
+    await place.has(place.ann, "Gold")
+    interaction = await place.type("roles remove", rule=rule)
+    assert "adds 0, takes 1" in (await interaction.settled()).content
+    await place.press(await interaction.settled(), "Take the role back")
+    await place.has(place.ann)
+
+
+async def test_a_removed_rule_can_leave_its_role_with_the_holders_for_good(place: Place) -> None:
+    patron = await place.link(place.ann, "p1")
+    rule = await made_rule(place)
+    await place.has(place.ann, "Gold")
+    interaction = await place.type("roles remove", rule=rule)
+    await place.press(await interaction.settled(), "Let them keep it")
+    await interaction.wait_for(lambda answer: "keep the role" in answer.content)
+    place.patreon.pledge(patron, None)
+    await (await place.type("sync now", member=place.ann)).wait_for(lambda answer: "has the roles" in answer.content)
+    await place.has(place.ann, "Gold")
+
+
+async def test_while_another_rule_gives_the_role_nothing_is_asked_about_it(place: Place) -> None:
+    rule = await made_rule(place)
+    await save(place, await add_rule(place, when="paying"))
+    question = await (await place.type("roles remove", rule=rule)).settled()
+    assert "Other rules go on giving this role" in question.content
+    labels = [button["label"] for button in question.components[0]["components"]]
+    assert labels == ["Remove", "Leave as it is"]
+
+
+async def test_rules_are_offered_by_number_and_words(place: Place) -> None:
+    rule = await made_rule(place)
+    choices = await place.server.autocomplete(place.town.owner.id, "roles remove", "rule", "", guild=place.guild)
+    assert choices == [{"name": f"{rule}: Gold for everybody on the tier Gold", "value": rule}]
+
+
+async def test_a_rule_of_another_number_is_not_found(place: Place) -> None:
+    interaction = await place.type("roles remove", rule=4711)
+    await interaction.wait_for(lambda answer: "no such rule" in answer.content)
+
+
+async def test_preview_says_when_everybody_is_right(place: Place) -> None:
+    assert "Everybody has the roles" in (await place.answer("roles preview")).content
+
+
+async def test_preview_counts_what_shadow_mode_does_not_do(place: Place) -> None:
+    await place.link(place.ann, "p1")
+    interaction = await place.type("settings", shadow=True)
+    await place.press(await interaction.settled(), "Save")
+    await interaction.wait_for(lambda answer: "shadow mode (report only): **yes**" in answer.content)
+    await made_rule(place)
+    message = await place.answer("roles preview")
+    assert "adds 1, takes 0, holds 0" in message.content
+    assert "Shadow mode is on" in message.content
+    await place.has(place.ann)
+
+
+async def test_adopting_takes_over_the_holders_of_a_role(place: Place) -> None:
+    async with place.store.write() as t:
+        await t.rules.add(place.guild, CAMPAIGN, place.gold, Condition(ConditionKind.TIER, tier=GOLD_TIER))
+    await place.link(place.ann, "p1", SILVER_TIER)
+    await place.give(place.ann, place.gold, Origin.FOUND)
+    interaction = await place.type("roles adopt", role=place.gold)
+    assert "1 member has Gold, 1 of them linked" in (await interaction.settled()).content
+    await place.press(await interaction.settled(), "Adopt")
+    await interaction.wait_for(lambda answer: "Adopted 1 holder." in answer.content)
+    await place.has(place.ann)
+
+
+async def test_a_role_without_a_rule_cannot_be_adopted(place: Place) -> None:
+    interaction = await place.type("roles adopt", role=place.gold)
+    await interaction.wait_for(lambda answer: "Make one with /roles add first" in answer.content)
+
+
+async def test_a_linked_patron_who_joins_gets_the_role_at_once(place: Place) -> None:
+    await made_rule(place)
+    newcomer = place.town.world.add_user("newcomer")
+    await place.link(newcomer.id, "p9")
+    place.town.world.join(place.guild, newcomer.id)
+    await place.has(newcomer.id, "Gold")
+
+
+async def test_a_role_comes_back_after_leaving_and_joining_again(place: Place) -> None:
+    await place.link(place.ann, "p1")
+    await made_rule(place)
+    await place.has(place.ann, "Gold")
+    place.town.world.leave(place.guild, place.ann)
+    place.town.world.join(place.guild, place.ann)
+    await place.has(place.ann, "Gold")
+
+
+async def test_a_role_that_was_out_of_reach_is_given_once_it_is_moved_down(place: Place) -> None:
+    await place.link(place.ann, "p1")
+    rule = await made_rule(place)
+    await place.has(place.ann, "Gold")
+    crown = place.town.world.add_role(place.guild, "Crown")
+    await save(place, await add_rule(place, RoleId(crown.id), "paying"))
+    await place.has(place.ann, "Gold", "Crown")
+    place.town.world.delete_role(place.guild, crown.id)
+    assert rule
+    message = await place.answer("doctor")
+    assert "it no longer exists" in message.content
