@@ -169,6 +169,17 @@ async def test_the_last_second_of_ten_minutes_still_counts(world: World) -> None
     assert (await world.linking.finish(asked.token)).link.user == ANN
 
 
+async def test_attempts_are_forgotten_a_day_after_they_are_over(world: World) -> None:
+    url = await world.linking.begin(ANN, GUILD)
+    world.clock.move(timedelta(days=1, minutes=9))
+    await world.linking.begin(ANN, GUILD)
+    await fails(world.open(url), LinkProblem.EXPIRED)
+    world.clock.move(timedelta(minutes=2))
+    await world.linking.begin(ANN, GUILD)
+
+    await fails(world.open(url), LinkProblem.FORGED)
+
+
 async def test_opening_the_button_again_makes_the_first_state_worthless(world: World) -> None:
     url = await world.linking.begin(ANN, GUILD)
     first, second = await world.open(url), await world.open(url)

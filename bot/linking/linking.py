@@ -14,21 +14,18 @@ from typing import Protocol
 import structlog
 
 from bot.core.model import (
-    Campaign,
     Cause,
     DiscordUserId,
     GuildId,
     Link,
     Membership,
     PatronId,
-    PatronStatus,
-    RoleId,
     Tokens,
     patron_owner,
 )
 from bot.core.readings import carry
 from bot.errors import AccessDenied, AccessRevoked, LinkError, LinkProblem, PatreonError
-from bot.linking.outlook import roles_ahead
+from bot.linking.outlook import Linked, look_ahead
 from bot.patreon.answers import Identity
 from bot.store import Store, Tables
 from bot.store.codec import digest
@@ -38,6 +35,9 @@ log = structlog.get_logger(__name__)
 
 GOOD_FOR = timedelta(minutes=10)
 """How long an attempt may take, from the button to the last confirmation."""
+
+REMEMBERED_FOR = timedelta(days=1)
+"""How long an attempt that is over is still known, so that its link can say "expired" or "used"."""
 
 
 class Patreon(Protocol):
@@ -62,30 +62,6 @@ class Confirmation:
     user_name: str | None = field(repr=False)
     patron: PatronId
     patron_name: str | None = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class RoleAhead:
-    """A role that follows from the link; ``name`` as Discord last said it."""
-
-    guild: GuildId
-    role: RoleId
-    name: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Linked:
-    """The result of ``finish``.
-
-    ``not_patron_of`` are the served campaigns that the patron does not support, when no role follows. ``pending``:
-    Patreon did not answer, so nothing is known yet. ``present`` is False when the user is known to be outside the guild.
-    """
-
-    link: Link
-    roles: tuple[RoleAhead, ...]
-    not_patron_of: tuple[Campaign, ...]
-    pending: bool
-    present: bool
 
 
 class Linking:
@@ -136,6 +112,7 @@ class Linking:
             interaction_token=interaction_token,
         )
         async with self._store.write() as t:
+            await t.attempts.purge(now - REMEMBERED_FOR)
             await t.attempts.add(attempt)
         log.info("link_begun", user=user, guild=guild)
         return f"{self._public_url}/link/{token}"
@@ -197,7 +174,7 @@ class Linking:
         async with self._store.write() as t:
             attempt = await t.attempts.take_confirm(fingerprint(confirm_token), now)
             link = await self._save(t, attempt, readings, now)
-            linked = await self._outcome(t, attempt, link, readings, now)
+            linked = await look_ahead(t, link, attempt.guild, readings, now)
         log.info("linked", user=link.user, patron=link.patron, roles=len(linked.roles), pending=linked.pending)
         self._wake()
         return linked
@@ -273,28 +250,3 @@ class Linking:
                 await t.memberships.save(carry(previous, reading), due_at=None, digest=digest(reading))
         await t.nudges.add(NudgeKind.USER, str(attempt.user), Cause.LINKED, now)
         return link
-
-    async def _outcome(
-        self, t: Tables, attempt: LinkAttempt, link: Link, readings: tuple[Membership, ...] | None, now: datetime
-    ) -> Linked:
-        roles: list[RoleAhead] = []
-        present = True
-        for guild in dict.fromkeys([*([attempt.guild] if attempt.guild else []), *await t.guilds_of(link.user)]):
-            names = await t.guilds.role_names(guild)
-            ahead = await roles_ahead(t, guild, link, now)
-            roles += [RoleAhead(guild, role, names.get(role)) for role in sorted(ahead)]
-            present &= await t.presence.present(guild, link.user) is not False
-        return Linked(
-            link,
-            tuple(roles),
-            () if roles or readings is None else await _not_supported(t, readings),
-            pending=readings is None and not roles,
-            present=present,
-        )
-
-
-async def _not_supported(t: Tables, readings: tuple[Membership, ...]) -> tuple[Campaign, ...]:
-    lapsed = {PatronStatus.NONE, PatronStatus.FORMER}
-    supported = {reading.campaign for reading in readings if reading.status not in lapsed}
-    states = await t.campaigns.load_all()
-    return tuple(state.campaign for state in states if state.campaign.campaign not in supported)

@@ -1,18 +1,61 @@
-"""Which roles follow from what is stored, for the page that says so; the same ``reconcile`` as everywhere (law 5).
+"""What follows from a link, for the page that says so; decided by the same ``reconcile`` as everywhere (law 5).
 
 Nothing is granted or fetched here. The engine decides again with fresh readings; this only tells a person what to expect.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core.case import Case
-from bot.core.model import GuildId, Link, RoleId
+from bot.core.model import Campaign, GuildId, Link, Membership, PatronStatus, RoleId
 from bot.core.reconcile import reconcile
 from bot.store import Tables
 
+Readings = tuple[Membership, ...]
 
-async def roles_ahead(t: Tables, guild: GuildId, link: Link, now: datetime) -> frozenset[RoleId]:
-    """Give the managed roles that a linked user should have in a guild."""
+
+@dataclass(frozen=True, slots=True)
+class RoleAhead:
+    """A role that follows from the link; ``name`` as Discord last said it."""
+
+    guild: GuildId
+    role: RoleId
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """The result of ``finish``.
+
+    ``not_patron_of`` are the served campaigns that the patron does not support, when no role follows. ``pending``:
+    Patreon did not answer, so nothing is known yet. ``present`` is False when the user is known to be outside a guild.
+    """
+
+    link: Link
+    roles: tuple[RoleAhead, ...]
+    not_patron_of: tuple[Campaign, ...]
+    pending: bool
+    present: bool
+
+
+async def look_ahead(t: Tables, link: Link, here: GuildId | None, readings: Readings | None, now: datetime) -> Linked:
+    """Look at every guild the user is known in, ``here`` first; ``readings`` are None when Patreon did not answer."""
+    roles: list[RoleAhead] = []
+    present = True
+    for guild in dict.fromkeys([*([here] if here else []), *await t.guilds_of(link.user)]):
+        names = await t.guilds.role_names(guild)
+        roles += [RoleAhead(guild, role, names.get(role)) for role in sorted(await _roles_in(t, guild, link, now))]
+        present &= await t.presence.present(guild, link.user) is not False
+    return Linked(
+        link,
+        tuple(roles),
+        () if roles or readings is None else await _not_supported(t, readings),
+        pending=readings is None and not roles,
+        present=present,
+    )
+
+
+async def _roles_in(t: Tables, guild: GuildId, link: Link, now: datetime) -> frozenset[RoleId]:
     settings = await t.guilds.load(guild)
     case = Case(
         guild=guild,
@@ -26,3 +69,10 @@ async def roles_ahead(t: Tables, guild: GuildId, link: Link, now: datetime) -> f
         ledger=await t.ledger.of(guild, link.user),
     )
     return reconcile(case, now).desired
+
+
+async def _not_supported(t: Tables, readings: Readings) -> tuple[Campaign, ...]:
+    lapsed = {PatronStatus.NONE, PatronStatus.FORMER}
+    supported = {reading.campaign for reading in readings if reading.status not in lapsed}
+    states = await t.campaigns.load_all()
+    return tuple(state.campaign for state in states if state.campaign.campaign not in supported)

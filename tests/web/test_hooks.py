@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.model import CampaignId, Cause, Link
+from bot.core.model import CampaignId, Cause, Charge, Link, PatronStatus
 from bot.patreon.webhook import sign
 from bot.store.records import Nudge, NudgeKind, WebhookRecord
 from tests.doors import ANN, CAMPAIGN, PATRON
@@ -53,7 +53,7 @@ async def test_a_signed_webhook_is_on_disk_before_it_is_answered(doors: Doors) -
 
     (nudge,) = await nudges(doors)
     assert (nudge.kind, nudge.key, nudge.cause) == (NudgeKind.PATRON, PATRON, Cause.WEBHOOK)
-    assert [reading.amount_cents for reading in nudge.readings] == [500]
+    assert [(reading.status, reading.charge) for reading in nudge.readings] == [(PatronStatus.ACTIVE, Charge.PAID)]
     assert doors.woken == ["hook"]
 
 
