@@ -1,0 +1,110 @@
+"""Journeys of linked patrons whose pledges change, on both versions of the API."""
+
+import pytest
+
+from sandbox.world.patreon_faults import Fault
+from tests.e2e.theatre import Theatre
+
+
+@pytest.fixture
+async def ann(house: Theatre) -> Theatre:
+    """Give a house in which Ann is linked and has her role."""
+    await house.link("Ann")
+    await house.until_roles("Ann", "Silver")
+    return house
+
+
+async def test_an_upgrade_and_a_downgrade_change_the_role(ann: Theatre) -> None:
+    ann.world.patreon.change_pledge("Ann", tier="Gold")
+    await ann.until_roles("Ann", "Gold")
+
+    ann.world.patreon.change_pledge("Ann", tier="Bronze")
+    await ann.until_roles("Ann", "Bronze")
+
+
+async def test_a_custom_amount_counts_for_a_rule_on_amounts(house: Theatre) -> None:
+    await house.rule("Gold", when="amount", amount=6.5)
+    house.world.patreon.pledge("Ben", cents=700)
+
+    await house.link("Ben")
+
+    await house.until_roles("Ben", "Gold")
+
+
+async def test_a_declined_patron_who_pays_within_the_grace_never_loses_the_role(ann: Theatre) -> None:
+    ann.world.patreon.decline("Ann")
+    await ann.calm()
+    await ann.refresh()
+    await ann.wait(days=5)
+    assert ann.roles("Ann") == {"Silver"}
+
+    ann.world.patreon.pay("Ann")
+    await ann.refresh()
+    await ann.wait(days=5)
+    await ann.refresh()
+
+    assert ann.roles("Ann") == {"Silver"}
+    assert not [entry for entry in ann.world.timeline.of("discord.role") if "lost" in entry.text]
+
+
+async def test_a_declined_patron_loses_the_role_when_the_grace_is_over(ann: Theatre) -> None:
+    ann.world.patreon.decline("Ann")
+    await ann.refresh()
+    assert ann.roles("Ann") == {"Silver"}
+
+    await ann.wait(days=8)
+    await ann.refresh()
+    await ann.refresh()
+
+    assert ann.roles("Ann") == set()
+
+
+async def test_a_cancelled_patron_keeps_the_role_for_the_paid_time_and_then_loses_it(ann: Theatre) -> None:
+    ann.world.patreon.cancel("Ann")
+    await ann.calm()
+    assert ann.roles("Ann") == {"Silver"}
+
+    await ann.wait(days=35)
+    await ann.refresh()
+    await ann.refresh()
+
+    assert ann.roles("Ann") == set()
+
+
+async def test_the_last_patron_of_a_tier_loses_the_role(ann: Theatre) -> None:
+    """With webhooks off: only the list tells, and the list has nobody left in the tier."""
+    ann.world.patreon.hooks.enabled = False
+    ann.world.patreon.cancel("Ann", at_once=True)
+
+    await ann.wait(days=35)
+    await ann.refresh()
+    await ann.refresh()
+
+    assert ann.roles("Ann") == set()
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.SERVER_ERROR, Fault.HTML_PAGE, Fault.EMPTY_LIST, Fault.CUT, Fault.BROKEN_JSON, Fault.GONE]
+)
+async def test_no_bad_answer_takes_a_role(ann: Theatre, fault: Fault) -> None:
+    ann.world.patreon.faults.add(fault)
+
+    await ann.command("Clara", "sync now")
+    await ann.command("Clara", "sync now")
+    await ann.until(lambda: sum(ann.world.patreon.requests.values()) > 0)
+
+    assert ann.roles("Ann") == {"Silver"}
+
+
+async def test_an_expired_access_token_is_renewed_once_and_the_new_pair_is_stored(ann: Theatre) -> None:
+    def renewals() -> int:
+        return sum(count for route, count in ann.world.patreon.requests.items() if "token" in route)
+
+    before = renewals()
+
+    await ann.wait(days=32)
+    ann.world.patreon.change_pledge("Ann", tier="Gold")
+    await ann.until_roles("Ann", "Gold")
+
+    # The creator's pair and Ann's, once each.
+    assert 1 <= renewals() - before <= 2
