@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_core import ErrorDetails
 from yarl import URL
 
 from bot.errors import ConfigError
@@ -235,10 +234,10 @@ def _explain(error: ValidationError, environ: Mapping[str, str]) -> Iterator[Pro
     for detail in error.errors(include_url=False, include_input=False, include_context=True):
         names = [str(part) for part in detail["loc"] if isinstance(part, str) and not part.startswith("function-")]
         key = ".".join(names[:2])
-        yield key, _message(key, detail, environ)
+        yield key, _message(key, dict(detail), environ)
 
 
-def _message(key: str, detail: ErrorDetails, environ: Mapping[str, str]) -> str:
+def _message(key: str, detail: dict[str, Any], environ: Mapping[str, str]) -> str:
     if detail["type"] == "missing":
         return _missing(key, environ)
     if detail["type"] == "extra_forbidden":
@@ -250,7 +249,7 @@ def _message(key: str, detail: ErrorDetails, environ: Mapping[str, str]) -> str:
         return str(detail["ctx"]["error"])
     if key == "discord.guild_ids":
         return "must be ids, in the environment separated by commas"
-    return detail["msg"].replace("Input should", "must").replace(", unable to parse string as an integer", "")
+    return str(detail["msg"]).replace("Input should", "must").replace(", unable to parse string as an integer", "")
 
 
 def _missing(key: str, environ: Mapping[str, str]) -> str:
