@@ -11,7 +11,7 @@ from bot.store.codec import decode_campaign, encode
 from bot.store.columns import Instant
 from bot.store.records import CampaignState
 from bot.store.schema import campaigns
-from bot.store.statements import Subject
+from bot.store.statements import Subject, upsert
 
 _c = campaigns.c
 
@@ -25,8 +25,8 @@ class Campaigns(Subject):
         ``owner`` names the token pair that reads it; None keeps the stored one, or takes the configured creator's.
         """
         values = {"campaign_id": campaign.campaign, "payload": encode(campaign), "fetched_at": fetched_at}
-        columns = [*values, *([] if owner is None else ["owner"])]
-        await self._run(self._upsert(campaigns, columns), {**values, "owner": owner or CREATOR})
+        changeable = (*values, *(() if owner is None else ("owner",)))
+        await self._run(upsert(campaigns, changeable, self._on_postgres), {**values, "owner": owner or CREATOR})
 
     async def load(self, campaign: CampaignId) -> Campaign | None:
         """Load a campaign; None when Patreon was never asked about it."""

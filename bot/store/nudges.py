@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, case, delete, func, literal, or_, select, tuple_, update
@@ -13,7 +14,7 @@ from bot.store.codec import decode_membership, encode
 from bot.store.columns import Instant
 from bot.store.records import CAUSES_BY_STRENGTH, URGENT, Nudge, NudgeKind, priority
 from bot.store.schema import nudge_readings, nudges
-from bot.store.statements import Insert, Subject, pieces
+from bot.store.statements import Insert, Subject, insert_into, pieces
 
 _c = nudges.c
 _r = nudge_readings.c
@@ -50,7 +51,7 @@ class Nudges(Subject):
             "version": 1,
             "attempts": 0,
         }
-        statement = self._merging()
+        statement = _merging(self._on_postgres)
         # In one order everywhere, so that two writers who merge the same rows never wait for each other in a ring.
         for piece in pieces(sorted(set(keys))):
             await self._run(statement, [{**common, "key": key} for key in piece])
@@ -153,33 +154,16 @@ class Nudges(Subject):
         """Delete a nudge, whoever works on it."""
         await self._run(delete(nudges).where(_named(kind, key)))
 
-    def _merging(self) -> Insert:
-        """Build the upsert that merges."""
-        insert = self._insert(nudges)
-        new = insert.excluded
-        stronger = new.strength < _c.strength
-        changes = {
-            "version": _c.version + 1,
-            "due_at": case((new.due_at < _c.due_at, new.due_at), else_=_c.due_at),
-            "cause": case((stronger, new.cause), else_=_c.cause),
-            "strength": case((stronger, new.strength), else_=_c.strength),
-            "priority": case((new.priority < _c.priority, new.priority), else_=_c.priority),
-        }
-        return insert.on_conflict_do_update(index_elements=["kind", "key"], set_=changes)
-
     async def _add_reading(self, kind: NudgeKind, key: str, reading: Membership) -> None:
         """Keep a reading, unless a later one of the same campaign is there already."""
-        insert = self._insert(nudge_readings).values(
-            kind=kind.value,
-            key=key,
-            campaign_id=reading.campaign,
-            payload=encode(reading),
-            observed_at=reading.observed_at,
-        )
-        changes = {"payload": insert.excluded.payload, "observed_at": insert.excluded.observed_at}
-        later = _r.observed_at <= insert.excluded.observed_at
-        same = ["kind", "key", "campaign_id"]
-        await self._run(insert.on_conflict_do_update(index_elements=same, set_=changes, where=later))
+        values = {
+            "kind": kind.value,
+            "key": key,
+            "campaign_id": reading.campaign,
+            "payload": encode(reading),
+            "observed_at": reading.observed_at,
+        }
+        await self._run(_newer_reading(self._on_postgres), values)
 
     async def _to_nudges(self, rows: Sequence[Row[Any]]) -> list[Nudge]:
         readings = await self._readings(rows)
@@ -193,6 +177,31 @@ class Nudges(Subject):
             for row in await self._rows(select(nudge_readings).where(about).order_by(_r.observed_at, _r.campaign_id)):
                 found[row.kind, row.key].append(decode_membership(row.payload))
         return found
+
+
+@cache
+def _merging(on_postgres: bool) -> Insert:
+    """Build the upsert that merges nudges."""
+    insert = insert_into(nudges, on_postgres)
+    new = insert.excluded
+    stronger = new.strength < _c.strength
+    changes = {
+        "version": _c.version + 1,
+        "due_at": case((new.due_at < _c.due_at, new.due_at), else_=_c.due_at),
+        "cause": case((stronger, new.cause), else_=_c.cause),
+        "strength": case((stronger, new.strength), else_=_c.strength),
+        "priority": case((new.priority < _c.priority, new.priority), else_=_c.priority),
+    }
+    return insert.on_conflict_do_update(index_elements=["kind", "key"], set_=changes)
+
+
+@cache
+def _newer_reading(on_postgres: bool) -> Insert:
+    """Build the upsert that keeps the later of two readings."""
+    insert = insert_into(nudge_readings, on_postgres)
+    changes = {"payload": insert.excluded.payload, "observed_at": insert.excluded.observed_at}
+    later = _r.observed_at <= insert.excluded.observed_at
+    return insert.on_conflict_do_update(index_elements=["kind", "key", "campaign_id"], set_=changes, where=later)
 
 
 def _wanted(kind: NudgeKind | None, *, urgent: bool) -> list[ColumnElement[bool]]:

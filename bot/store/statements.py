@@ -1,6 +1,7 @@
 """What every subject of the store is built on: running statements, upserts for both engines, long lists in pieces."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, CursorResult, Executable, Select, Table, UpdateBase
@@ -59,21 +60,29 @@ class Subject:
 
     def _insert(self, table: Table) -> Insert:
         """Begin an INSERT that understands ON CONFLICT."""
-        return postgresql.insert(table) if self._on_postgres else sqlite.insert(table)
-
-    def _upsert(self, table: Table, columns: Iterable[str]) -> Insert:
-        """Build an INSERT of ``columns`` that overwrites what is not part of the primary key."""
-        keys = {column.name for column in table.primary_key.columns}
-        insert = self._insert(table)
-        changes = {name: insert.excluded[name] for name in columns if name not in keys}
-        if not changes:
-            return insert.on_conflict_do_nothing(index_elements=sorted(keys))
-        return insert.on_conflict_do_update(index_elements=sorted(keys), set_=changes)
+        return insert_into(table, self._on_postgres)
 
     async def _put(self, table: Table, rows: Collection[Values]) -> None:
         """Insert or overwrite rows, which all name the same columns."""
         for piece in pieces(rows):
-            await self._run(self._upsert(table, piece[0]), piece)
+            await self._run(upsert(table, tuple(piece[0]), self._on_postgres), piece)
+
+
+def insert_into(table: Table, on_postgres: bool) -> Insert:
+    """Begin an INSERT that understands ON CONFLICT on one of the engines."""
+    return postgresql.insert(table) if on_postgres else sqlite.insert(table)
+
+
+# Building such a statement takes longer than running it, so each is built once.
+@cache
+def upsert(table: Table, columns: tuple[str, ...], on_postgres: bool) -> Insert:
+    """Build an INSERT of rows that overwrites those of ``columns`` which are not part of the primary key."""
+    keys = {column.name for column in table.primary_key.columns}
+    insert = insert_into(table, on_postgres)
+    changes = {name: insert.excluded[name] for name in columns if name not in keys}
+    if not changes:
+        return insert.on_conflict_do_nothing(index_elements=sorted(keys))
+    return insert.on_conflict_do_update(index_elements=sorted(keys), set_=changes)
 
 
 def pieces(things: Iterable[_T], size: int = _PIECE) -> Iterator[list[_T]]:
