@@ -87,8 +87,8 @@ class Guilds:
 
         Discord lets a bot list members only with the Server Members intent turned on in the developer portal.
         """
-        known = self._known(guild)
-        after = read = 0
+        self._known(guild)
+        after = 0
         while True:
             try:
                 page = await _translated(self._client.http.get_members(guild, PAGE, after))
@@ -97,9 +97,8 @@ class Guilds:
                     f"guild {guild} does not show its members: is the Server Members intent on?"
                 ) from refused
             yield [(DiscordUserId(int(member["user"]["id"])), _roles(member)) for member in page]
-            read += len(page)
-            # The gateway counts members; whoever joins meanwhile is announced by it, so no empty last page is asked for.
-            if len(page) < PAGE or read >= (known.member_count or read + 1):
+            # A full page may be the last one. The gateway's count of members would save a call then, and may be stale.
+            if len(page) < PAGE:
                 return
             after = max(int(member["user"]["id"]) for member in page)
 

@@ -91,6 +91,7 @@ class PatreonDouble:
 
     async def fetch_own_membership(self, patron: PatronId, campaign: CampaignId) -> Membership | None:
         """Answer one patron about themselves."""
+        assert campaign == CAMPAIGN
         self._count("own")
         if patron in self.own_faults:
             raise self.own_faults[patron]
@@ -98,6 +99,7 @@ class PatreonDouble:
 
     async def fetch_membership(self, campaign: CampaignId, membership_id: MembershipId) -> Membership | None:
         """Answer the creator about one membership."""
+        assert campaign == CAMPAIGN
         self._count("one")
         for membership in self.memberships.values():
             if membership.membership == membership_id:
@@ -106,6 +108,7 @@ class PatreonDouble:
 
     async def read_campaign(self, campaign: CampaignId) -> AsyncIterator[Page]:
         """Answer with the whole list, and fail behind ``break_after_pages`` where that is set."""
+        assert campaign == CAMPAIGN
         everybody = list(self.memberships.values())
         for number, start in enumerate(range(0, max(1, len(everybody)), self.page_size)):
             if self.break_after_pages == number:
@@ -116,6 +119,7 @@ class PatreonDouble:
 
     async def fetch_campaign(self, campaign: CampaignId) -> Campaign:
         """Describe the campaign."""
+        assert campaign == CAMPAIGN
         self._count("campaign")
         return a_campaign()
 

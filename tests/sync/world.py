@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from bot.core.model import (
     CREATOR,
-    CampaignId,
     Cause,
     Condition,
     ConditionKind,
@@ -193,6 +192,3 @@ class World:
         self.patreon.calls.clear()
         self.guilds.calls.clear()
         self.reports.clear()
-
-
-__all__ = ["ANN", "BOB", "CAMPAIGN", "CAT", "DAY", "GOLD", "GUILD", "HOUR", "MINUTE", "SILVER", "CampaignId", "World"]
