@@ -1,4 +1,4 @@
-"""A process that renews one link: ``python -m tests.patreon.renewing_process DATABASE PATREON`` waits for a line, then asks."""
+"""A process that renews one link: ``python -m tests.patreon.renewing_process DATABASE PATREON``; a line starts it."""
 
 import asyncio
 import sys
@@ -24,7 +24,7 @@ async def main(database: str, patreon: str) -> None:
             await asyncio.to_thread(sys.stdin.readline)
             await client.fetch_own_membership(ANN, CampaignId("8290127"))
         record = await vault.load(patron_owner(ANN))
-        print("renewed" if record and record.version == 2 else "not renewed", flush=True)  # noqa: PLR2004, T201
+        print("renewed" if record and record.version == 2 else "not renewed", flush=True)  # noqa: T201
     finally:
         await store.close()
 

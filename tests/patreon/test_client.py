@@ -1,16 +1,11 @@
 """The client as the bot uses it, against a scripted Patreon over real sockets."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from bot.core.model import CREATOR, CampaignId, MembershipId, PatronId, Tokens, patron_owner
+from bot.core.model import CREATOR, CampaignId, MembershipId, PatronId, patron_owner
 from bot.errors import (
-    AccessDenied,
     AccessRevoked,
     IncompleteList,
     NotThere,
@@ -23,7 +18,7 @@ from bot.errors import (
 )
 from bot.patreon.client import creator_owner
 from bot.patreon.oauth import CREATOR_SCOPES
-from tests.patreon.doubles import HTML, START, Bench, bench, json_answer, pair, refusal, token_answer
+from tests.patreon.doubles import Bench, bench, json_answer, pair, refusal, token_answer
 from tests.patreon.samples import another, identity, member_body, members_page, pledge_body, sample
 
 ANN, CAMPAIGN = PatronId("642344"), CampaignId("8290127")
@@ -199,109 +194,6 @@ async def test_other_bad_requests_are_not_repeated(v2: Bench) -> None:
     assert len(v2.fake.seen) == 1
 
 
-async def test_an_expired_token_is_renewed_once_and_stored_before_it_is_used(v2: Bench) -> None:
-    def needs_new(seen: Any) -> Any:
-        if seen.token != "new-access":
-            return UNAUTHORIZED
-        assert v2.vault.records[patron_owner(ANN)].tokens.access == "new-access", "on disk before use"
-        assert v2.vault.records[patron_owner(ANN)].previous == pair("ann"), "kept until the new one has worked"
-        return json_answer(identity(ANN))
-
-    v2.fake.on(IDENTITY, needs_new)
-    v2.fake.on(TOKEN, token_answer("new"))
-    await asyncio.gather(*(v2.client.fetch_own_membership(ANN, CAMPAIGN) for _ in range(10)))
-    assert v2.fake.paths().count(TOKEN) == 1
-    record = v2.vault.records[patron_owner(ANN)]
-    assert (record.previous, record.version) == (None, 2)
-    assert v2.vault.journal[0] == "save new-access"
-    assert set(v2.vault.journal[1:]) == {"drop before new-access"}
-    token_request = next(seen for seen in v2.fake.seen if seen.path == TOKEN)
-    assert token_request.form["refresh_token"] == "ann-refresh"
-
-
-async def test_a_pair_about_to_end_is_renewed_before_the_call(v2: Bench) -> None:
-    v2.clock.at = START + timedelta(days=31)
-    v2.fake.on(IDENTITY, json_answer(identity(ANN)))
-    v2.fake.on(TOKEN, token_answer("new"))
-    await v2.client.fetch_own_membership(ANN, CAMPAIGN)
-    assert [seen.token for seen in v2.fake.seen] == ["", "new-access"]
-
-
-async def test_a_pair_is_renewed_ahead_of_time_when_asked(v2: Bench) -> None:
-    v2.fake.on(TOKEN, token_answer("new"))
-    await v2.client.renew(CREATOR)
-    assert v2.fake.seen == []
-    v2.clock.at += timedelta(days=16)
-    await v2.client.renew(CREATOR)
-    assert v2.vault.records[CREATOR].tokens.access == "new-access"
-
-
-async def test_two_clients_on_one_vault_renew_once(v2: Bench) -> None:
-    v2.fake.on(IDENTITY, lambda seen: json_answer(identity(ANN)) if seen.token == "new-access" else UNAUTHORIZED)
-    v2.fake.on(TOKEN, token_answer("new"))
-
-    async def breath(_seconds: float) -> None:
-        await asyncio.sleep(0)
-
-    async with v2.another_client(sleep=breath) as one, v2.another_client(sleep=breath) as other:
-        await asyncio.gather(
-            one.fetch_own_membership(ANN, CAMPAIGN),
-            other.fetch_own_membership(ANN, CAMPAIGN),
-        )
-    assert v2.fake.paths().count(TOKEN) == 1
-
-
-async def test_a_dead_pair_marks_the_link_broken_and_asks_no_more(v2: Bench) -> None:
-    v2.fake.on(IDENTITY, UNAUTHORIZED)
-    v2.fake.on(TOKEN, json_answer({"error": "invalid_grant"}, 401))
-    for _ in range(3):
-        with pytest.raises(AccessRevoked):
-            await v2.client.fetch_own_membership(ANN, CAMPAIGN)
-    assert v2.vault.records[patron_owner(ANN)].broken_since == START
-    assert v2.fake.paths().count(TOKEN) == 1
-
-
-async def test_a_fresh_pair_that_is_refused_is_broken(v2: Bench) -> None:
-    v2.fake.on(IDENTITY, UNAUTHORIZED)
-    v2.fake.on(TOKEN, token_answer("new"))
-    with pytest.raises(AccessRevoked):
-        await v2.client.fetch_own_membership(ANN, CAMPAIGN)
-    assert v2.vault.records[patron_owner(ANN)].broken_since == START
-
-
-async def test_a_page_that_says_401_breaks_nothing(v2: Bench) -> None:
-    v2.fake.on(IDENTITY, replace(HTML, status=401))
-    v2.fake.on(TOKEN, token_answer("new"))
-    with pytest.raises(PatreonUnavailable):
-        await v2.client.fetch_own_membership(ANN, CAMPAIGN)
-    assert v2.vault.records[patron_owner(ANN)].broken_since is None
-
-
-@pytest.mark.parametrize("answer", [refusal(429, retry_after_seconds=600), refusal(503), HTML, refusal(403)])
-async def test_no_other_failure_breaks_a_link(v2: Bench, answer: Any) -> None:
-    v2.fake.on(IDENTITY, answer)
-    with pytest.raises((RateLimited, PatreonUnavailable, AccessDenied)):
-        await v2.client.fetch_own_membership(ANN, CAMPAIGN)
-    assert v2.vault.records[patron_owner(ANN)].broken_since is None
-    assert TOKEN not in v2.fake.paths()
-
-
-async def test_the_creator_who_links_as_a_patron_keeps_their_pair(v2: Bench) -> None:
-    await v2.client.keep_spare(CREATOR, pair("second"))
-    assert v2.vault.records[CREATOR].tokens == pair("creator")
-    v2.fake.on(MEMBERS, lambda seen: json_answer(members_page(member_body())) if "new" in seen.token else UNAUTHORIZED)
-    v2.fake.on(
-        TOKEN,
-        lambda seen: (
-            token_answer("new")
-            if seen.form["refresh_token"] == "second-refresh"
-            else json_answer({"error": "invalid_grant"}, 401)
-        ),
-    )
-    assert await whole_list(v2) == [ANN]
-    assert v2.vault.records[CREATOR].broken_since is None
-
-
 async def test_campaigns_and_one_campaign(v2: Bench) -> None:
     campaign = {"type": "campaign", "id": CAMPAIGN, "attributes": {"name": "Clara paints"}}
     v2.fake.on("/oauth2/v2/campaigns", json_answer({"data": [campaign]}))
@@ -376,31 +268,9 @@ async def test_v1_has_no_calls_for_one_membership_or_webhooks(v1: Bench) -> None
     assert v1.fake.seen == []
 
 
-async def test_a_renewal_under_way_is_finished_when_the_client_closes() -> None:
-    async with bench(2) as made:
-        made.vault.put(CREATOR, pair("creator", days=1))
-        made.fake.on(TOKEN, token_answer("new"))
-        waiting = asyncio.create_task(made.client.renew(CREATOR))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        waiting.cancel()
-    assert made.vault.records[CREATOR].tokens.access == "new-access"
-
-
 async def test_a_long_wait_for_one_token_stops_no_other(v2: Bench) -> None:
     v2.fake.on(MEMBERS, refusal(429, retry_after_seconds=60))
     v2.fake.on(IDENTITY, json_answer(identity(ANN)))
     with pytest.raises(RateLimited):
         await whole_list(v2)
     assert await v2.client.fetch_own_membership(ANN, CAMPAIGN) is None
-
-
-async def test_errors_and_reprs_show_no_token(v2: Bench) -> None:
-    v2.fake.on(IDENTITY, UNAUTHORIZED)
-    v2.fake.on(TOKEN, json_answer({"error": "invalid_grant", "error_description": "ann-refresh"}, 401))
-    with pytest.raises(AccessRevoked) as caught:
-        await v2.client.fetch_own_membership(ANN, CAMPAIGN)
-    told = repr(caught.value) + repr(caught.value.__context__) + repr(v2.client) + repr(v2.vault.records)
-    for secret in ("ann-access", "ann-refresh", "top-secret"):
-        assert secret not in told
-    assert isinstance(v2.vault.records[CREATOR].tokens, Tokens)

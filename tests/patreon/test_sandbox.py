@@ -1,4 +1,4 @@
-"""The client against the simulated Patreon, over real sockets: what the scripted one cannot show, because it has no state."""
+"""The client against the simulated Patreon, over real sockets: what a scripted one without state cannot show."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -21,6 +21,7 @@ from bot.errors import (
 from bot.patreon.answers import WebhookNotice
 from bot.patreon.client import PatreonClient
 from bot.patreon.settings import PatreonSettings
+from bot.patreon.v1 import campaigns_call
 from bot.patreon.v1_calls import V1Calls, pledge_to
 from bot.patreon.v1_objects import Campaign, Goal, Reward, User
 from bot.patreon.webhook import parse, verify
@@ -55,14 +56,11 @@ class Place:
             # v1's documentation has the API on a host of its own, without the /api in front.
             api_url=self.server.api_url if self.version == 2 else self.server.site_url,
         )
-        clock = self.world.clock
-        return PatreonClient(
-            settings,
-            self.vault,
-            now=clock.now,
-            sleep=self.sleep,
-            monotonic=lambda: (clock.now() - self.began).total_seconds(),
-        )
+        now = self.world.clock.now
+        return PatreonClient(settings, self.vault, now=now, sleep=self.sleep, monotonic=self.monotonic)
+
+    def monotonic(self) -> float:
+        return (self.world.clock.now() - self.began).total_seconds()
 
     async def sleep(self, seconds: float) -> None:
         self.world.clock.move(timedelta(seconds=seconds))
@@ -336,6 +334,8 @@ async def test_v1_calls_take_every_documented_parameter(old: Place) -> None:
         (campaign,), answer = await calls.fetch_campaigns(include=[])
         assert isinstance(campaign, Campaign)
         assert answer.every(Reward) == ()
+        with pytest.raises(UnexpectedAnswer, match="no user"):
+            await V1Calls(lambda bearer, _call: client.ask(bearer, campaigns_call())).fetch_user(CREATOR)
 
 
 async def test_v1_calls_say_whose_token_they_need(old: Place) -> None:
