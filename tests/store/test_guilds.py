@@ -1,11 +1,12 @@
 """Settings of guilds and the names of their roles."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-from bot.core.model import Policy, Revocable, RoleId
-from bot.store import Store
+from bot.core.model import GuildId, Policy, Revocable, RoleId
+from bot.store import Store, open_store
 from bot.store.codec import decode_policy
 from bot.store.records import GuildSettings
+from tests.conftest import SECRET_KEY
 from tests.store.makers import GOLD, GUILD, NOW, OTHER_GUILD, PAGE, SILVER
 
 _CHOSEN = Policy(
@@ -63,3 +64,18 @@ async def test_role_names_are_replaced_as_a_whole(any_store: Store) -> None:
         assert await t.guilds.role_names(OTHER_GUILD) == {RoleId(5): "Other"}
         await t.guilds.save_roles(GUILD, {})
         assert await t.guilds.role_names(GUILD) == {}
+
+
+async def test_a_guild_that_saved_no_policy_has_the_operators(database_url: str) -> None:
+    lenient = Policy(declined_grace=timedelta(days=21))
+    opened = await open_store(database_url, [SECRET_KEY], policy=lenient)
+    try:
+        async with opened.write() as t:
+            await t.guilds.audited(GuildId(2), datetime(2026, 3, 1, tzinfo=UTC))
+            await t.guilds.save(GuildSettings(GuildId(3), Policy(brake_count=9)))
+        async with opened.read() as t:
+            assert (await t.guilds.load(GuildId(1))).policy == lenient
+            assert (await t.guilds.load(GuildId(2))).policy == lenient
+            assert (await t.guilds.load(GuildId(3))).policy == Policy(brake_count=9)
+    finally:
+        await opened.close()

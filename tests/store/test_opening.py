@@ -207,7 +207,8 @@ async def test_closing_leaves_no_thread_behind(sqlite_url: str) -> None:
     assert drivers
     await opened.close()
     # A thread that was told to stop needs a moment to end.
-    await asyncio.to_thread(lambda: [thread.join(10) for thread in drivers])
+    for thread in drivers:
+        await asyncio.to_thread(thread.join, 10)
     assert not any(thread.is_alive() for thread in drivers)
 
 
