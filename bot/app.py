@@ -18,6 +18,7 @@ from aiohttp.web import AbstractRouteDef
 
 from bot.campaigns import configured_campaign
 from bot.config import Config
+from bot.core.model import Policy
 from bot.linking import Linking, PersonalData
 from bot.metrics import Metrics
 from bot.patreon.client import PatreonClient
@@ -77,7 +78,8 @@ async def open_app(
 
     """
     async with AsyncExitStack() as stack:
-        store = await open_store(config.database_url, [key.get_secret_value() for key in config.secret_keys])
+        keys = [key.get_secret_value() for key in config.secret_keys]
+        store = await open_store(config.database_url, keys, policy=default_policy(config))
         stack.push_async_callback(store.close)
         await _seed(config, store, now)
         patreon = await stack.enter_async_context(
@@ -114,6 +116,11 @@ def patreon_settings(config: Config) -> PatreonSettings:
         site_url=section.site_url,
         api_url=section.api_url,
     )
+
+
+def default_policy(config: Config) -> Policy:
+    """Say how a guild is treated that has saved no settings of its own."""
+    return Policy(declined_grace=timedelta(days=config.sync.declined_grace_days))
 
 
 def webhook_secrets(config: Config) -> list[str]:

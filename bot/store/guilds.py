@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.model import CampaignId, GuildId, Policy, RoleId
 from bot.store.codec import decode_policy, encode
@@ -27,16 +28,20 @@ _OF_ONE_GUILD = (rules, role_names, ledger, manual_grants, presence, doubts, bra
 
 
 class GuildRows(Subject):
-    """The stored guilds."""
+    """The stored guilds. A guild that saved no policy has the operator's: ``policy``."""
+
+    def __init__(self, connection: AsyncConnection, policy: Policy) -> None:
+        super().__init__(connection)
+        self._policy = policy
 
     async def load(self, guild: GuildId) -> GuildSettings:
         """Load a guild's settings; the defaults when none were saved."""
         row = await self._row(select(guilds).where(guilds.c.guild_id == guild))
-        return GuildSettings(guild) if row is None else _to_settings(row)
+        return GuildSettings(guild, self._policy) if row is None else self._to_settings(row)
 
     async def all(self) -> list[GuildSettings]:
         """Load the settings of every guild that has any, in order of id."""
-        return [_to_settings(row) for row in await self._rows(select(guilds).order_by(guilds.c.guild_id))]
+        return [self._to_settings(row) for row in await self._rows(select(guilds).order_by(guilds.c.guild_id))]
 
     async def save(self, settings: GuildSettings) -> None:
         """Store a guild's settings over the ones before."""
@@ -52,7 +57,7 @@ class GuildRows(Subject):
 
     async def audited(self, guild: GuildId, at: datetime | None) -> None:
         """Remember when the last whole audit began; None asks for one. Other settings stay, or have their defaults."""
-        insert = self._insert(guilds).values(guild_id=guild, policy=encode(Policy()), audited_at=at)
+        insert = self._insert(guilds).values(guild_id=guild, audited_at=at)
         await self._run(insert.on_conflict_do_update(index_elements=["guild_id"], set_={"audited_at": at}))
 
     async def erase(self, guild: GuildId) -> None:
@@ -71,13 +76,12 @@ class GuildRows(Subject):
         rows = await self._rows(select(role_names).where(role_names.c.guild_id == guild))
         return {RoleId(row.role_id): row.name for row in rows}
 
-
-def _to_settings(row: Row[Any]) -> GuildSettings:
-    return GuildSettings(
-        guild=GuildId(row.guild_id),
-        policy=decode_policy(row.policy),
-        campaign=None if row.campaign_id is None else CampaignId(row.campaign_id),
-        staff_channel=row.staff_channel,
-        audited_at=row.audited_at,
-        joined_at=row.joined_at,
-    )
+    def _to_settings(self, row: Row[Any]) -> GuildSettings:
+        return GuildSettings(
+            guild=GuildId(row.guild_id),
+            policy=self._policy if row.policy is None else decode_policy(row.policy),
+            campaign=None if row.campaign_id is None else CampaignId(row.campaign_id),
+            staff_channel=row.staff_channel,
+            audited_at=row.audited_at,
+            joined_at=row.joined_at,
+        )

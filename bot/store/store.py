@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.core.model import Policy
 from bot.store.crypto import Cipher
 from bot.store.engine import Engines, open_engines, translated
 from bot.store.migrate import migrate
@@ -15,17 +16,17 @@ from bot.store.tables import Tables
 _KEY_CHECK = "key_check"
 
 
-async def open_store(url: str, secret_keys: Sequence[str]) -> "Store":
+async def open_store(url: str, secret_keys: Sequence[str], *, policy: Policy | None = None) -> "Store":
     """Open the database at ``url``, bringing it to this version's shape first; close it when done.
 
     ``url`` is sqlite:///path, postgres:// or postgresql:// with any parameter of libpq (``sslmode``), and
     ``pgbouncer=true`` where one stands in between. ``secret_keys``: the first encrypts, all decrypt; when the first is
-    new, everything sealed is sealed with it at once. Raises StoreError when the database cannot be opened or migrated,
-    or none of the keys fits.
+    new, everything sealed is sealed with it at once. ``policy`` is that of guilds which saved none. Raises StoreError
+    when the database cannot be opened or migrated, or none of the keys fits.
     """
     cipher = Cipher(secret_keys)
     await migrate(url)
-    store = Store(await asyncio.to_thread(open_engines, url), cipher)
+    store = Store(await asyncio.to_thread(open_engines, url), cipher, policy or Policy())
     try:
         await store.check_keys()
     except BaseException:
@@ -37,9 +38,10 @@ async def open_store(url: str, secret_keys: Sequence[str]) -> "Store":
 class Store:
     """Everything the bot remembers. Each unit of work is one transaction on a connection of its own."""
 
-    def __init__(self, engines: Engines, cipher: Cipher) -> None:
+    def __init__(self, engines: Engines, cipher: Cipher, policy: Policy) -> None:
         self._engines = engines
         self._cipher = cipher
+        self._policy = policy
         self._writers: set[asyncio.Task[object]] = set()
 
     async def close(self) -> None:
@@ -90,7 +92,7 @@ class Store:
     async def _begin(self, engine: AsyncEngine) -> AsyncIterator[Tables]:
         with translated():
             async with engine.begin() as connection:
-                yield Tables(connection, self._cipher)
+                yield Tables(connection, self._cipher, self._policy)
 
 
 __all__ = ["Store", "Tables", "open_store"]

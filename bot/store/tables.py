@@ -3,7 +3,7 @@
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.core.model import DiscordUserId, GuildId, Link
+from bot.core.model import DiscordUserId, GuildId, Link, Policy
 from bot.store.attempts import Attempts
 from bot.store.campaigns import Campaigns
 from bot.store.crypto import Cipher
@@ -32,7 +32,7 @@ _SEALED = "_sealed"
 class Tables(Subject):
     """Everything stored, inside one transaction; of no use after it."""
 
-    def __init__(self, connection: AsyncConnection, cipher: Cipher) -> None:
+    def __init__(self, connection: AsyncConnection, cipher: Cipher, policy: Policy) -> None:
         super().__init__(connection)
         self._cipher = cipher
         self.links = Links(connection)
@@ -40,7 +40,7 @@ class Tables(Subject):
         self.attempts = Attempts(connection, cipher)
         self.memberships = Memberships(connection)
         self.campaigns = Campaigns(connection)
-        self.guilds = GuildRows(connection)
+        self.guilds = GuildRows(connection, policy)
         self.rules = Rules(connection)
         self.ledger = Ledger(connection)
         self.manual = ManualGrants(connection)

@@ -119,7 +119,7 @@ def _create_guilds() -> None:
     op.create_table(
         "guilds",
         sa.Column("guild_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("policy", sa.LargeBinary(), nullable=False),
+        sa.Column("policy", sa.LargeBinary(), nullable=True),
         sa.Column("campaign_id", sa.Text(), nullable=True),
         sa.Column("staff_channel", sa.BigInteger(), nullable=True),
         sa.Column("audited_at", sa.BigInteger(), nullable=True),
