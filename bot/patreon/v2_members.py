@@ -13,7 +13,7 @@ import msgspec
 
 from bot.core.model import CampaignId, Charge, Membership, MembershipId, PatronId, PatronStatus, Source, TierId
 from bot.errors import UnexpectedAnswer
-from bot.patreon.wire import Id, Ref, cursor_of, decode, decode_each, to_instant
+from bot.patreon.wire import Id, Ref, cursor_of, decode, decode_each, to_instant, to_repeated_instant
 
 STATUSES = {
     "active_patron": PatronStatus.ACTIVE,
@@ -260,7 +260,7 @@ class MemberReader:
         """Say until when it is paid: the next charge, while that lies ahead and the last one went through."""
         if next_charge_date is None or charge not in _PAYING or status is PatronStatus.DECLINED:
             return None
-        until = to_instant(next_charge_date)
+        until = to_repeated_instant(next_charge_date)
         return until if until > self._now else None
 
 

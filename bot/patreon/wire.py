@@ -198,18 +198,22 @@ def to_shape(value: Any, shape: type[T]) -> T:
         raise UnexpectedAnswer(f"wrong shape: {problem}") from None
 
 
-@lru_cache(maxsize=4096)
 def to_instant(text: str) -> datetime:
     """Read an ISO 8601 instant as aware UTC; raises UnexpectedAnswer.
 
-    Patreon writes an offset and 0, 3 or 6 digits of a second; an instant without offset is taken as UTC. Charge dates
-    repeat among members, hence the cache.
+    Patreon writes an offset and 0, 3 or 6 digits of a second; an instant without offset is taken as UTC.
     """
     try:
         instant = datetime.fromisoformat(text)
+        if instant.tzinfo is UTC:
+            return instant
         return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise UnexpectedAnswer("not an instant") from None
+
+
+# For dates that repeat among members, as those of charges do.
+to_repeated_instant = lru_cache(maxsize=1024)(to_instant)
 
 
 def to_optional_instant(text: str | None) -> datetime | None:

@@ -1,17 +1,15 @@
 """The client against the simulated Patreon, over real sockets: what a scripted one without state cannot show."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from bot.core.model import CREATOR, CampaignId, PatronId, PatronStatus, Tokens, patron_owner
+from bot.core.model import CREATOR, CampaignId, PatronStatus, patron_owner
 from bot.errors import (
     AccessRevoked,
     IncompleteList,
     PatreonError,
-    PatreonGone,
     PatreonUnavailable,
     RateLimited,
     UnexpectedAnswer,
@@ -19,90 +17,12 @@ from bot.errors import (
     WrongToken,
 )
 from bot.patreon.answers import WebhookNotice
-from bot.patreon.client import PatreonClient
-from bot.patreon.settings import PatreonSettings
-from bot.patreon.v1 import campaigns_call
-from bot.patreon.v1_calls import V1Calls, pledge_to
-from bot.patreon.v1_objects import Campaign, Goal, Reward, User
 from bot.patreon.webhook import parse, verify
-from sandbox.patreon.server import PatreonServer
-from sandbox.world.examples import REDIRECT_URI, crowd, small_world
+from sandbox.world.examples import crowd
 from sandbox.world.patreon_faults import Fault
 from sandbox.world.patreon_hooks import V1_TRIGGERS, V2_TRIGGERS
-from tests.patreon.doubles import Answer, MemoryVault, serving
-
-
-class Place:
-    """A small world, its Patreon served, and a client of it whose waiting moves the world's clock."""
-
-    def __init__(self, version: int, client_version: int) -> None:
-        self.world = small_world(client_version=client_version, past=True)
-        self.patreon = self.world.patreon
-        self.server = PatreonServer(self.world)
-        self.vault = MemoryVault()
-        self.version = version
-        self.began = self.world.clock.now()
-
-    def open(self) -> PatreonClient:
-        registered = next(iter(self.patreon.oauth.clients.values()))
-        portal = self.patreon.oauth.creator_pair(registered)
-        self.vault.put(CREATOR, Tokens(portal.access, portal.refresh, portal.expires_at, portal.scopes))
-        settings = PatreonSettings(
-            client_id=registered.id,
-            client_secret=registered.secret,
-            redirect_uri=REDIRECT_URI,
-            api_version=self.version,
-            site_url=self.server.site_url,
-            # v1's documentation has the API on a host of its own, without the /api in front.
-            api_url=self.server.api_url if self.version == 2 else self.server.site_url,
-        )
-        now = self.world.clock.now
-        return PatreonClient(settings, self.vault, now=now, sleep=self.sleep, monotonic=self.monotonic)
-
-    def monotonic(self) -> float:
-        return (self.world.clock.now() - self.began).total_seconds()
-
-    async def sleep(self, seconds: float) -> None:
-        self.world.clock.move(timedelta(seconds=seconds))
-
-    @property
-    def campaign(self) -> CampaignId:
-        return CampaignId(self.patreon.campaign().id)
-
-    async def link(self, client: PatreonClient, name: str) -> PatronId:
-        """Consent as somebody and store their pair."""
-        back = await self.server.consent(client.authorize_url("state-1"), name)
-        query = parse_qs(urlsplit(back).query)
-        assert query["state"] == ["state-1"]
-        tokens = await client.exchange_code(query["code"][0])
-        identity = await client.fetch_identity(tokens)
-        self.vault.put(patron_owner(identity.patron), tokens)
-        return identity.patron
-
-
-@pytest.fixture(params=[1, 2], ids=["v1", "v2"])
-async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
-    made = Place(request.param, request.param)
-    async with made.server.serve():
-        yield made
-
-
-@pytest.fixture
-async def old() -> AsyncIterator[Place]:
-    made = Place(1, 1)
-    async with made.server.serve():
-        yield made
-
-
-@pytest.fixture
-async def new() -> AsyncIterator[Place]:
-    made = Place(2, 2)
-    async with made.server.serve():
-        yield made
-
-
-async def patrons(client: PatreonClient, campaign: CampaignId) -> list[str]:
-    return [one.patron async for page in client.read_campaign(campaign) for one in page.memberships]
+from tests.patreon.doubles import Answer, serving
+from tests.patreon.place import Place, patrons
 
 
 async def test_from_consent_to_membership(place: Place) -> None:
@@ -146,27 +66,6 @@ async def test_the_creator_who_links_is_known_by_their_campaign(place: Place) ->
         identity = await client.fetch_identity(await client.exchange_code(parse_qs(urlsplit(back).query)["code"][0]))
     assert place.campaign in identity.campaigns_owned
     assert identity.membership_of(place.campaign) is None
-
-
-async def test_a_long_list_is_read_whole_within_the_limits(old: Place) -> None:
-    crowd(old.world, 11_999)
-    old.patreon.limits.enabled = True
-    async with old.open() as client:
-        found = await patrons(client, old.campaign)
-    assert len(found) == len(set(found)) == 12_000
-    statuses = [entry.data.get("status") for entry in old.world.timeline.entries if entry.kind == "patreon.call"]
-    assert set(statuses) == {200}, "never provoking a 429"
-    assert len(statuses) > 100, "although one minute was not enough"
-
-
-async def test_newest_first_is_the_same_list_turned_round(old: Place) -> None:
-    crowd(old.world, 250)
-    async with old.open() as client:
-        oldest = await patrons(client, old.campaign)
-        newest = [
-            one.patron async for page in client.read_campaign(old.campaign, newest_first=True) for one in page.memberships
-        ]
-    assert oldest == newest[::-1]
 
 
 async def test_v2_reads_a_thousand_at_a_time(new: Place) -> None:
@@ -250,13 +149,6 @@ async def test_somebody_elses_campaign_names_the_token_it_needs(place: Place) ->
             await patrons(client, CampaignId(place.patreon.campaign("dan").id))
 
 
-async def test_v1_switched_off_is_one_clear_signal(old: Place) -> None:
-    async with old.open() as client:
-        old.patreon.faults.add(Fault.GONE)
-        with pytest.raises(PatreonGone):
-            await patrons(client, old.campaign)
-
-
 async def test_a_v2_client_on_v1_is_told_what_is_wrong() -> None:
     made = Place(1, 2)
     async with made.server.serve(), made.open() as client:
@@ -291,61 +183,6 @@ async def test_the_webhook_is_registered_signed_paused_and_resumed(new: Place) -
         await client.delete_webhook(made.webhook)
         await client.delete_webhook(made.webhook)
         assert await client.list_webhooks() == ()
-
-
-async def test_v1_calls_give_every_documented_object(old: Place) -> None:
-    crowd(old.world, 30)
-    async with old.open() as client:
-        ann = await old.link(client, "Ann")
-        calls = V1Calls(client.ask)
-        user, answer = await calls.fetch_user(patron_owner(ann))
-        clara = old.patreon.account("Clara")
-        pledge = pledge_to(answer, clara.id)
-        assert user.first_name == "Ann"
-        assert pledge is not None
-        reward = answer.resolve(pledge.reward, Reward)
-        assert reward is not None
-        assert reward.title == "Silver"
-        (campaign,), answer = await calls.fetch_campaigns()
-        assert isinstance(answer.resolve(campaign.creator, User), User)
-        assert len(answer.every(Goal)) == len(campaign.goals) == 1
-        assert len(campaign.pledges) == 20
-        rest, _ = await calls.fetch_page_of_pledges(old.campaign, 25, cursor=campaign.pledges_next)
-        assert campaign.pledges[-1].id == rest[0].id, "the row at the cursor comes again"
-        assert len(rest) == 12
-
-
-async def test_v1_calls_take_every_documented_parameter(old: Place) -> None:
-    crowd(old.world, 30)
-    async with old.open() as client:
-        calls = V1Calls(client.ask)
-        first, answer = await calls.fetch_page_of_pledges(
-            old.campaign, 10, sort="-created", include=["patron"], fields={"pledge": ["amount_cents", "status"]}
-        )
-        assert len(first) == 10
-        assert answer.total == 31
-        assert {(one.status is not None, one.created_at) for one in first} == {(True, None)}
-        assert answer.resolve(first[0].patron, User) is not None
-        assert answer.every(Reward) == ()
-        second, _ = await calls.fetch_page_of_pledges(old.campaign, 10, sort="-created", cursor=answer.next_cursor)
-        assert second[0].id == first[-1].id
-        again, _ = await calls.fetch_page_of_pledges(old.campaign, 1, cursor=old.world.clock.now())
-        assert again == ()
-        (campaign,), answer = await calls.fetch_campaigns(include=[])
-        assert isinstance(campaign, Campaign)
-        assert answer.every(Reward) == ()
-        with pytest.raises(UnexpectedAnswer, match="no user"):
-            await V1Calls(lambda bearer, _call: client.ask(bearer, campaigns_call())).fetch_user(CREATOR)
-
-
-async def test_v1_calls_say_whose_token_they_need(old: Place) -> None:
-    async with old.open() as client:
-        ann = await old.link(client, "Ann")
-        calls = V1Calls(client.ask)
-        with pytest.raises(WrongToken, match="creator's token"):
-            await calls.fetch_page_of_pledges(old.campaign, bearer=patron_owner(ann))
-        creator, _ = await calls.fetch_user(CREATOR)
-        assert creator.first_name == "Clara", "the creator's own token gives the creator"
 
 
 async def test_webhooks_of_both_versions_are_understood(place: Place) -> None:
