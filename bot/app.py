@@ -31,7 +31,7 @@ from bot.web.links import LinkRoutes
 from bot.web.names import DiscordNames
 from bot.web.readiness import Readiness
 from bot.web.server import build_web, serving
-from bot.worker import Worker
+from bot.worker import GUILD_READY_TIMEOUT, Worker
 
 log = structlog.get_logger(__name__)
 
@@ -68,9 +68,17 @@ class App:
 
 @asynccontextmanager
 async def open_app(
-    config: Config, *, web: bool = True, worker: bool = True, now: Now = utc_now, sleep: Sleep = asyncio.sleep
+    config: Config,
+    *,
+    web: bool = True,
+    worker: bool = True,
+    now: Now = utc_now,
+    sleep: Sleep = asyncio.sleep,
+    guild_ready_timeout: float = GUILD_READY_TIMEOUT,
 ) -> AsyncIterator[App]:
     """Run the bot while the block runs; on its end every part finishes what is in hand, the engine first.
+
+    ``guild_ready_timeout``: seconds of silence after which Discord has told about all guilds there are.
 
     Raises:
         StoreError: the database cannot be opened, or none of the keys fits.
@@ -87,7 +95,9 @@ async def open_app(
         )
         session = await stack.enter_async_context(aiohttp.ClientSession())
         metrics = Metrics()
-        part = Worker(config, store, patreon, metrics, now=now, sleep=sleep) if worker else None
+        part = None
+        if worker:
+            part = Worker(config, store, patreon, metrics, now=now, sleep=sleep, guild_ready_timeout=guild_ready_timeout)
         names = DiscordNames(config.discord.api_url, config.discord.token.get_secret_value(), session)
         wake = part.wake if part is not None else _nobody_here
         linking = Linking(store, patreon, public_url=config.web.public_url, now=now, wake=wake, name_of=names.name_of)

@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 FIRST_RETRY, LAST_RETRY = timedelta(seconds=5), timedelta(minutes=5)
 TEND_EVERY = timedelta(hours=1)
+GUILD_READY_TIMEOUT = 2.0
+"""Seconds of silence after which Discord has told about all guilds there are; discord.py's own default."""
 
 Result = TypeVar("Result")
 
@@ -68,6 +70,7 @@ class Worker:
         *,
         now: Callable[[], datetime],
         sleep: Callable[[float], Coroutine[Any, Any, None]],
+        guild_ready_timeout: float = GUILD_READY_TIMEOUT,
     ) -> None:
         """Build the gateway's client; nothing is sent before ``running``."""
         self._config = config
@@ -78,7 +81,7 @@ class Worker:
         self._sleep = sleep
         self._stop = asyncio.Event()
         self._engine: Engine | None = None
-        settings = DiscordSettings(config.discord.api_url, config.discord.gateway_url)
+        settings = DiscordSettings(config.discord.api_url, config.discord.gateway_url, guild_ready_timeout)
         self.bot = PatronRolesBot(settings, Facts(store))
 
     def wake(self) -> None:

@@ -16,6 +16,8 @@ from sandbox.stage import Stage, free_port
 from sandbox.world.examples import demo_world
 
 _READY_WITHIN = 30.0
+_GUILDS_TOLD_WITHIN = 0.1
+"""Seconds; a Discord on the loopback has one guild and tells about it in the same breath."""
 _RULES = ("Bronze", "Silver", "Gold")
 
 
@@ -33,7 +35,7 @@ async def demo(port: int) -> None:
             stage.hook_up(web_port)
             config = load_config(None, stage.environment(web_port, f"sqlite:///{Path(folder)}/demo.db"))
             set_up_logs("warning", config.log.format, secrets=config.secrets())
-            async with open_app(config, now=stage.world.clock.now) as app:
+            async with open_app(config, now=stage.world.clock.now, guild_ready_timeout=_GUILDS_TOLD_WITHIN) as app:
                 await _ready(app)
                 await _set_the_scene(stage)
                 print(f"\n  patron-roles demo: open {console.url}\n\n  Ctrl-C stops it.\n", flush=True)  # noqa: T201

@@ -54,7 +54,7 @@ class Theatre:
     async def bot(self, **changes: str) -> AsyncIterator[App]:
         """Run the bot while the block runs, with ``changes`` to its environment; it may be run again afterwards."""
         config = load_config(None, self.environment | changes)
-        async with open_app(config, now=self.world.clock.now) as app:
+        async with open_app(config, now=self.world.clock.now, guild_ready_timeout=0.1) as app:
             self._app = app
             await self.until(lambda: app.worker is None or app.worker.is_ready(), "the gateway")
             try:
