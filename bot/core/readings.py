@@ -97,7 +97,7 @@ def _first_decline(previous: Membership | None, reading: Membership) -> datetime
     """Keep the first decline seen; only a charge that went through forgets it, not another try under way."""
     seen = previous.declined_since if previous else None
     if declines(reading):
-        return min(filter(None, (seen, reading.declined_since)), default=reading.observed_at)
+        return min(filter(None, (seen, reading.declined_since, reading.observed_at)))
     return seen if reading.charge is Charge.PENDING else None
 
 

@@ -109,6 +109,13 @@ def test_patreons_own_date_of_the_decline_wins_when_it_is_earlier() -> None:
     assert told.declined_since == OBSERVED_AT - DAY
 
 
+def test_a_decline_dated_after_it_was_read_prolongs_no_grace() -> None:
+    # Found by test_law_4_a_decline_takes_nothing_before_the_grace_is_over.
+    seen = carry(None, later(status=PatronStatus.DECLINED, declined_since=LATER + DAY))
+
+    assert seen.declined_since == LATER
+
+
 def test_a_former_patron_declines_nothing() -> None:
     gone = carry(None, blank(PatronStatus.FORMER, charge=Charge.DECLINED))
 
