@@ -4,7 +4,8 @@ The list counts only after its last page, and only when it did not lose everythi
 the last one costs one look at its page.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -87,11 +88,13 @@ class Refreshes:
     async def _read(self, campaign: CampaignId, run: int, begun_at: datetime) -> _Listing:
         """Read every page into the run's stage. Raises before anything counts."""
         counted, total, told_at = Census(), None, begun_at
+        unreadable: set[str] = set()
         async for page in self._parts.patreon.read_campaign(campaign):
             if self._stopping():
                 raise Stopping
             total = page.total if page.total is not None else total
             counted += census(page.memberships)
+            unreadable |= page.unreadable
             now = self._parts.now()
             async with self._parts.store.write() as t:
                 await t.memberships.stage(run, page.memberships)
@@ -102,7 +105,7 @@ class Refreshes:
                 await self._parts.tell(RefreshProgress(run, campaign, counted.memberships, total))
         await self._believe(campaign, counted)
         async with self._parts.store.read() as t:
-            missing = await t.memberships.missing(run, campaign)
+            missing = await _gone(t, campaign, await t.memberships.missing(run, campaign), unreadable)
         return _Listing(campaign, run, begun_at, counted.memberships, total, tuple(missing))
 
     async def _believe(self, campaign: CampaignId, counted: Census) -> None:
@@ -237,6 +240,17 @@ class Refreshes:
                     break
                 yield Batch({user: links.get(user) for user in users})
                 after = users[-1]
+
+
+async def _gone(
+    t: Tables, campaign: CampaignId, missing: Sequence[PatronId], unreadable: AbstractSet[str]
+) -> list[PatronId]:
+    """Leave out those whose row the list has, but in a shape that could not be read (law 1)."""
+    if not unreadable:
+        return list(missing)
+    stored = await t.memberships.load_many(missing)
+    known = {patron: memberships[campaign].membership for patron, memberships in stored.items() if campaign in memberships}
+    return [patron for patron in missing if not unreadable & {patron, known.get(patron)}]
 
 
 async def _to_batch(t: Tables, listing: _Listing, these: Iterable[Membership | PatronId]) -> Batch:

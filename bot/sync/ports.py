@@ -4,6 +4,7 @@ Failures raise errors of `bot.errors`; ``None`` and ``False`` are answers, never
 """
 
 from collections.abc import AsyncIterator
+from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from bot.core.model import (
@@ -30,6 +31,10 @@ class ListPage(Protocol):
     @property
     def total(self) -> int | None:
         """How many memberships Patreon says there are."""
+
+    @property
+    def unreadable(self) -> AbstractSet[str]:
+        """Ids of patrons, or of memberships, whose rows are there and could not be read: they are not gone."""
 
 
 class Patreon(Protocol):

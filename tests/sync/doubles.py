@@ -36,6 +36,7 @@ class Page:
 
     memberships: tuple[Membership, ...]
     total: int | None
+    unreadable: frozenset[str] = frozenset()
 
 
 class PatreonDouble:
@@ -50,6 +51,7 @@ class PatreonDouble:
         self.own_faults: dict[PatronId, Exception] = {}
         self.page_size = 1000
         self.break_after_pages: int | None = None
+        self.unreadable: frozenset[str] = frozenset()
         self.renewed: list[TokenOwner] = []
         self.renewal_fault: Exception | None = None
 
@@ -115,7 +117,8 @@ class PatreonDouble:
                 raise self.fault or AssertionError("a fault is needed to break with")
             self._count("list_page", failing=self.break_after_pages is None)
             told = [self._told(each, Source.LIST) for each in everybody[start : start + self.page_size]]
-            yield Page(tuple(each for each in told if each is not None), len(everybody))
+            read = tuple(each for each in told if each is not None and not self.unreadable & {each.patron, each.membership})
+            yield Page(read, len(everybody), self.unreadable)
 
     async def fetch_campaign(self, campaign: CampaignId) -> Campaign:
         """Describe the campaign."""

@@ -69,6 +69,21 @@ async def test_list_that_breaks_before_its_last_page_counts_for_nothing(world: W
         assert await t.memberships.staged(run.run) == []
 
 
+async def test_row_that_cannot_be_read_takes_nothing_from_its_patron(world: World) -> None:
+    await world.is_patron(ANN, BOB)
+    await world.refreshes()
+    bobs = world.patreon.memberships[patron_of(BOB)].membership
+    assert bobs is not None
+
+    world.patreon.unreadable = frozenset({patron_of(ANN), bobs})
+    for _ in range(3):
+        await world.refreshes()
+
+    assert (world.roles(ANN), world.roles(BOB)) == ({SILVER}, {SILVER})
+    async with world.store.read() as t:
+        assert await t.doubts.users(GUILD) == []
+
+
 async def test_empty_list_where_it_was_full_before_changes_no_role(world: World) -> None:
     await world.is_patron(*CROWD)
     await world.refreshes()
