@@ -81,7 +81,8 @@ async def test_row_that_cannot_be_read_takes_nothing_from_its_patron(world: Worl
 
     assert (world.roles(ANN), world.roles(BOB)) == ({SILVER}, {SILVER})
     async with world.store.read() as t:
-        assert await t.doubts.users(GUILD) == []
+        stored = await t.memberships.load_many([patron_of(ANN), patron_of(BOB)])
+    assert [each[CAMPAIGN].status for each in stored.values()] == [PatronStatus.ACTIVE, PatronStatus.ACTIVE]
 
 
 async def test_empty_list_where_it_was_full_before_changes_no_role(world: World) -> None:
