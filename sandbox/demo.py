@@ -35,7 +35,8 @@ async def demo(port: int) -> None:
             stage.hook_up(web_port)
             config = load_config(None, stage.environment(web_port, f"sqlite:///{Path(folder)}/demo.db"))
             set_up_logs("warning", config.log.format, secrets=config.secrets())
-            async with open_app(config, now=stage.world.clock.now, guild_ready_timeout=_GUILDS_TOLD_WITHIN) as app:
+            clock = stage.world.clock
+            async with open_app(config, now=clock.now, sleep=clock.sleep, guild_ready_timeout=_GUILDS_TOLD_WITHIN) as app:
                 await _ready(app)
                 await _set_the_scene(stage)
                 print(f"\n  patron-roles demo: open {console.url}\n\n  Ctrl-C stops it.\n", flush=True)  # noqa: T201

@@ -1,5 +1,7 @@
-"""The world's clock: real time plus an offset that a test or the demo's page moves. No timers: whoever waits subscribes."""
+"""The world's clock: real time plus an offset that a test or the page moves. Who waits subscribes, or sleeps on it."""
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -44,6 +46,23 @@ class Clock:
         for subscriber in tuple(self._subscribers):
             subscriber(now)
         return now
+
+    async def sleep(self, seconds: float) -> None:
+        """Return once the world's time is ``seconds`` later, be it that real time has passed or that the clock was moved.
+
+        Who keeps looking at the clock by sleeping, as the bot does, sees a move at once and not seconds later.
+        """
+        until = self.now() + timedelta(seconds=seconds)
+        moved = asyncio.Event()
+        unsubscribe = self.subscribe(lambda _now: moved.set())
+        try:
+            await asyncio.sleep(0)
+            while (left := (until - self.now()).total_seconds()) > 0:
+                moved.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(moved.wait(), left)
+        finally:
+            unsubscribe()
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Call ``subscriber(now)`` after each move, in order of subscription; the answer ends the subscription."""

@@ -54,7 +54,8 @@ class Theatre:
     async def bot(self, **changes: str) -> AsyncIterator[App]:
         """Run the bot while the block runs, with ``changes`` to its environment; it may be run again afterwards."""
         config = load_config(None, self.environment | changes)
-        async with open_app(config, now=self.world.clock.now, guild_ready_timeout=0.1) as app:
+        clock = self.world.clock
+        async with open_app(config, now=clock.now, sleep=clock.sleep, guild_ready_timeout=0.1) as app:
             self._app = app
             await self.until(lambda: app.worker is None or app.worker.is_ready(), "the gateway")
             try:
@@ -177,8 +178,9 @@ class Theatre:
             self.app.worker.wake()
 
     async def _idle(self) -> bool:
+        now = self.world.clock.now()
         async with self.app.store.read() as t:
-            return await t.nudges.pending(due_by=self.world.clock.now()) == 0
+            return not (await t.nudges.pending(due_by=now) or await t.memberships.due(now, 1) or await t.campaigns.due(now))
 
 
 @asynccontextmanager

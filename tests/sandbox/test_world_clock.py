@@ -1,5 +1,6 @@
 """The world's clock and its time line."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -74,3 +75,25 @@ def test_an_old_time_line_forgets_its_beginning() -> None:
         timeline.add("world", str(number))
     assert len(timeline.entries) == 5_000
     assert timeline.entries[0].text == "1000"
+
+
+async def test_who_sleeps_on_the_clock_wakes_when_it_is_moved_far_enough() -> None:
+    clock = Clock()
+    sleeping = asyncio.create_task(clock.sleep(3600))
+    await asyncio.sleep(0)
+
+    clock.move(timedelta(minutes=59))
+    await asyncio.sleep(0.01)
+    assert not sleeping.done()
+
+    clock.move(timedelta(minutes=1))
+    await sleeping
+
+
+async def test_a_sleep_on_the_clock_ends_with_real_time_too_and_leaves_nothing_behind() -> None:
+    clock = Clock()
+
+    await clock.sleep(0.01)
+    await clock.sleep(0)
+
+    assert not clock._subscribers
