@@ -74,7 +74,7 @@ async def test_roles_of_one_member_are_read(town: Town, guilds: Guilds) -> None:
     home, ann, silver = _ids(town)
     town.world.give_role(home, ann, silver)
 
-    assert await guilds.fetch_roles(home, ann) == {silver}
+    assert await guilds.fetch_roles(home, ann) == frozenset({silver})
 
 
 async def test_members_are_read_page_by_page_in_order(town: Town, guilds: Guilds) -> None:
@@ -124,7 +124,7 @@ async def test_roles_are_named_without_everyone(town: Town, guilds: Guilds) -> N
     home = _ids(town)[0]
 
     assert {"Gold", "Silver"} <= set(guilds.role_names(home).values())
-    assert home not in guilds.role_names(home)
+    assert RoleId(home) not in guilds.role_names(home)
 
 
 async def test_guild_the_bot_is_not_in_is_unavailable(guilds: Guilds) -> None:

@@ -72,14 +72,19 @@ class World:
     async def set_up(self, *, creator: bool = True, policy: Policy | None = None) -> None:
         """Store the campaign, its pair, two rules, and let the first audit and refresh pass."""
         async with self.store.write() as t:
-            await t.campaigns.save(a_campaign(), self.clock())
             if creator:
                 await t.tokens.save(CREATOR, self.tokens())
             settings = await t.guilds.load(GUILD)
             await t.guilds.save(replace(settings, policy=policy or Policy(), campaign=CAMPAIGN))
+        await self.set_up_rules()
+        await self.settle()
+
+    async def set_up_rules(self) -> None:
+        """Store the campaign and a rule for each of its tiers."""
+        async with self.store.write() as t:
+            await t.campaigns.save(a_campaign(), self.clock())
             await t.rules.add(GUILD, CAMPAIGN, SILVER, tier(SILVER_TIER), worth_cents=500)
             await t.rules.add(GUILD, CAMPAIGN, GOLD, tier(GOLD_TIER), worth_cents=1000)
-        await self.settle()
 
     def tokens(self) -> Tokens:
         return Tokens("access", "refresh", self.clock() + 30 * DAY)
