@@ -77,10 +77,10 @@ class Settings:
 
     async def joined(self, guild: GuildId) -> None:
         """Note that the bot came to a guild."""
+        if (await self.load(guild)).joined_at is not None:
+            return
         async with self._store.write() as t:
-            settings = await t.guilds.load(guild)
-            if settings.joined_at is None:
-                await t.guilds.save(replace(settings, joined_at=self._now()))
+            await t.guilds.save(replace(await t.guilds.load(guild), joined_at=self._now()))
 
 
 def _check(policy: Policy) -> None:

@@ -6,6 +6,7 @@ Discord's three seconds never run out, whatever is slow behind it.
 
 import re
 import secrets
+import weakref
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Self
@@ -20,6 +21,9 @@ log = structlog.get_logger(__name__)
 
 PATIENCE = 600.0
 """Seconds a question waits. Discord lets its message be edited for 15 minutes; the work after "yes" needs some of them."""
+
+# Questions that wait for somebody; a bot that stops ends them.
+_open: "weakref.WeakSet[_Question]" = weakref.WeakSet()
 
 # Buttons of this process. Those of an earlier one have nobody waiting for them any more, and say so (see ``Outdated``).
 _PROCESS = secrets.token_hex(4)
@@ -115,11 +119,18 @@ async def say(
 async def ask(interaction: discord.Interaction, text: str, *options: Option) -> str | None:
     """Ask with buttons and give the key of the pressed one; None when nobody pressed, which is then said already."""
     question = _Question(options)
+    _open.add(question)
     await say(interaction, text, view=question)
     await question.wait()
     if question.picked is None:
         await say(interaction, texts.TOO_SLOW)
     return question.picked
+
+
+def end_questions() -> None:
+    """Stop waiting for answers: whoever was asked is told that nothing was changed."""
+    for question in list(_open):
+        question.stop()
 
 
 async def tell_failure(interaction: discord.Interaction, error: Exception) -> None:

@@ -3,6 +3,7 @@
 Cogs are loaded by name and take what they need from :class:`~bot.discord_bot.use_cases.UseCases` by constructor.
 """
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ import yarl
 from discord import app_commands
 from discord.ext import commands
 
-from bot.discord_bot.answers import Outdated, tell_failure
+from bot.discord_bot.answers import Outdated, end_questions, tell_failure
 from bot.discord_bot.use_cases import UseCases
 from bot.sync.reports import Report
 
@@ -23,6 +24,10 @@ log = structlog.get_logger(__name__)
 
 COGS = ("cogs.link", "cogs.roles", "cogs.patrons", "cogs.admin")
 _COMMANDS = "discord_commands"
+_IN_HAND = ("discord.py: ", "CommandTree-invoker", "discord-ui-")
+
+FINISH_WITHIN = 5.0
+"""Seconds that commands get to end when the bot stops."""
 
 
 class Facts(Protocol):
@@ -135,6 +140,25 @@ class PatronRolesBot(commands.AutoShardedBot):
         if self._own_gateway and self.shard_count is None:
             self.shard_count, _, _ = await self.http.get_bot_gateway()
         await super().launch_shards()
+
+    async def close(self) -> None:
+        """Let what commands and listeners have in hand end, then disconnect; what takes too long is cut off."""
+        end_questions()
+        await self._finish()
+        await super().close()
+        await self._finish()
+
+    async def _finish(self) -> None:
+        """Wait for the tasks discord.py started for commands, buttons and events; it only ever names them."""
+        mine = asyncio.current_task()
+        tasks = {task for task in asyncio.all_tasks() if task is not mine and task.get_name().startswith(_IN_HAND)}
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=FINISH_WITHIN)
+        for task in late:
+            log.warning("cut_off", task=task.get_name())
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
     async def on_ready(self) -> None:
         """Note that roles can move from now on."""

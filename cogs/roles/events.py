@@ -8,15 +8,14 @@ import discord
 from discord.ext import commands
 
 from bot.core.model import DiscordUserId, GuildId, RoleId
-from bot.discord_bot import PatronRolesBot, UseCases
+from bot.discord_bot import UseCases
 from bot.sync.turns import Turns
 
 
 class RoleEvents(commands.Cog):
     """Listens to the gateway."""
 
-    def __init__(self, bot: PatronRolesBot, use_cases: UseCases) -> None:
-        self._bot = bot
+    def __init__(self, use_cases: UseCases) -> None:
         self._use = use_cases
         self._turns = Turns()
 
@@ -57,16 +56,11 @@ class RoleEvents(commands.Cog):
             await self._use.engine.members.roles_changed(GuildId(after.guild.id))
 
     @commands.Cog.listener("on_guild_join")
-    async def guild_joined(self, guild: discord.Guild) -> None:
-        """Note that the bot was invited."""
+    @commands.Cog.listener("on_guild_available")
+    async def guild_known(self, guild: discord.Guild) -> None:
+        """Note a guild the bot was invited to or knows again: roles may have changed while it was away."""
         await self._use.settings.joined(GuildId(guild.id))
         await self._use.engine.members.roles_changed(GuildId(guild.id))
-
-    @commands.Cog.listener("on_ready")
-    async def all_known(self) -> None:
-        """Read all names: they may have changed while the bot was away."""
-        for guild in self._bot.guilds:
-            await self._use.engine.members.roles_changed(GuildId(guild.id))
 
 
 def _roles(member: discord.Member) -> frozenset[RoleId]:

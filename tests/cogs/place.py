@@ -5,10 +5,12 @@ sandbox's Patreon is tests/e2e's.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+
+from discord.ext import commands
 
 from bot.core.model import (
     CREATOR,
@@ -231,18 +233,45 @@ async def open_site(store: Store) -> AsyncIterator[Site]:
         yield Site(store, server, town, Shelf(clock), mod.id)
 
 
+class Naps:
+    """The engine's sleep. ``still`` waits until all of its loops sleep, so that none is stopped inside the database."""
+
+    def __init__(self, loops: int = 4) -> None:
+        self._loops = loops
+        self._asleep = 0
+        self._over = False
+
+    async def nap(self, seconds: float) -> None:
+        self._asleep += 1
+        try:
+            await asyncio.sleep(seconds)
+            if self._over:
+                await asyncio.Event().wait()
+        finally:
+            self._asleep -= 1
+
+    async def still(self) -> None:
+        self._over = True
+        async with asyncio.timeout(5):
+            while self._asleep < self._loops:  # noqa: ASYNC110 - tasks have no event for it
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.03)
+
+
 @asynccontextmanager
-async def open_place(site: Site, *, served: bool = True) -> AsyncIterator[Place]:
-    """Run the bot in a town until the block ends; ``served``: the configuration names the guild."""
+async def open_place(site: Site, *, served: bool = True, cogs: Sequence[commands.Cog] = ()) -> AsyncIterator[Place]:
+    """Run the bot in a town until the block ends; ``served``: the configuration names the guild; ``cogs``: more of them."""
     settings = DiscordSettings(site.server.api_url, site.server.gateway_url, guild_ready_timeout=0.01)
     bot = PatronRolesBot(settings, StoredFacts(site.store))
     guilds = Guilds(bot)
-    quick = timedelta(seconds=0.05)
+    quick = timedelta(seconds=0.1)
+    naps = Naps()
     engine = Engine(
         site.store,
         site.patreon,
         guilds,
         now=site.patreon.now,
+        sleep=naps.nap,
         settings=EngineSettings(frozenset({CAMPAIGN}), poll_every=quick, tick_every=quick),
         listeners=[bot.hear],
     )
@@ -251,12 +280,15 @@ async def open_place(site: Site, *, served: bool = True) -> AsyncIterator[Place]
     stop = asyncio.Event()
     async with bot:
         await bot.furnish(use_cases)
+        for cog in cogs:
+            await bot.add_cog(cog)
         gateway = asyncio.create_task(bot.start(TOKEN))
         await asyncio.wait_for(bot.wait_until_ready(), 10)
         working = asyncio.create_task(engine.run(stop))
         try:
             yield Place(site.town, site.server, site.store, site.patreon, bot, engine, use_cases, site.mod)
         finally:
+            await naps.still()
             stop.set()
             await working
             await bot.close()

@@ -1,12 +1,11 @@
 """The bot itself: commands told once, answers in time, failures in plain words, and a document that knows every command."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import discord
 import pytest
-import structlog
 from discord import app_commands
 from discord.ext import commands
 from structlog.testing import capture_logs
@@ -43,11 +42,16 @@ class Trouble(commands.Cog):
         self.answers.append(await ask(interaction, "Well?", Option("yes", "Yes"), Option("no", "No")))
 
 
-async def with_trouble(place: Place) -> Trouble:
-    cog = Trouble()
-    await place.bot.add_cog(cog)
-    await place.bot.tree.sync()
-    return cog
+@pytest.fixture
+def trouble() -> Trouble:
+    return Trouble()
+
+
+@pytest.fixture
+async def troubled(site: Site, trouble: Trouble) -> AsyncIterator[Place]:
+    """Give a running bot that has the commands of Trouble as well."""
+    async with open_place(site, cogs=[trouble]) as opened:
+        yield opened
 
 
 def every_command(bot: PatronRolesBot) -> Iterator[app_commands.Command[object, ..., object]]:
@@ -60,12 +64,15 @@ async def test_commands_are_told_to_discord_only_when_they_changed(site: Site) -
     route = "PUT /applications/{application_id}/commands"
     async with open_place(site):
         assert site.server.calls[route] == 1
-    async with open_place(site):
-        assert site.server.calls[route] == 1
+
+
+async def test_commands_of_another_version_are_told_anew(site: Site) -> None:
     async with site.store.write() as t:
         await t.facts.set("discord_commands", "those of another version")
     async with open_place(site):
-        assert site.server.calls[route] == 2
+        assert site.server.calls["PUT /applications/{application_id}/commands"] == 1
+        async with site.store.read() as t:
+            assert await t.facts.get("discord_commands") != "those of another version"
 
 
 async def test_every_command_is_deferred_before_anything_slow(place: Place) -> None:
@@ -88,41 +95,45 @@ async def test_every_command_is_deferred_before_anything_slow(place: Place) -> N
         (RoleBlocked("rank"), "/doctor"),
     ],
 )
-async def test_our_errors_are_told_in_plain_words(place: Place, error: Exception, words: str) -> None:
-    (await with_trouble(place)).error = error
-    interaction = await place.type("fail")
+async def test_our_errors_are_told_in_plain_words(troubled: Place, trouble: Trouble, error: Exception, words: str) -> None:
+    trouble.error = error
+    interaction = await troubled.type("fail")
     message = await interaction.wait_for(lambda answer: words in answer.content)
     assert message.ephemeral
 
 
-async def test_a_fault_of_ours_shows_a_code_and_no_secret(place: Place) -> None:
-    await with_trouble(place)
-    structlog.reset_defaults()
+async def test_a_fault_of_ours_shows_a_code_and_no_secret(troubled: Place) -> None:
     with capture_logs() as logs:
-        interaction = await place.type("fail")
+        interaction = await troubled.type("fail")
         message = await interaction.wait_for(lambda answer: "tell the team this code" in answer.content)
     assert "secret-token" not in message.content
     assert [entry["code"] in message.content for entry in logs if entry["event"] == "command_failed"] == [True]
 
 
-async def test_a_question_is_answered_once(place: Place) -> None:
-    cog = await with_trouble(place)
-    interaction = await place.type("ask")
+async def test_a_question_is_answered_once(troubled: Place, trouble: Trouble) -> None:
+    interaction = await troubled.type("ask")
     question = await interaction.settled()
-    pressed = await place.press(question, "Yes")
+    pressed = await troubled.press(question, "Yes")
     await pressed.wait_for(lambda answer: not answer.components)
-    assert cog.answers == ["yes"]
+    assert trouble.answers == ["yes"]
 
 
-async def test_a_button_from_before_a_restart_says_that_it_is_too_old(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    await with_trouble(place)
-    interaction = await place.type("ask")
+async def test_a_button_from_before_a_restart_says_that_it_is_too_old(troubled: Place) -> None:
+    interaction = await troubled.type("ask")
     question = await interaction.settled()
     for component in question.components[0]["components"]:
         process, rest = component["custom_id"].split(":")[1:]
         component["custom_id"] = f"ask:{process[::-1].translate(str.maketrans('0123456789', '9876543210'))}:{rest}"
-    pressed = await place.press(question, "Yes")
+    pressed = await troubled.press(question, "Yes")
     await pressed.wait_for(lambda answer: "Type the command again" in answer.content)
+
+
+async def test_a_bot_that_stops_ends_its_open_questions(site: Site, trouble: Trouble) -> None:
+    async with open_place(site, cogs=[trouble]) as place:
+        interaction = await place.type("ask")
+        await interaction.settled()
+    assert trouble.answers == [None]
+    assert "nothing was changed" in interaction.text
 
 
 async def test_names_that_people_chose_never_ping(place: Place) -> None:
