@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.core.model import Campaign, Charge, Membership, PatronId, PatronStatus, TierId
+from bot.core.model import Campaign, Charge, Membership, MembershipId, PatronId, PatronStatus, TierId
 from bot.errors import RuleRefused
 from bot.texts import staff as texts
 
@@ -47,11 +47,13 @@ def imagine(campaign: Campaign, wanted: Imagined, now: datetime) -> Membership:
         tiers=frozenset({wanted.tier} if wanted.tier is not None else ()),
         tier_cents=price,
         declined_since=now - span if wanted.status is PatronStatus.DECLINED else None,
-        paid_through=now + span if lapsed and wanted.days else None,
+        paid_through=now + span if lapsed else None,
         lifetime_cents=wanted.lifetime_cents,
         since=_months_before(now, wanted.months),
         gifted=wanted.gift,
         trial=wanted.trial,
+        # Patreon names a membership of free members too; who never was one has none.
+        membership=MembershipId(NOBODY),
     )
 
 

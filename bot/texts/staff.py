@@ -247,4 +247,4 @@ LISTS = {
 STACKING = {"all": "all rules that hold", "highest": "only the highest rule"}
 STACKING_NEEDS_BOTH = "Name both: the group, and whether all of its rules count or only the highest."
 
-STATUSES = {"active": "active", "declined": "payment declined", "former": "cancelled", "none": "free member or never"}
+STATUSES = {"active": "active", "declined": "payment declined", "former": "cancelled", "none": "free member"}

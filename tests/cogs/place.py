@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from discord.ext import commands
 
@@ -157,12 +158,12 @@ class Place:
     def now(self) -> datetime:
         return self.patreon.now()
 
-    async def type(self, command: str, user: int | None = None, **options: object) -> Interaction:
+    async def type(self, command: str, user: int | None = None, **options: Any) -> Interaction:
         """Type a command in the guild, as the creator unless somebody else is named."""
         who = self.town.owner.id if user is None else user
-        return await self.server.run_command(who, command, options, guild=self.guild)  # type: ignore[arg-type]
+        return await self.server.run_command(who, command, options, guild=self.guild)
 
-    async def answer(self, command: str, user: int | None = None, **options: object) -> Message:
+    async def answer(self, command: str, user: int | None = None, **options: Any) -> Message:
         """Type a command and give its answer once it no longer says "thinking"."""
         return await (await self.type(command, user, **options)).settled()
 

@@ -270,8 +270,7 @@ async def test_setup_takes_a_channel_and_makes_the_first_rule(place: Place) -> N
     await place.server.select(panel, _menu(panel, 2), [place.gold], owner)
     pressed = await place.press(panel, "Make this rule")
     question = await pressed.wait_for(lambda answer: "Save it?" in answer.content)
-    saved = await place.press(question, "Save")
-    assert saved
+    await place.press(question, "Save")
     await place.has(place.ann, "Gold")
 
 
@@ -313,6 +312,6 @@ async def test_simulate_tells_the_outcome_and_touches_nothing(place: Place) -> N
 
 
 async def test_simulate_offers_the_tiers(place: Place) -> None:
-    options = {"member": place.ann, "status": "active"}
+    options: dict[str, str | int] = {"member": place.ann, "status": "active"}
     choices = await place.server.autocomplete(place.town.owner.id, "simulate", "tier", "si", options, guild=place.guild)
     assert [choice["name"] for choice in choices] == ["Silver *star*"]

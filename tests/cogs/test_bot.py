@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import discord
 import pytest
@@ -54,7 +55,7 @@ async def troubled(site: Site, trouble: Trouble) -> AsyncIterator[Place]:
         yield opened
 
 
-def every_command(bot: PatronRolesBot) -> Iterator[app_commands.Command[object, ..., object]]:
+def every_command(bot: PatronRolesBot) -> Iterator[app_commands.Command[Any, ..., Any]]:
     for command in bot.tree.walk_commands():
         if isinstance(command, app_commands.Command):
             yield command
@@ -138,7 +139,7 @@ async def test_a_bot_that_stops_ends_its_open_questions(site: Site, trouble: Tro
 
 async def test_names_that_people_chose_never_ping(place: Place) -> None:
     assert place.bot.allowed_mentions is not None
-    assert place.bot.allowed_mentions.to_dict() == {"parse": []}
+    assert dict(place.bot.allowed_mentions.to_dict()) == {"parse": []}
 
 
 async def test_the_bot_is_ready_while_it_is_connected(place: Place) -> None:

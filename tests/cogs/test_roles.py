@@ -1,5 +1,7 @@
 """Rules from the typed command to the roles of members; ranks are never passed (law 10)."""
 
+from typing import Any
+
 import pytest
 
 from bot.core.model import Condition, ConditionKind, Origin, RoleId
@@ -8,8 +10,8 @@ from sandbox.world.guild_records import Permission
 from tests.cogs.place import CAMPAIGN, GOLD_TIER, SILVER_TIER, Place
 
 
-async def add_rule(place: Place, role: RoleId | None = None, when: str = "tier", **options: object) -> Interaction:
-    chosen = {"tier": str(GOLD_TIER), **options} if when == "tier" else options
+async def add_rule(place: Place, role: RoleId | None = None, when: str = "tier", **options: Any) -> Interaction:
+    chosen: dict[str, Any] = {"tier": str(GOLD_TIER), **options} if when == "tier" else options
     return await place.type("roles add", role=role or place.gold, when=when, **chosen)
 
 
@@ -48,7 +50,7 @@ async def test_a_rule_that_is_not_saved_is_not_there(place: Place) -> None:
         ("former", {"sticky": True, "group": "fans"}, "former patrons (group fans, sticky)"),
     ],
 )
-async def test_every_condition_can_be_made_a_rule(place: Place, when: str, options: dict[str, object], line: str) -> None:
+async def test_every_condition_can_be_made_a_rule(place: Place, when: str, options: dict[str, Any], line: str) -> None:
     await save(place, await add_rule(place, when=when, **options))
     assert f"**Gold** for {line}" in (await place.answer("roles list")).content
 
@@ -63,7 +65,7 @@ async def test_every_condition_can_be_made_a_rule(place: Place, when: str, optio
     ],
 )
 async def test_a_rule_that_makes_no_sense_is_refused_with_what_to_do(
-    place: Place, when: str, options: dict[str, object], hint: str
+    place: Place, when: str, options: dict[str, Any], hint: str
 ) -> None:
     interaction = await add_rule(place, when=when, **options)
     await interaction.wait_for(lambda answer: hint in answer.content)
