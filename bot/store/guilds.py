@@ -55,6 +55,13 @@ class GuildRows(Subject):
         }
         await self._put(guilds, [values])
 
+    async def lock(self, guild: GuildId) -> None:
+        """Let nobody else past this line for the same guild until the unit of work ends.
+
+        For what counts first and writes by the count; a guild without a row has nothing to count yet.
+        """
+        await self._rows(select(guilds.c.guild_id).where(guilds.c.guild_id == guild).with_for_update())
+
     async def audited(self, guild: GuildId, at: datetime | None) -> None:
         """Remember when the last whole audit began; None asks for one. Other settings stay, or have their defaults."""
         insert = self._insert(guilds).values(guild_id=guild, audited_at=at)

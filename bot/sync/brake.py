@@ -47,6 +47,8 @@ class Brake:
         ``passed`` when what may happen has happened.
         """
         guild = view.guild
+        if due:
+            await t.guilds.lock(guild)
         answers = (await t.holds.of_users(guild, [user])).get(user, {})
         reports = await self._drop(t, guild, user, frozenset(answers) - due)
         if cause is Cause.UNLINKED:
@@ -98,6 +100,7 @@ class Brake:
     async def _drop(self, t: Tables, guild: GuildId, user: DiscordUserId, roles: Roles) -> tuple[Report, ...]:
         if not roles:
             return ()
+        await t.guilds.lock(guild)
         before = await t.holds.waiting(guild)
         await t.holds.drop(guild, user, roles)
         left = {hold.run for hold in await t.holds.waiting(guild)}

@@ -158,6 +158,7 @@ class Engine:
     async def _tick(self) -> None:
         await self._clock.prepare()
         await self._clock.tick()
+        await self._poll()
 
     async def _keep(self) -> None:
         """Keep what is in hand ours: long work outlives its first lease."""

@@ -75,7 +75,7 @@ class BrakeHeld:
 
 @dataclass(frozen=True, slots=True)
 class BrakeReleased:
-    """Nothing of a held run is left: carried out, or no longer due."""
+    """A question of the brake settled itself: nothing it held is due any more."""
 
     guild: GuildId
     run: int

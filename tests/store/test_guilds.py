@@ -1,5 +1,6 @@
 """Settings of guilds and the names of their roles."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 from bot.core.model import GuildId, Policy, Revocable, RoleId
@@ -79,3 +80,20 @@ async def test_a_guild_that_saved_no_policy_has_the_operators(database_url: str)
             assert (await t.guilds.load(GuildId(3))).policy == Policy(brake_count=9)
     finally:
         await opened.close()
+
+
+async def test_lock_lets_one_unit_of_work_past_at_a_time(any_store: Store) -> None:
+    async with any_store.write() as t:
+        await t.guilds.save(GuildSettings(GUILD))
+
+    async def count() -> None:
+        async with any_store.write() as t:
+            await t.guilds.lock(GUILD)
+            before = int(await t.facts.get("count") or 0)
+            await asyncio.sleep(0.01)
+            await t.facts.set("count", str(before + 1))
+
+    await asyncio.gather(*(count() for _ in range(5)))
+
+    async with any_store.read() as t:
+        assert await t.facts.get("count") == "5"

@@ -103,3 +103,19 @@ async def test_dropping_in_one_guild_leaves_the_others(any_store: Store) -> None
         await t.holds.drop(OTHER_GUILD, ANN, [GOLD])
         assert await t.holds.count_waiting(GUILD) == 3
         assert await t.holds.count_waiting(OTHER_GUILD) == 0
+
+
+async def test_hold_whose_last_rows_go_at_the_same_moment_vanishes(any_store: Store) -> None:
+    crowd = [DiscordUserId(1000 + number) for number in range(10)]
+    async with any_store.write() as t:
+        await t.holds.open(GUILD, 1, {user: [GOLD] for user in crowd}, NOW)
+
+    async def let_go(user: DiscordUserId) -> None:
+        async with any_store.write() as t:
+            await t.holds.drop(GUILD, user, [GOLD])
+            await asyncio.sleep(0.01)
+
+    await asyncio.gather(*map(let_go, crowd))
+
+    async with any_store.read() as t:
+        assert await t.holds.load(GUILD, 1) is None
