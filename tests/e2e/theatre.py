@@ -15,6 +15,7 @@ import aiohttp
 
 from bot.app import App, open_app
 from bot.config import load_config
+from sandbox.discord.components import text_of
 from sandbox.discord.interaction import Interaction
 from sandbox.stage import Stage, free_port
 from sandbox.world import World
@@ -24,6 +25,9 @@ from sandbox.world.patreon import Who
 
 PATIENCE = 10.0
 """Seconds until something that should happen counts as not happening; on a quiet machine it takes milliseconds."""
+
+HURRY = 5
+"""How much faster than real time the bot's pauses pass."""
 
 
 class Theatre:
@@ -54,8 +58,8 @@ class Theatre:
     async def bot(self, **changes: str) -> AsyncIterator[App]:
         """Run the bot while the block runs, with ``changes`` to its environment; it may be run again afterwards."""
         config = load_config(None, self.environment | changes)
-        clock = self.world.clock
-        async with open_app(config, now=clock.now, sleep=clock.sleep, guild_ready_timeout=0.1) as app:
+        now = self.world.clock.now
+        async with open_app(config, now=now, sleep=self._sleep, guild_ready_timeout=0.1) as app:
             self._app = app
             await self.until(lambda: app.worker is None or app.worker.is_ready(), "the gateway")
             try:
@@ -94,15 +98,43 @@ class Theatre:
         """Let the creator make a rule; for a tier, or as ``options`` of ``/roles add`` say."""
         if tier is not None:
             options |= {"when": "tier", "tier": self.world.patreon.tier(tier, self.world.patreon.campaign()).id}
-        asked = await self.command(by, "roles add", role=str(self.role(role)), **options)
-        question = await asked.wait_for(lambda message: bool(message.components), PATIENCE)
-        await self.stage.discord.press(question, first_button(question), asked.user_id)
-        await asked.wait_for(lambda message: not message.components and not message.loading, PATIENCE)
+        await self.agree(by, "roles add", role=str(self.role(role)), **options)
 
     async def rules(self) -> None:
         """Make a rule for each paid tier, giving the role of the same name."""
         for title in ("Bronze", "Silver", "Gold"):
             await self.rule(title, title)
+
+    # --- the staff ----------------------------------------------------------------------------------------------------
+
+    async def staff_channel(self) -> None:
+        """Let the creator choose the channel in which the bot asks and warns."""
+        await self.command("Clara", "settings", staff_channel=str(self._staff))
+
+    def staff(self) -> list[Message]:
+        """Return what stands in the staff channel, oldest first."""
+        return self.world.discord.history(self._staff)
+
+    async def until_staff(self, words: str) -> Message:
+        """Wait until the staff have been told something; return the message."""
+        await self.until(lambda: any(words in text_of(message) for message in self.staff()), f"staff: {words}")
+        return next(message for message in self.staff() if words in text_of(message))
+
+    async def agree(self, name: str, command: str, **options: Any) -> None:
+        """Let a member use a command that asks first, and agree."""
+        asked = await self.command(name, command, **options)
+        question = await asked.wait_for(lambda message: bool(message.components), PATIENCE)
+        await self.stage.discord.press(question, first_button(question), asked.user_id)
+        await asked.wait_for(lambda message: not message.components and not message.loading, PATIENCE)
+
+    def role_calls(self) -> int:
+        """Count the calls with which the bot gave or took roles, or tried to."""
+        calls = self.stage.discord.calls.items()
+        return sum(count for route, count in calls if route.startswith(("PUT", "DELETE")) and "/roles/" in route)
+
+    @property
+    def _staff(self) -> int:
+        return next(channel.id for channel in self.guild.channels.values() if channel.name == "staff")
 
     # --- the browser --------------------------------------------------------------------------------------------------
 
@@ -171,6 +203,10 @@ class Theatre:
         """Move the world's clock on by a span of ``timedelta``'s words, and wait until its work is done."""
         self.world.clock.move(timedelta(**span))
         await self.calm()
+
+    async def _sleep(self, seconds: float) -> None:
+        """Let the bot's pauses end early; between two looks at the clock nothing happens that a test wants to see."""
+        await self.world.clock.sleep(seconds / HURRY)
 
     def _wake(self) -> None:
         """Spare the test the second in which the engine looks at the clock by itself."""
