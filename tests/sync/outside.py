@@ -5,7 +5,7 @@ The far side answers one JSON line for each JSON line. What it answered has happ
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -43,6 +43,10 @@ class Outside:
         self._world = world
         self.refresh_tokens: dict[str, str] = {}
         self.calls = 0
+        # At this call the caller dies: before anything happened, or when it has happened and nobody was answered.
+        self.doom: int | None = None
+        self.doom_before = False
+        self.kill: Callable[[], None] = _nobody
 
     @asynccontextmanager
     async def serve(self, path: Path) -> AsyncIterator[None]:
@@ -55,7 +59,12 @@ class Outside:
         try:
             while line := await reader.readline():
                 self.calls += 1
+                doomed = self.doom is not None and self.calls >= self.doom
+                if doomed and self.doom_before:
+                    return self.kill()
                 answer = self._answer(**json.loads(line))
+                if doomed:
+                    return self.kill()
                 writer.write(msgspec.json.encode(answer) + b"\n")
                 await writer.drain()
         except ConnectionError:
@@ -172,6 +181,10 @@ class Inside:
             raise AccessRevoked("the refresh token was used up")
         async with self.store.write() as t:
             await t.tokens.save(owner, Tokens("access", fresh, utcnow() + LIFE))
+
+
+def _nobody() -> None:
+    """Kill nobody."""
 
 
 def _told(membership: object) -> Membership:

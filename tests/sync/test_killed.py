@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.model import CREATOR, Cause, DiscordUserId, Origin, Policy, RoleId, Tokens, patron_owner
+from bot.core.model import CREATOR, Cause, DiscordUserId, Holding, Origin, Policy, RoleId, TokenOwner, Tokens, patron_owner
 from bot.store import Store, open_store
 from bot.store.records import NudgeKind
 from tests.conftest import SECRET_KEY, Clock
@@ -22,6 +22,7 @@ from tests.sync.outside import LIFE, Outside, utcnow
 from tests.sync.world import GOLD, GUILD, SILVER, World, patron_of
 
 KILLS = 50
+KILLS_BETWEEN_LOOKS = 5
 PEOPLE = tuple(DiscordUserId(100 + number) for number in range(24))
 # They had the role before any of this began.
 BY_HAND = frozenset(PEOPLE[:3])
@@ -73,13 +74,36 @@ class Town:
         async with self.world.store.write() as t:
             await t.nudges.add(NudgeKind.CAMPAIGN, CAMPAIGN, Cause.REFRESH, utcnow())
 
-    async def calls_or_quiet(self, calls: int) -> None:
-        """Wait for so many calls more, or for the queue to be empty."""
-        until = self.outside.calls + calls
-        for _ in range(400):
-            if self.outside.calls >= until:
-                return
+    async def dies(self, chance: random.Random) -> None:
+        """Kill the engine in the middle of a call: before it had an effect, after, or at any moment near it."""
+        self.outside.doom = self.outside.calls + chance.randrange(1, 30)
+        self.outside.doom_before = chance.random() < 0.5
+        moments = chance.randrange(30, 80)
+        for _ in range(moments if chance.random() < 0.3 else 400):
+            if self.engine is None:
+                break
             await asyncio.sleep(0.01)
+        self.outside.doom = None
+        self.kill()
+
+    async def is_left_alone(self) -> None:
+        """Let an engine work undisturbed to the end, with two lists on top that settle what is in doubt."""
+        await self.start()
+        await self.at_rest()
+        for _ in range(2):
+            await self.refresh()
+            await self.at_rest()
+        await self.renewed()
+        self.kill()
+
+    async def renewed(self) -> None:
+        """Wait until each pair on disk is the one Patreon gave last."""
+        for _ in range(500):
+            async with self.world.store.read() as t:
+                pairs = [await t.tokens.load(TokenOwner(owner)) for owner in self.outside.refresh_tokens]
+            if [pair and pair.tokens.refresh for pair in pairs] == list(self.outside.refresh_tokens.values()):
+                return
+            await asyncio.sleep(0.02)
 
     async def at_rest(self) -> None:
         """Wait until nothing is left to do."""
@@ -127,6 +151,7 @@ async def town(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Town]:
     world = await _open_world(store, Clock(utcnow()))
     async with _mother() as mother:
         town = Town(world, Outside(world), mother, sqlite_url, tmp_path / "outside")
+        town.outside.kill = town.kill
         async with town.outside.serve(town.socket):
             try:
                 yield town
@@ -141,23 +166,22 @@ async def test_killed_fifty_times_it_ends_where_an_undisturbed_run_ends(town: To
     world = town.world
     await world.set_up_rules()
 
-    for _ in range(KILLS):
+    for number in range(1, KILLS + 1):
         await town.something_happens(chance)
         await town.start()
-        await town.calls_or_quiet(chance.randrange(1, 40))
-        town.kill()
+        await town.dies(chance)
+        if number % KILLS_BETWEEN_LOOKS == 0:
+            await town.is_left_alone()
+            await _is_as_if_nothing_had_happened(town)
 
-    await town.start()
-    await town.at_rest()
-    for _ in range(2):
-        await town.refresh()
-        await town.at_rest()
-    town.kill()
 
+async def _is_as_if_nothing_had_happened(town: Town) -> None:
+    """Compare roles, ledger and pairs with what an undisturbed run comes to."""
+    world = town.world
     assert {user: frozenset(world.roles(user)) for user in PEOPLE} == {user: _roles(world, user) for user in PEOPLE}
     for user in PEOPLE:
-        origins = {role: grant.origin for role, grant in (await world.ledger(user)).items()}
-        assert origins == {role: _origin(user, role) for role in _roles(world, user)}
+        entries = {role: (grant.origin, grant.holding) for role, grant in (await world.ledger(user)).items()}
+        assert entries == {role: (_origin(user, role), Holding.HELD) for role in _roles(world, user)}
     async with world.store.read() as t:
         for owner in [CREATOR, *(patron_owner(patron_of(user)) for user in PEOPLE)]:
             pair = await t.tokens.load(owner)
