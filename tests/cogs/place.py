@@ -286,8 +286,12 @@ async def open_place(site: Site, *, served: bool = True, cogs: Sequence[commands
         gateway = asyncio.create_task(bot.start(TOKEN))
         await asyncio.wait_for(bot.wait_until_ready(), 10)
         working = asyncio.create_task(engine.run(stop))
+        place = Place(site.town, site.server, site.store, site.patreon, bot, engine, use_cases, site.mod)
         try:
-            yield Place(site.town, site.server, site.store, site.patreon, bot, engine, use_cases, site.mod)
+            # What a start does by itself is over before a test begins: names of roles, and the first refresh.
+            await place.until(lambda t: t.guilds.role_names(place.guild))
+            await place.until(_refreshed)
+            yield place
         finally:
             await naps.still()
             stop.set()
@@ -331,6 +335,11 @@ class StoredFacts:
     async def set(self, key: str, value: str) -> None:
         async with self._store.write() as t:
             await t.facts.set(key, value)
+
+
+async def _refreshed(t: Tables) -> bool:
+    state = await t.campaigns.state(CAMPAIGN)
+    return state is not None and state.refreshed_at is not None and await t.nudges.pending() == 0
 
 
 async def _no_name(_user: DiscordUserId) -> str | None:

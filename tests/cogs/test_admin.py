@@ -4,9 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.core.model import CREATOR, Block, Cause, Condition, ConditionKind, GuildId, PatronId
+from bot.core.model import CREATOR, Block, Condition, ConditionKind, GuildId, PatronId
 from bot.errors import PatreonUnavailable
-from bot.store.records import NudgeKind
 from bot.sync.reports import CreatorTokenFailing, LinkBroken, PatreonBack, PatreonGone, RoleIsBlocked
 from sandbox.discord.components import text_of
 from sandbox.world.guild_records import Message, Permission
@@ -123,16 +122,14 @@ async def test_while_paused_nobody_gets_a_role_and_resuming_gives_it(place: Plac
 
 
 async def seven_lose_gold(place: Place) -> list[int]:
-    """Let seven patrons who have Gold from us end their pledges, more than the brake's five."""
+    """Remove the rule of a role that seven patrons have from us: more than the five the brake lets pass."""
     await rule_for_gold(place)
-    fans = [place.town.world.add_user(f"fan{number}").id for number in range(7)]
+    fans = list(place.town.world.add_members(place.guild, 7))
     for fan in fans:
-        place.town.world.join(place.guild, fan)
-        await place.link(fan, f"fan-{fan}", None)
+        await place.link(fan, f"fan-{fan}")
         await place.give(fan, place.gold)
-    async with place.store.write() as t:
-        await t.nudges.add(NudgeKind.GUILD, str(place.guild), Cause.RULES, place.now)
-    place.engine.wake()
+    (rule,) = await place.use_cases.rules.of_guild(place.guild)
+    await place.use_cases.rules.remove(rule, stays=False)
     return fans
 
 

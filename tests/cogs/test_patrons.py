@@ -105,6 +105,7 @@ async def test_a_role_given_by_hand_comes_is_listed_and_ends(place: Place) -> No
 async def test_a_role_given_by_hand_goes_when_its_time_is_over(place: Place) -> None:
     await place.answer("patrons grant", member=place.ann, role=place.silver, reason="guest", days=1)
     await place.has(place.ann, "Silver")
+    await place.until(lambda t: t.log.of(place.guild, place.ann))
     place.town.world.clock.move(timedelta(days=1, minutes=1))
     await place.has(place.ann)
 
