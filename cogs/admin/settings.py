@@ -80,7 +80,10 @@ class SettingsCog(commands.Cog):
             await self._set_channel(guild, staff_channel)
         if after != before:
             await self._change(interaction, guild, before, after)
-            return
+        else:
+            await self._show(interaction, guild)
+
+    async def _show(self, interaction: discord.Interaction, guild: GuildId) -> None:
         stored = await self._use.settings.load(guild)
         await say(interaction, texts.settings(stored.policy, stored.staff_channel))
 
@@ -99,8 +102,7 @@ class SettingsCog(commands.Cog):
         )
         if answer == "yes":
             await self._use.settings.save_policy(guild, after)
-            stored = await self._use.settings.load(guild)
-            await say(interaction, texts.settings(stored.policy, stored.staff_channel))
+            await self._show(interaction, guild)
         elif answer == "no":
             await say(interaction, texts.CANCELLED)
 

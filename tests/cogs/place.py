@@ -7,7 +7,7 @@ sandbox's Patreon is tests/e2e's.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,31 +15,22 @@ from discord.ext import commands
 
 from bot.core.model import (
     CREATOR,
-    Campaign,
-    CampaignId,
     Cause,
     DiscordUserId,
     Grant,
     GuildId,
     Link,
-    Membership,
-    MembershipId,
     Origin,
     PatronId,
-    PatronStatus,
     RoleId,
-    Tier,
     TierId,
-    TokenOwner,
     Tokens,
     patron_owner,
 )
 from bot.creators import Campaigns, ManualGrants, Patrons, Rules, Settings, Syncs
 from bot.discord_bot import DiscordSettings, PatronRolesBot, UseCases
-from bot.errors import PatreonError
 from bot.guilds import Guilds
 from bot.linking import Linking, PersonalData
-from bot.patreon.answers import Identity, ListPage
 from bot.store import Store, Tables
 from bot.sync import Engine, EngineSettings, Previews
 from bot.sync.cases import audited_key
@@ -47,82 +38,10 @@ from sandbox.discord.interaction import Interaction
 from sandbox.discord.server import DiscordServer
 from sandbox.world.clock import Clock
 from sandbox.world.guild_records import Message, Permission
+from tests.cogs.shelf import CAMPAIGN, GOLD_TIER, Shelf, build_campaign
 from tests.sandbox.discord_life import TOKEN, Town, build_town
 
-CAMPAIGN = CampaignId("77")
-GOLD_TIER, SILVER_TIER = TierId("tier-gold"), TierId("tier-silver")
-PRICES = {GOLD_TIER: 1000, SILVER_TIER: 500}
 STAFF = Permission.MANAGE_ROLES | Permission.MANAGE_GUILD
-
-
-@dataclass
-class Shelf:
-    """A Patreon whose memberships lie open; ``down`` is raised by every call, ``asked`` counts the calls."""
-
-    now: Clock
-    memberships: dict[PatronId, Membership] = field(default_factory=dict)
-    down: PatreonError | None = None
-    asked: int = 0
-
-    def _ask(self) -> None:
-        self.asked += 1
-        if self.down is not None:
-            raise self.down
-
-    def pledge(self, patron: PatronId, tier: TierId | None = GOLD_TIER, **changes: object) -> Membership:
-        """Let a patron have a paid membership on a tier."""
-        price = PRICES[tier] if tier else 0
-        values: dict[str, object] = {
-            "amount_cents": price,
-            "tiers": frozenset({tier} if tier else ()),
-            "tier_cents": price,
-            "since": self.now() - timedelta(days=100),
-            "currency": "EUR",
-        }
-        made = Membership(patron, CAMPAIGN, PatronStatus.ACTIVE, self.now(), **{**values, **changes})  # type: ignore[arg-type]
-        self.memberships[patron] = made
-        return made
-
-    async def fetch_own_membership(self, patron: PatronId, _campaign: CampaignId) -> Membership | None:
-        self._ask()
-        return self._seen(patron)
-
-    async def fetch_membership(self, _campaign: CampaignId, membership_id: MembershipId) -> Membership | None:
-        self._ask()
-        return self._seen(PatronId(membership_id))
-
-    async def read_campaign(self, _campaign: CampaignId) -> AsyncIterator[ListPage]:
-        self._ask()
-        found = tuple(seen for patron in self.memberships if (seen := self._seen(patron)) is not None)
-        yield ListPage(found, total=len(found))
-
-    async def fetch_campaign(self, _campaign: CampaignId) -> Campaign:
-        self._ask()
-        return build_campaign()
-
-    async def renew(self, _owner: TokenOwner) -> None:
-        self._ask()
-
-    def authorize_url(self, state: str) -> str:
-        return f"https://patreon.test/oauth2/authorize?state={state}"
-
-    async def exchange_code(self, code: str) -> Tokens:
-        return Tokens(f"access-{code}", f"refresh-{code}", self.now() + timedelta(days=30))
-
-    async def fetch_identity(self, tokens: Tokens) -> Identity:
-        patron = PatronId(tokens.access.removeprefix("access-"))
-        seen = self._seen(patron)
-        return Identity(patron, "Ann Example", memberships=(seen,) if seen else ())
-
-    def _seen(self, patron: PatronId) -> Membership | None:
-        known = self.memberships.get(patron)
-        return replace(known, observed_at=self.now()) if known else None
-
-
-def build_campaign() -> Campaign:
-    """Give the campaign all these tests are about."""
-    tiers = (Tier(SILVER_TIER, "Silver *star*", 500), Tier(GOLD_TIER, "Gold", 1000))
-    return Campaign(CAMPAIGN, PatronId("creator"), "Ann's <Comics>", "https://patreon.test/ann", "EUR", True, tiers)  # noqa: FBT003
 
 
 @dataclass

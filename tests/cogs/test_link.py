@@ -4,7 +4,8 @@ import json
 from urllib.parse import parse_qs, urlsplit
 
 from bot.core.model import Condition, ConditionKind, PatronId
-from tests.cogs.place import CAMPAIGN, GOLD_TIER, Place
+from tests.cogs.place import Place
+from tests.cogs.shelf import CAMPAIGN, GOLD_TIER
 
 
 async def make_gold_rule(place: Place) -> None:

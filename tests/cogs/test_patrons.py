@@ -8,7 +8,8 @@ import pytest
 
 from bot.core.model import Condition, ConditionKind, PatronId
 from sandbox.discord.interaction import NotPossible
-from tests.cogs.place import CAMPAIGN, GOLD_TIER, SILVER_TIER, Place
+from tests.cogs.place import Place
+from tests.cogs.shelf import CAMPAIGN, GOLD_TIER, SILVER_TIER
 
 
 async def gold_rule(place: Place) -> None:

@@ -7,7 +7,8 @@ import pytest
 from bot.core.model import Condition, ConditionKind, Origin, RoleId
 from sandbox.discord.interaction import Interaction
 from sandbox.world.guild_records import Permission
-from tests.cogs.place import CAMPAIGN, GOLD_TIER, SILVER_TIER, Place
+from tests.cogs.place import Place
+from tests.cogs.shelf import CAMPAIGN, GOLD_TIER, SILVER_TIER
 
 
 async def add_rule(place: Place, role: RoleId | None = None, when: str = "tier", **options: Any) -> Interaction:

@@ -1,0 +1,30 @@
+"""What tests of the staff's side share: a rule, a staff channel, waiting for a message in it."""
+
+from bot.core.model import Condition, ConditionKind
+from sandbox.discord.components import text_of
+from sandbox.world.guild_records import Message
+from tests.cogs.place import Place
+from tests.cogs.shelf import CAMPAIGN, GOLD_TIER
+
+
+async def rule_for_gold(place: Place) -> None:
+    async with place.store.write() as t:
+        await t.rules.add(place.guild, CAMPAIGN, place.gold, Condition(ConditionKind.TIER, tier=GOLD_TIER))
+
+
+async def staff_channel(place: Place) -> int:
+    channel = place.town.world.add_channel(place.guild, "staff")
+    await place.use_cases.settings.save_staff_channel(place.guild, channel.id)
+    return channel.id
+
+
+async def in_channel(place: Place, channel: int, words: str) -> Message:
+    """Wait for a message with these words."""
+    found: list[Message] = []
+
+    async def there(_t: object) -> bool:
+        found[:] = [m for m in place.town.world.history(channel) if words in text_of(m)]
+        return bool(found)
+
+    await place.until(there)
+    return found[0]
