@@ -155,6 +155,7 @@ class GuildsDouble:
     blocks: dict[RoleId, Block] = field(default_factory=dict)
     refused: set[RoleId] = field(default_factory=set)
     away: set[GuildId] = field(default_factory=set)
+    hidden: bool = False
     fault: Exception | None = None
     fail_after: int | None = None
     calls: list[tuple[str, DiscordUserId | int, RoleId | int]] = field(default_factory=list)
@@ -216,6 +217,8 @@ class GuildsDouble:
         everybody = sorted(self.members[guild].items())
         for start in range(0, max(1, len(everybody)), self.page_size):
             self._there(guild)
+            if self.hidden:
+                raise GuildUnavailable("the members are hidden")
             self.calls.append(("page", start, 0))
             yield [(user, frozenset(roles)) for user, roles in everybody[start : start + self.page_size]]
 

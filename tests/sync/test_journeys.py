@@ -113,13 +113,32 @@ async def test_end_of_grace_reads_the_patron_again_before_it_takes_the_role(worl
     await world.is_patron(ANN)
     world.patreon.decline(patron_of(ANN))
     await world.hears(ANN)
-    await world.later(6 * DAY)
+    world.clock.move(7 * DAY - HOUR)
+    await world.settle()
     # Paid in the last hour, and no webhook came.
     world.patreon.pledge(patron_of(ANN), charge=Charge.PAID)
+    world.forget_calls()
 
-    await world.later(2 * DAY)
+    world.clock.move(2 * HOUR)
+    await world.settle()
 
     assert world.roles(ANN) == {SILVER}
+    assert world.patreon.calls == {"one": 1}
+
+
+async def test_end_of_grace_that_the_patron_let_pass_takes_the_role_with_one_read(world: World) -> None:
+    await world.is_patron(ANN)
+    world.patreon.decline(patron_of(ANN))
+    await world.hears(ANN)
+    world.clock.move(7 * DAY - HOUR)
+    await world.settle()
+    world.forget_calls()
+
+    world.clock.move(2 * HOUR)
+    await world.settle()
+
+    assert world.roles(ANN) == set()
+    assert world.patreon.calls == {"one": 1}
 
 
 async def test_unlink_takes_our_roles_at_once_and_forgets_the_ledger(world: World) -> None:
@@ -144,6 +163,17 @@ async def test_role_given_by_hand_before_linking_stays_when_the_pledge_ends(worl
 
     assert world.roles(ANN) == {SILVER}
     assert world.guilds.changes == []
+
+
+async def test_role_given_by_hand_between_a_command_and_the_link_is_not_ours(world: World) -> None:
+    world.guilds.members[GUILD][ANN] = set()
+    await world.engine.members.seen(GUILD, ANN, frozenset())
+    world.guilds.members[GUILD][ANN] = {SILVER}
+    world.clock.move(HOUR)
+
+    await world.is_patron(ANN)
+
+    assert (await world.ledger(ANN))[SILVER].origin is Origin.FOUND
 
 
 async def test_role_given_by_hand_before_linking_stays_when_they_unlink(world: World) -> None:

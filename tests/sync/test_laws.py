@@ -55,6 +55,7 @@ async def test_refresh_that_fails_changes_no_role(world: World, fault: Exception
 
 async def test_list_that_breaks_before_its_last_page_counts_for_nothing(world: World) -> None:
     await world.is_patron(ANN, BOB)
+    world.patreon.cancel(patron_of(ANN))
     world.patreon.page_size = 1
     world.patreon.fault, world.patreon.break_after_pages = PatreonUnavailable("cut"), 1
 
@@ -67,6 +68,9 @@ async def test_list_that_breaks_before_its_last_page_counts_for_nothing(world: W
         run = await t.runs.last(RunKind.REFRESH, campaign=CAMPAIGN)
         assert run is not None
         assert await t.memberships.staged(run.run) == []
+        known = await t.memberships.load(patron_of(ANN), CAMPAIGN)
+        assert known is not None
+        assert known.status is PatronStatus.ACTIVE
 
 
 async def test_row_that_cannot_be_read_takes_nothing_from_its_patron(world: World) -> None:
@@ -383,6 +387,21 @@ async def test_no_role_moves_before_the_first_audit(bare: World) -> None:
 
     assert (await bare.ledger(ANN))[SILVER].origin is Origin.FOUND
     assert bare.guilds.changes == []
+
+
+async def test_no_role_moves_while_the_first_audit_fails(bare: World) -> None:
+    bare.guilds.hidden = True
+    await bare.set_up()
+    await bare.is_patron(ANN)
+    bare.guilds.members[GUILD][BOB] = {SILVER}
+    await bare.is_patron(BOB)
+    assert bare.guilds.changes == []
+
+    bare.guilds.hidden = False
+    await bare.later(HOUR)
+
+    assert bare.roles(ANN) == {SILVER}
+    assert (await bare.ledger(BOB))[SILVER].origin is Origin.FOUND
 
 
 async def test_shadow_mode_tells_and_does_nothing(bare: World) -> None:
