@@ -8,7 +8,7 @@ import io
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from bot.core.case import Decision
@@ -28,11 +28,14 @@ from bot.core.model import (
 )
 from bot.core.reconcile import reconcile
 from bot.creators.campaigns import Campaigns, Home
+from bot.store.records import AttemptStage
 from bot.store.store import Store
 from bot.store.tables import Tables
 from bot.sync.cases import load_cases, load_view
 
 _PAGE = 500
+# Discord lets an answer be edited for 15 minutes; one is left for clocks that differ.
+_EDITABLE = timedelta(minutes=14)
 
 
 class Which(Enum):
@@ -44,6 +47,14 @@ class Which(Enum):
     LEAVING = "leaving"
     LAPSED = "lapsed"
     BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAnswer:
+    """An answer in Discord that can be edited by whoever holds its token."""
+
+    application_id: int
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +120,16 @@ class Patrons:
         """Load somebody's link."""
         async with self._store.read() as t:
             return await t.links.load(user)
+
+    async def open_answer(self, user: DiscordUserId) -> OpenAnswer | None:
+        """Give the answer to somebody's finished ``/link``, while Discord still lets it be edited; kept over restarts."""
+        async with self._store.read() as t:
+            latest = await t.attempts.load_latest(user)
+        if latest is None or latest.stage is not AttemptStage.DONE or self._now() - latest.created_at > _EDITABLE:
+            return None
+        if latest.application_id is None or latest.interaction_token is None:
+            return None
+        return OpenAnswer(latest.application_id, latest.interaction_token)
 
     async def page(
         self, guild: GuildId, which: Which, after: DiscordUserId | None, limit: int

@@ -1,6 +1,6 @@
 """The bot's presence on Discord: connection, commands and how they answer. What a command does is a cog's business."""
 
-from bot.discord_bot.answers import Option, Panel, ask, fresh_id, say, tell_failure
+from bot.discord_bot.answers import Option, Panel, ask, fresh_id, say, say_later, tell_failure
 from bot.discord_bot.bot import DiscordSettings, Facts, PatronRolesBot
 from bot.discord_bot.use_cases import UseCases
 
@@ -14,5 +14,6 @@ __all__ = [
     "ask",
     "fresh_id",
     "say",
+    "say_later",
     "tell_failure",
 ]

@@ -116,6 +116,13 @@ async def say(
     await interaction.edit_original_response(content=cut(text), view=view, attachments=[file] if file else [])
 
 
+async def say_later(client: discord.Client, application_id: int, token: str, text: str) -> None:
+    """Edit the answer to a command that another process, or this one before a restart, was given."""
+    answer = discord.Webhook.partial(application_id, token, client=client)
+    # Discord's name for the first answer stands where a message's id does.
+    await answer.edit_message("@original", content=cut(text), view=None)  # type: ignore[call-overload]
+
+
 async def ask(interaction: discord.Interaction, text: str, *options: Option) -> str | None:
     """Ask with buttons and give the key of the pressed one; None when nobody pressed, which is then said already."""
     question = _Question(options)

@@ -8,8 +8,8 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
-from bot.core.model import DiscordUserId, GuildId, Holding, Origin, RoleId
-from bot.discord_bot import Option, Panel, PatronRolesBot, UseCases, ask, fresh_id, say
+from bot.core.model import Cause, DiscordUserId, GuildId, Holding, Origin, RoleId
+from bot.discord_bot import Option, Panel, PatronRolesBot, UseCases, ask, fresh_id, say, say_later
 from bot.errors import LinkError, LinkProblem
 from bot.sync.reports import PatronSynced, Report
 from bot.texts import commands as texts
@@ -140,13 +140,27 @@ class LinkCog(commands.Cog):
         """Edit the answers that waited for somebody's sync."""
         if not isinstance(report, PatronSynced):
             return
-        if report.patron is not None and (waiter := self._linking.of(report.user, report.guild)):
-            self._linking.end(report.user)
-            names = await self._use.syncs.names(report.guild)
-            await say(waiter.interaction, texts.linked(report.desired, report.change, report.blocked, names))
+        if report.patron is not None:
+            await self._tell_linked(report)
         # A membership that was refreshed stays up to date for as long as Discord lets it be edited.
         if waiter := self._refreshing.of(report.user, report.guild):
             await say(waiter.interaction, await self._explained(waiter.interaction), view=_Refresh(self))
+
+    async def _tell_linked(self, report: PatronSynced) -> None:
+        """Edit the answer to /link: the one in hand, or after a restart the one that was stored."""
+        waiter = self._linking.of(report.user, report.guild)
+        stored = None
+        if waiter is None and report.cause is Cause.LINKED:
+            stored = await self._use.patrons.open_answer(report.user)
+        if waiter is None and stored is None:
+            return
+        self._linking.end(report.user)
+        names = await self._use.syncs.names(report.guild)
+        text = texts.linked(report.desired, report.change, report.blocked, names)
+        if waiter is not None:
+            await say(waiter.interaction, text)
+        elif stored is not None:
+            await say_later(self._bot, stored.application_id, stored.token, text)
 
     async def _explained(self, interaction: discord.Interaction) -> str:
         """Explain the asker in this guild, or in each of theirs when they asked in a direct message."""

@@ -4,7 +4,7 @@ import json
 from urllib.parse import parse_qs, urlsplit
 
 from bot.core.model import Condition, ConditionKind, PatronId
-from tests.cogs.place import Place
+from tests.cogs.place import Place, Site, open_place
 from tests.cogs.shelf import CAMPAIGN, GOLD_TIER
 
 
@@ -33,6 +33,21 @@ async def test_link_shows_a_personal_button_and_then_the_roles(place: Place) -> 
     assert "**Gold**" in linked.content
     assert linked.components == []
     await place.has(place.ann, "Gold")
+
+
+async def test_link_is_answered_after_a_restart_in_the_middle(site: Site) -> None:
+    async with open_place(site) as before:
+        await make_gold_rule(before)
+        before.patreon.pledge(PatronId("ann-at-patreon"))
+        interaction = await before.type("link", before.ann)
+        message = await interaction.settled()
+        linking = before.use_cases.linking
+        url = await linking.authorize(message.components[0]["components"][0]["url"].rsplit("/", 1)[1])
+        asked = await linking.returned(parse_qs(urlsplit(url).query)["state"][0], "ann-at-patreon")
+    async with open_place(site) as after:
+        await after.use_cases.linking.finish(asked.token)
+        linked = await interaction.wait_for(lambda answer: "Linked." in answer.content)
+        assert "**Gold**" in linked.content
 
 
 async def test_link_of_somebody_without_a_pledge_says_so(place: Place) -> None:
