@@ -30,7 +30,10 @@ _CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^\s/@:]*:[^\s/@]*(?=@)")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 
 # aiohttp.server tells of malformed requests with what was in them; what breaks in a route is logged by its guard.
+# At debug level discord.py prints whole payloads (names, messages, interaction tokens), aiosqlite the values of statements.
 _NOISE = {
+    "discord": logging.INFO,
+    "aiosqlite": logging.INFO,
     "aiohttp.server": logging.CRITICAL,
     "aiohttp.access": logging.WARNING,
     "discord.client": logging.ERROR,
