@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.core.model import Cause, DiscordUserId, GuildId, Holding
-from bot.store.records import Nudge, RunKind, RunReport
+from bot.store.records import Nudge, NudgeKind, RunKind, RunReport
 from bot.store.tables import Tables
 from bot.sync.bulk import CHUNK, Batch, Bulk
 from bot.sync.cases import GuildView, audited_key, load_view
@@ -77,19 +77,25 @@ class GuildWork:
                 seen = {user: roles for user, roles in page if user in ours}
                 drifted |= await record_seen(t, view, seen, asked_at, Cause.AUDIT)
             asked_at = self._parts.now()
-        await self._close(view, begun_at)
+        late = await self._close(view, begun_at)
         report = RunReport(read=read, total=read)
         async with self._parts.store.write() as t:
             await t.guilds.audited(guild, begun_at)
             await t.facts.set(audited_key(guild), " ".join(str(role) for role in sorted(view.managed)))
+            if first:
+                await _call_those_who_waited(t, guild, late, self._parts.now())
             await t.runs.end(run, report, self._parts.now())
         log.info("audit_ended", guild=guild, run=run, read=read, drifted=len(drifted))
         await self._parts.tell(AuditEnded(run, guild, first, report))
         return drifted
 
-    async def _close(self, view: GuildView, begun_at: datetime) -> None:
-        """Write down who was not on any page: those not seen since, and linked people nobody ever saw here."""
+    async def _close(self, view: GuildView, begun_at: datetime) -> list[DiscordUserId]:
+        """Write down who was not on any page: those not seen since, and linked people nobody ever saw here.
+
+        Who linked after the beginning may have been on a page that was read before; these are returned.
+        """
         guild = view.guild
+        late: list[DiscordUserId] = []
         async with self._parts.store.write() as t:
             await t.presence.gone_since(guild, begun_at, self._parts.now())
         after: DiscordUserId | None = None
@@ -97,7 +103,9 @@ class GuildWork:
             async with self._parts.store.write() as t:
                 links = await t.links.page(after, CHUNK)
                 known = await t.presence.of_users(guild, [link.user for link in links])
-                await t.presence.put_many(guild, {k.user: False for k in links if k.user not in known}, begun_at)
+                late += [link.user for link in links if link.linked_at >= begun_at]
+                absent = {link.user: False for link in links if link.user not in {*known, *late}}
+                await t.presence.put_many(guild, absent, begun_at)
             if not links:
                 break
             after = links[-1].user
@@ -110,7 +118,7 @@ class GuildWork:
                 left = [user for user, rows in ledger.items() if any(r.holding is not Holding.LEFT for r in rows.values())]
                 await record_gone(t, view, left, self._parts.now())
             if not users:
-                return
+                return late
             after = users[-1]
 
     async def _everybody(self, guild: GuildId) -> AsyncIterator[Batch]:
@@ -140,6 +148,13 @@ class GuildWork:
             async with self._parts.store.read() as t:
                 links = await t.links.load_many(chunk)
             yield Batch({user: links.get(user) for user in chunk})
+
+
+async def _call_those_who_waited(t: Tables, guild: GuildId, late: list[DiscordUserId], now: datetime) -> None:
+    """Nudge whom the pass over everybody misses, since no link or presence names them here: nobody else will."""
+    by_hand = {grant.user for grant in await t.manual.of_guild(guild)}
+    await t.nudges.add_many(NudgeKind.USER, map(str, late), Cause.LINKED, now)
+    await t.nudges.add_many(NudgeKind.USER, map(str, by_hand), Cause.MANUAL, now)
 
 
 async def _concerned(t: Tables, guild: GuildId, users: list[DiscordUserId]) -> set[DiscordUserId]:
