@@ -62,10 +62,12 @@ def _judge(membership: Membership, policy: Policy, now: datetime) -> Entitlement
     if (membership.trial or charge is Charge.TRIAL) and listed:
         return _entitle(membership, now, Reason.TRIAL, active=policy.count_trials)
     if membership.status is PatronStatus.FORMER:
+        if not policy.keep_paid_through:
+            # It ended with the pledge: an end that is still to come would let no reading before it settle a doubt.
+            return _entitle(membership, now, Reason.CANCELLED, active=False)
         # Without a date it lasts while Patreon lists it: annual patrons who cancelled have no next charge.
         lasts = listed if paid_through is None else now < paid_through
-        active = policy.keep_paid_through and lasts
-        return _entitle(membership, now, Reason.CANCELLED, active=active, ends_at=paid_through)
+        return _entitle(membership, now, Reason.CANCELLED, active=lasts, ends_at=paid_through)
     if charge is Charge.PENDING and (listed or membership.will_pay_cents):
         return _pending(membership, policy, now, listed=listed)
     if listed:
