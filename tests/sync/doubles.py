@@ -1,7 +1,7 @@
 """A Patreon and a Discord of plain state for the engine's tests: they answer, count calls, and fail on demand."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -162,6 +162,7 @@ class GuildsDouble:
     reasons: list[str] = field(default_factory=list)
     page_size: int = 1000
     after_call: Callable[[], None] | None = None
+    after_page: Callable[[], Awaitable[None]] | None = None
 
     @property
     def changes(self) -> list[tuple[str, DiscordUserId | int, RoleId | int]]:
@@ -220,7 +221,10 @@ class GuildsDouble:
             if self.hidden:
                 raise GuildUnavailable("the members are hidden")
             self.calls.append(("page", start, 0))
-            yield [(user, frozenset(roles)) for user, roles in everybody[start : start + self.page_size]]
+            told = [(user, frozenset(roles)) for user, roles in everybody[start : start + self.page_size]]
+            if self.after_page is not None:
+                await self.after_page()
+            yield told
 
     def _change(self, call: str, guild: GuildId, user: DiscordUserId, role: RoleId, reason: str) -> None:
         self._there(guild)
