@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import tempfile
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import structlog
@@ -27,6 +28,15 @@ async def demo(port: int) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows has no such handlers; Ctrl-C interrupts there
             asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    async with playing(port) as (url, app):
+        print(f"\n  patron-roles demo: open {url}\n\n  Ctrl-C stops it.\n", flush=True)  # noqa: T201
+        await app.run_until(stop)
+    structlog.get_logger(__name__).info("demo_stopped")
+
+
+@contextlib.asynccontextmanager
+async def playing(port: int = 0) -> AsyncIterator[tuple[str, App]]:
+    """Run the demo while the block runs; gives the address of its page, and the bot behind it."""
     with tempfile.TemporaryDirectory(prefix="patron-roles-demo-") as folder:
         stage = Stage(demo_world())
         console = Console(stage.world, stage.discord, stage.guild)
@@ -39,9 +49,7 @@ async def demo(port: int) -> None:
             async with open_app(config, now=clock.now, sleep=clock.sleep, guild_ready_timeout=_GUILDS_TOLD_WITHIN) as app:
                 await _ready(app)
                 await _set_the_scene(stage)
-                print(f"\n  patron-roles demo: open {console.url}\n\n  Ctrl-C stops it.\n", flush=True)  # noqa: T201
-                await app.run_until(stop)
-    structlog.get_logger(__name__).info("demo_stopped")
+                yield console.url, app
 
 
 async def _set_the_scene(stage: Stage) -> None:

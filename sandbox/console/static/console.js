@@ -320,7 +320,7 @@ function drawAccount(account) {
 function drawTimeline(entries) {
   at("timeline").replaceChildren(...entries.map((entry) => {
     const kind = entry.kind.includes("role") ? "role" : entry.kind.split(".")[0] === "discord" ? "discord" : "patreon";
-    return element("li", {}, element("time", { textContent: entry.at.slice(11, 19) }), element("span", { className: kind, textContent: entry.text }));
+    return element("li", {}, element("time", { textContent: entry.at.slice(11, 19) }), element("span", { className: kind, textContent: entry.text.replace(/\/\d{15,}/g, "/…"), title: entry.text }));
   }));
 }
 

@@ -1,0 +1,35 @@
+"""The story a stranger plays on the demo's page, in a real browser."""
+
+from sandbox.demo import playing
+from tests.browser import walks
+from tests.browser.chromium import DESK, browsing, page_of
+
+
+async def test_the_story_of_ann_on_the_page_of_the_demo() -> None:
+    """Linked, raised, declined, Patreon stopped, cancelled, and the paid time over."""
+    async with playing() as (url, _), browsing() as browser, page_of(browser, DESK) as page:
+        await page.goto(url)
+        tab = await walks.link(page, "Ann")
+        assert await tab.locator(".roles li").all_inner_texts() == ["Silver"]
+        await walks.until_roles(page, "Ann", "Silver")
+        await page.locator("#messages").get_by_text("Your roles: Silver").wait_for()
+
+        await walks.change_pledge(page, "Ann", "Gold")
+        await walks.until_roles(page, "Ann", "Gold")
+
+        await walks.act(page, "Ann", "decline")
+        await walks.send(page, "Ann", "membership")
+        await page.locator("#messages").get_by_text("declined").first.wait_for()
+        await walks.until_roles(page, "Ann", "Gold")
+        await walks.act(page, "Ann", "pay")
+
+        await page.locator("#weather select").select_option("stopped")
+        await walks.send(page, "Clara", "sync now")
+        await page.locator("#messages").get_by_text("counts for nothing").wait_for()
+        await walks.until_roles(page, "Ann", "Gold")
+        await page.locator("#weather select").select_option("fine")
+
+        await walks.act(page, "Ann", "cancel")
+        await walks.until_roles(page, "Ann", "Gold")
+        await page.get_by_role("button", name="+31 days").click()
+        await walks.until_roles(page, "Ann")
