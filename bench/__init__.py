@@ -1,0 +1,1 @@
+"""What the bot costs, in calls, processor time, memory and pace, measured against the simulators."""
