@@ -40,17 +40,20 @@ class Brake:
         # Let through and not yet in the role log; without it, many at once would not see each other.
         self._under_way: Counter[GuildId] = Counter()
 
-    async def sift(self, t: Tables, view: GuildView, user: DiscordUserId, due: Roles, cause: Cause) -> Sifted:
+    async def sift(
+        self, t: Tables, view: GuildView, user: DiscordUserId, due: Roles, cause: Cause, *, doubted: Roles = frozenset()
+    ) -> Sifted:
         """Sift one person's due revocations, in the caller's transaction.
 
-        A held one that is not due any more is let go of. What a person gave up themselves is never held. Call
-        ``passed`` when what may happen has happened.
+        A held one that is not due any more is let go of; one that waits for its second reading (``doubted``) stays, and
+        so does the answer to it. What a person gave up themselves is never held. Call ``passed`` when what may happen has
+        happened.
         """
         guild = view.guild
         if due:
             await t.guilds.lock(guild)
         answers = (await t.holds.of_users(guild, [user])).get(user, {})
-        reports = await self._drop(t, guild, user, frozenset(answers) - due)
+        reports = await self._drop(t, guild, user, frozenset(answers) - due - doubted)
         if cause is Cause.UNLINKED:
             self._under_way[guild] += len(due)
             return Sifted(due, frozenset(), reports)

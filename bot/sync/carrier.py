@@ -42,7 +42,14 @@ class Carrier:
         blocked = self._applier.look(view.guild, change.grant | change.revoke)
         await self._applier.tell_blocked(view.guild, blocked)
         async with self._parts.store.write() as t:
-            sifted = await self._brake.sift(t, view, case.user, change.revoke - blocked.keys(), order.cause)
+            sifted = await self._brake.sift(
+                t,
+                view,
+                case.user,
+                change.revoke - blocked.keys(),
+                order.cause,
+                doubted=frozenset(doubt.role for doubt in order.decision.doubts),
+            )
             order = replace(order, grant=change.grant - blocked.keys(), revoke=sifted.revoke)
             await t.doubts.replace(view.guild, case.user, in_doubt(case, order.decision))
             await self._applier.begin(t, order)

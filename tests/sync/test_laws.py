@@ -275,6 +275,26 @@ async def test_approved_revocations_are_carried_out(world: World) -> None:
         assert await t.holds.load(GUILD, held.run) is None
 
 
+async def test_approval_outlives_the_second_reading_it_waits_for(world: World) -> None:
+    """A change of settings needs no reading; carried out later, by another cause, what it takes is a doubt at first."""
+    await world.is_patron(*CROWD)
+    for user in CROWD[:9]:
+        world.patreon.memberships[patron_of(user)] = replace(world.patreon.memberships[patron_of(user)], gifted=True)
+    await world.refreshes()
+    async with world.store.write() as t:
+        settings = await t.guilds.load(GUILD)
+        await t.guilds.save(replace(settings, policy=replace(settings.policy, count_gifts=False)))
+    await world.changes_rules()
+    [held] = world.heard(BrakeHeld)
+    assert all(world.roles(user) == {SILVER} for user in CROWD[:9])
+
+    assert await world.engine.decide(GUILD, held.run, CAT, approved=True)
+    await world.later(5 * MINUTE)
+
+    assert all(world.roles(user) == set() for user in CROWD[:9])
+    assert len(world.heard(BrakeHeld)) == 1
+
+
 async def test_refused_revocations_stay_refused(world: World) -> None:
     held = await _held(world)
 
