@@ -28,9 +28,9 @@ class StoreVault:
             return await t.tokens.load(owner)
 
     async def save(self, owner: TokenOwner, tokens: Tokens) -> None:
-        """Store a new pair; it has yet to show that it works."""
+        """Store a renewed pair; it has yet to show that it works."""
         async with self._store.write() as t:
-            await t.tokens.save(owner, tokens)
+            await t.tokens.renewed(owner, tokens)
 
     async def save_spare(self, owner: TokenOwner, tokens: Tokens) -> None:
         """Keep a second pair of the same account."""

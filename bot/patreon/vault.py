@@ -16,7 +16,10 @@ class TokenVault(Protocol):
         """Give the stored pair, None when the owner has none."""
 
     async def save(self, owner: TokenOwner, tokens: Tokens) -> None:
-        """Store a new pair: the stored one becomes ``previous``, the version grows, lease and ``broken_since`` go."""
+        """Store a renewed pair: the stored one becomes ``previous``, the version grows, lease and ``broken_since`` go.
+
+        Nothing is stored for an owner who has no pair any more: they were erased while Patreon was asked.
+        """
 
     async def save_spare(self, owner: TokenOwner, tokens: Tokens) -> None:
         """Keep a second pair of the same account beside the first, replacing an older spare."""

@@ -55,6 +55,16 @@ class TokenPairs(Subject):
         statement = insert.on_conflict_do_update(index_elements=["owner"], set_=changes)
         return int(await self._scalar(statement.returning(token_pairs.c.version)))
 
+    async def renewed(self, owner: TokenOwner, tokens: Tokens) -> bool:
+        """Store the pair a renewal brought, as ``save`` does; false, and nothing is stored, for an owner who has none.
+
+        An owner erased while Patreon was asked stays erased.
+        """
+        known = await self._rows(select(token_pairs.c.owner).where(token_pairs.c.owner == owner).with_for_update())
+        if known:
+            await self.save(owner, tokens)
+        return bool(known)
+
     async def save_spare(self, owner: TokenOwner, tokens: Tokens | None) -> None:
         """Keep a second pair of the same account, or forget it; an unknown owner is left alone."""
         spare = None if tokens is None else self._seal(tokens)

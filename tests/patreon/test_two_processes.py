@@ -29,7 +29,8 @@ async def test_processes_that_renew_one_link_at_the_same_moment_make_one_request
     store = await open_store(database_url, [KEY])
     vault: TokenVault = StoreVault(store)
     expired = Tokens("old-access", "old-refresh", datetime.now(UTC) + timedelta(days=20))
-    await vault.save(patron_owner(ANN), expired)
+    async with store.write() as t:
+        await t.tokens.save(patron_owner(ANN), expired)
     async with serving() as patreon:
         patreon.on(
             "/oauth2/v2/identity",

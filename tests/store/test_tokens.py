@@ -134,3 +134,18 @@ async def test_a_record_does_not_show_its_tokens(any_store: Store, secret: str) 
         await t.tokens.save(OWNER, tokens("first"))
         await t.tokens.save(OWNER, tokens("first"))
         assert secret not in repr(await t.tokens.load(OWNER))
+
+
+async def test_a_renewal_that_ends_after_its_owner_was_erased_stores_nothing(any_store: Store) -> None:
+    async with any_store.write() as t:
+        await t.tokens.save(OWNER, tokens("first"))
+        await t.tokens.erase(OWNER)
+        assert not await t.tokens.renewed(OWNER, tokens("second"))
+        assert await t.tokens.load(OWNER) is None
+
+
+async def test_a_renewed_pair_is_stored_before_the_one_it_replaces(any_store: Store) -> None:
+    async with any_store.write() as t:
+        await t.tokens.save(OWNER, tokens("first"))
+        assert await t.tokens.renewed(OWNER, tokens("second"))
+        assert await t.tokens.load(OWNER) == TokenRecord(tokens("second"), version=2, previous=tokens("first"))
