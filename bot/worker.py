@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 FIRST_RETRY, LAST_RETRY = timedelta(seconds=5), timedelta(minutes=5)
 TEND_EVERY = timedelta(hours=1)
+TIDY_EVERY = timedelta(minutes=1)
 GUILD_READY_TIMEOUT = 2.0
 """Seconds of silence after which Discord has told about all guilds there are; discord.py's own default."""
 
@@ -113,15 +114,17 @@ class Worker:
             await self.bot.furnish(use_cases)
             working = asyncio.create_task(engine.run(self._stop), name="engine")
             tending = asyncio.create_task(self._tend(campaign), name="webhook")
+            tidying = asyncio.create_task(self._tidy(linking), name="tidying")
             gateway = asyncio.create_task(self._connect(), name="gateway")
-            await asyncio.wait([working, tending, gateway], return_when=asyncio.FIRST_COMPLETED)
+            inner = [working, tending, tidying]
+            await asyncio.wait([*inner, gateway], return_when=asyncio.FIRST_COMPLETED)
             # Whichever ended, the bot is of no use without it. The engine needs the gateway to finish what is in hand.
             died = gateway.done()
             self._stop.set()
-            await asyncio.wait([working, tending])
+            await asyncio.wait(inner)
             gateway.cancel()
             await asyncio.wait([gateway])
-        for task in (gateway, working, tending) if died else (working, tending):
+        for task in [gateway, *inner] if died else inner:
             task.result()
 
     async def _connect(self) -> None:
@@ -192,6 +195,15 @@ class Worker:
                 except (PatreonError, StoreError) as error:
                     log.warning("webhook_not_tended", error=type(error).__name__, detail=str(error))
             await self._unless_stopped(self._sleep(TEND_EVERY.total_seconds()))
+
+    async def _tidy(self, linking: Linking) -> None:
+        """Let attempts to link forget what they no longer need, for as long as the worker runs."""
+        while not self._stop.is_set():
+            try:
+                await linking.tidy()
+            except StoreError as error:
+                log.warning("attempts_not_tidied", detail=str(error))
+            await self._unless_stopped(self._sleep(TIDY_EVERY.total_seconds()))
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, Result]) -> Result | None:
         """Do something that may take long, but drop it when the worker stops; None then."""

@@ -1,15 +1,18 @@
 """Linking as a use case: four steps over a real database, and what each does when somebody leaves the path."""
 
+import asyncio
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from bot.core.model import CREATOR, CampaignId, Cause, Link, patron_owner
+from bot.core.model import CREATOR, CampaignId, Cause, Link, Tokens, patron_owner
 from bot.errors import AccessRevoked, LinkError, LinkProblem, PatreonUnavailable, RateLimited
 from bot.linking import Confirmation, Linked, Linking, PersonalData
+from bot.patreon.renewal import Renewer
 from bot.store import Store
 from bot.store.records import Nudge, NudgeKind, fingerprint
+from bot.vault import StoreVault
 from tests.conftest import Clock
 from tests.doors import (
     ANN,
@@ -172,12 +175,27 @@ async def test_the_last_second_of_ten_minutes_still_counts(world: World) -> None
 async def test_attempts_are_forgotten_a_day_after_they_are_over(world: World) -> None:
     url = await world.linking.begin(ANN, GUILD)
     world.clock.move(timedelta(days=1, minutes=9))
-    await world.linking.begin(ANN, GUILD)
+    await world.linking.tidy()
     await fails(world.open(url), LinkProblem.EXPIRED)
     world.clock.move(timedelta(minutes=2))
-    await world.linking.begin(ANN, GUILD)
+    await world.linking.tidy()
 
     await fails(world.open(url), LinkProblem.FORGED)
+
+
+async def test_a_question_nobody_answers_keeps_name_and_tokens_ten_minutes_and_no_longer(world: World) -> None:
+    url = await world.linking.begin(ANN, GUILD, 99, "interaction-token")
+    await world.linking.returned(await world.open(url), "ann")
+    kept = []
+    for passed in (timedelta(minutes=9), timedelta(minutes=1), timedelta(minutes=5)):
+        world.clock.move(passed)
+        await world.linking.tidy()
+        async with world.store.read() as t:
+            attempt = await t.attempts.load(fingerprint(url.rsplit("/", 1)[1]))
+        assert attempt is not None
+        kept.append((attempt.patron_name is not None, attempt.tokens is not None, attempt.interaction_token is not None))
+
+    assert kept == [(True, True, True), (False, False, True), (False, False, False)]
 
 
 async def test_opening_the_button_again_makes_the_first_state_worthless(world: World) -> None:
@@ -229,6 +247,9 @@ async def test_of_two_who_confirm_the_same_patron_only_the_first_gets_it(world: 
         pair = await t.tokens.load(patron_owner(PATRON))
         assert pair is not None
         assert pair.tokens.access == "access-of-ann"
+        assert pair.spare is not None, "the later sign-in may have voided the first pair"
+        assert pair.spare.access == "access-of-again"
+    await fails(world.linking.finish(bobs.token), LinkProblem.USED)
 
 
 async def test_a_second_sign_in_of_a_linked_patron_keeps_the_new_pair_as_spare(world: World) -> None:
@@ -352,6 +373,21 @@ async def test_unlinking_erases_tie_and_tokens_and_nudges_the_engine(world: Worl
     world.clock.move(timedelta(seconds=2))
     assert [nudge.cause for nudge in await world.nudges()] == [Cause.UNLINKED]
     assert world.woken == 2
+
+
+async def test_a_renewal_under_way_does_not_bring_back_the_tokens_of_who_unlinks(world: World) -> None:
+    await world.link()
+
+    async def renew(refresh: str) -> Tokens:
+        await world.data.unlink(ANN)
+        return Tokens("late-access", f"{refresh}-late", START + timedelta(days=31))
+
+    renewer = Renewer(StoreVault(world.store), renew, now=world.clock, sleep=asyncio.sleep)
+    with pytest.raises(AccessRevoked):
+        await renewer.renew(patron_owner(PATRON), 1)
+
+    async with world.store.read() as t:
+        assert await t.tokens.load(patron_owner(PATRON)) is None
 
 
 async def test_unlinking_what_is_not_linked_says_so_and_changes_nothing(world: World) -> None:

@@ -36,6 +36,9 @@ log = structlog.get_logger(__name__)
 GOOD_FOR = timedelta(minutes=10)
 """How long an attempt may take, from the button to the last confirmation."""
 
+EDITABLE_FOR = timedelta(minutes=15)
+"""How long Discord lets the answer to /link be edited; its token is of no use after that."""
+
 REMEMBERED_FOR = timedelta(days=1)
 """How long an attempt that is over is still known, so that its link can say "expired" or "used"."""
 
@@ -112,7 +115,6 @@ class Linking:
             interaction_token=interaction_token,
         )
         async with self._store.write() as t:
-            await t.attempts.purge(now - REMEMBERED_FOR)
             await t.attempts.add(attempt)
         log.info("link_begun", user=user, guild=guild)
         return f"{self._public_url}/link/{token}"
@@ -170,14 +172,34 @@ class Linking:
         async with self._store.read() as t:
             waiting = await t.attempts.load_by_confirm(fingerprint(confirm_token))
         readings = await self._read_memberships(waiting)
+        try:
+            linked = await self._link(confirm_token, readings)
+        except LinkError as refused:
+            if refused.problem in (LinkProblem.PATRON_TAKEN, LinkProblem.USER_TAKEN):
+                await self.refuse(confirm_token)
+            raise
+        link = linked.link
+        log.info("linked", user=link.user, patron=link.patron, roles=len(linked.roles), pending=linked.pending)
+        self._wake()
+        return linked
+
+    async def tidy(self) -> None:
+        """Forget what attempts no longer need, and the attempts themselves a day after they are over.
+
+        Called every minute, for whoever leaves the question unanswered does not come back to have it forgotten.
+        """
+        now = self._now()
+        async with self._store.write() as t:
+            await t.attempts.forget(now, begun_before=now - EDITABLE_FOR)
+            await t.attempts.purge(now - REMEMBERED_FOR)
+
+    async def _link(self, confirm_token: str, readings: tuple[Membership, ...] | None) -> Linked:
+        """Use up the confirmation and write everything that follows from it, in one transaction."""
         now = self._now()
         async with self._store.write() as t:
             attempt = await t.attempts.take_confirm(fingerprint(confirm_token), now)
             link = await self._save(t, attempt, readings, now)
-            linked = await look_ahead(t, link, attempt.guild, readings, now)
-        log.info("linked", user=link.user, patron=link.patron, roles=len(linked.roles), pending=linked.pending)
-        self._wake()
-        return linked
+            return await look_ahead(t, link, attempt.guild, readings, now)
 
     async def _ask(self, attempt: LinkAttempt, identity: Identity, tokens: Tokens) -> str:
         """Store who came back and give the token of the question, unless this patron cannot be this user's."""

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -110,6 +110,13 @@ class Attempts(Subject):
         """End an attempt that is not done, and forget its secrets."""
         going = (_c.key == key) & (_c.stage != AttemptStage.DONE.value)
         await self._run(update(link_attempts).where(going).values(stage=AttemptStage.REFUSED.value, **_FORGET))
+
+    async def forget(self, now: datetime, *, begun_before: datetime) -> None:
+        """Forget names and tokens of attempts whose time is over, and Discord's token of those ``begun_before``."""
+        over = (_c.expires_at <= now) & or_(_c.patron_name_sealed.is_not(None), _c.tokens_sealed.is_not(None))
+        await self._run(update(link_attempts).where(over).values(**_FORGET))
+        old = (_c.created_at <= begun_before) & _c.interaction_token_sealed.is_not(None)
+        await self._run(update(link_attempts).where(old).values(interaction_token_sealed=None))
 
     async def purge(self, now: datetime) -> int:
         """Delete the attempts whose time is over and count them."""
