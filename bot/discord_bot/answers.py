@@ -146,7 +146,7 @@ async def tell_failure(interaction: discord.Interaction, error: Exception) -> No
     if text is None:
         code = secrets.token_hex(4)
         command = interaction.command.qualified_name if interaction.command else None
-        log.error("command_failed", code=code, command=command, error=type(error).__name__, exc_info=error)
+        log.error("command_failed", failure=code, command=command, error=type(error).__name__, exc_info=error)
         text = texts.our_fault(code)
     try:
         if interaction.response.is_done():
