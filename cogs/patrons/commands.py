@@ -32,8 +32,9 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
     async def show(self, interaction: discord.Interaction, member: discord.User) -> None:
         """Show the link, the memberships and what they are worth."""
         user, guild = DiscordUserId(member.id), _guild(interaction)
-        found = await self._use.previews.explain(guild, user)
         home = await self._use.campaigns.home(guild)
+        home.campaign()  # whose patron somebody is concerns only servers that have a campaign
+        found = await self._use.previews.explain(guild, user)
         await say(interaction, texts.shown(user, found.link, found.memberships, found.decision.entitlements, home.by_id))
 
     @app_commands.command(name="explain", description="Explain why a member has each role or not, and what comes next")

@@ -8,7 +8,7 @@ import pytest
 
 from bot.core.model import Condition, ConditionKind, PatronId
 from sandbox.discord.interaction import NotPossible
-from tests.cogs.place import Place
+from tests.cogs.place import Place, Site, open_place
 from tests.cogs.shelf import CAMPAIGN, GOLD_TIER, SILVER_TIER
 
 
@@ -27,6 +27,14 @@ async def test_show_tells_link_membership_and_worth(place: Place) -> None:
 
 async def test_show_of_somebody_unlinked_says_so(place: Place) -> None:
     assert "has not linked" in (await place.answer("patrons show", member=place.ann)).content
+
+
+async def test_a_server_without_a_campaign_learns_of_nobodys_patreon_account(site: Site) -> None:
+    async with open_place(site, served=False) as place:
+        await place.link(place.ann, "p1")
+        message = await place.answer("patrons show", member=place.ann)
+    assert "p1" not in message.content
+    assert "No Patreon campaign is connected to this server" in message.content
 
 
 async def test_explain_names_each_rule_the_ledger_and_the_log(place: Place) -> None:
