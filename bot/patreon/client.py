@@ -189,7 +189,7 @@ class PatreonClient:
         """Have Patreon call an https address about a campaign's members; its secret comes with the answer."""
         self._v2("webhooks")
         body = await self._ask(await self._creator_of(campaign), lambda: v2_webhooks.create_webhook_call(campaign, uri))
-        return v2_webhooks.parse_webhooks(body)[0]
+        return v2_webhooks.parse_webhook(body)
 
     async def change_webhook(
         self,
@@ -205,7 +205,7 @@ class PatreonClient:
         wanted = {"uri": uri, "triggers": list(triggers) if triggers is not None else None, "paused": paused}
         attributes = {name: value for name, value in wanted.items() if value is not None}
         body = await self._ask(owner, lambda: v2_webhooks.change_webhook_call(webhook, attributes))
-        return v2_webhooks.parse_webhooks(body)[0]
+        return v2_webhooks.parse_webhook(body)
 
     async def delete_webhook(self, webhook: str, owner: TokenOwner = CREATOR) -> None:
         """Delete a webhook; one that is not there is as good as deleted."""

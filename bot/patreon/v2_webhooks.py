@@ -56,6 +56,13 @@ def parse_webhooks(body: bytes) -> tuple[RegisteredWebhook, ...]:
     return tuple(_to_webhook(found) for found in (document.data if isinstance(document.data, list) else [document.single()]))
 
 
+def parse_webhook(body: bytes) -> RegisteredWebhook:
+    """Read the one webhook that was created or changed; raises UnexpectedAnswer."""
+    for webhook in parse_webhooks(body):
+        return webhook
+    raise UnexpectedAnswer("a webhook was expected")
+
+
 class _WebhookAttributes(msgspec.Struct, gc=False):
     uri: str = ""
     triggers: tuple[str, ...] = ()

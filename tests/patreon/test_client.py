@@ -221,6 +221,12 @@ async def test_webhooks_are_listed_created_changed_and_deleted(v2: Bench) -> Non
     assert [seen.method for seen in v2.fake.seen] == ["GET", "POST", "PATCH", "DELETE", "DELETE"]
 
 
+async def test_an_empty_answer_about_a_webhook_is_not_understood(v2: Bench) -> None:
+    v2.fake.on(WEBHOOKS, json_answer({"data": []}, 201))
+    with pytest.raises(UnexpectedAnswer, match="a webhook was expected"):
+        await v2.client.create_webhook(CAMPAIGN, "https://bot.example/webhooks/patreon")
+
+
 async def test_v1_reads_a_patrons_own_pledge(v1: Bench) -> None:
     v1.fake.on("/oauth2/api/current_user", json_answer(sample("v1/current_user.json")))
     found = await v1.client.fetch_own_membership(PatronId("32187"), CampaignId("99664"))
