@@ -58,6 +58,11 @@ def _to_number(value: object) -> object:
 def _to_database(value: object) -> str:
     if not isinstance(value, str) or not value.startswith(("sqlite://", "postgres://", "postgresql://")):
         raise ValueError("must start with sqlite://, postgres:// or postgresql://")
+    try:
+        URL(value)
+    except ValueError:
+        # From None, and without yarl's words: they may repeat parts of the password.
+        raise ValueError("is no address: encode what is special in the password, such as / as %2F") from None
     return value
 
 

@@ -126,6 +126,8 @@ def test_lists_in_the_environment_are_separated_by_commas() -> None:
         ("WEB_PUBLIC_URL", "bot.example", "web.public_url"),
         ("WEB_PORT", "90000", "web.port"),
         ("DATABASE_URL", "mysql://host/name", "database_url"),
+        ("DATABASE_URL", "postgres://name:geheim/word@host/name", "database_url"),
+        ("DATABASE_URL", "postgres://name@host:no-port/name", "database_url"),
         ("SECRET_KEYS", "short", "secret_keys"),
         ("SECRET_KEYS", ",", "secret_keys"),
         ("SYNC_REFRESH_MINUTES", "0", "sync.refresh_minutes"),
