@@ -48,4 +48,10 @@ def _to_name(body: Any) -> str | None:
     if not isinstance(body, dict) or not isinstance(body.get("username"), str):
         return None
     handle, shown = body["username"], body.get("global_name")
-    return f"{shown} (@{handle})" if isinstance(shown, str) and shown and shown != handle else f"@{handle}"
+    shown = _visible(shown) if isinstance(shown, str) else ""
+    return f"{shown} (@{handle})" if shown and shown != handle else f"@{handle}"
+
+
+def _visible(name: str) -> str:
+    """Leave out what cannot be seen: a mark that turns the direction of writing would turn the handle behind it."""
+    return "".join(letter for letter in name if letter.isprintable()).strip()

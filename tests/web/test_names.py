@@ -47,6 +47,8 @@ async def test_discord_is_asked_as_the_bot(session: aiohttp.ClientSession) -> No
         ({"username": "ann", "global_name": None}, "@ann"),
         ({"username": "ann", "global_name": "ann"}, "@ann"),
         ({"username": "ann"}, "@ann"),
+        ({"username": "eve", "global_name": "Ann (@ann)\u202e\u200b\n"}, "Ann (@ann) (@eve)"),
+        ({"username": "eve", "global_name": "\u200b\u202e"}, "@eve"),
         ({"global_name": "Ann"}, None),
         ([], None),
     ],
