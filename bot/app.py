@@ -86,8 +86,7 @@ async def open_app(
 
     """
     async with AsyncExitStack() as stack:
-        keys = [key.get_secret_value() for key in config.secret_keys]
-        store = await open_store(config.database_url, keys, policy=default_policy(config))
+        store = await _open_store(config)
         stack.push_async_callback(store.close)
         await _seed(config, store, now)
         patreon = await stack.enter_async_context(
@@ -108,6 +107,11 @@ async def open_app(
         if part is not None:
             await stack.enter_async_context(part.running(linking, PersonalData(store, now=now, wake=wake)))
         yield App(config, store, metrics, part, port)
+
+
+async def _open_store(config: Config) -> Store:
+    keys = [key.get_secret_value() for key in config.secret_keys]
+    return await open_store(config.database_url, keys, policy=default_policy(config))
 
 
 async def migrate_database(config: Config) -> None:
