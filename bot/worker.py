@@ -34,6 +34,9 @@ log = structlog.get_logger(__name__)
 FIRST_RETRY, LAST_RETRY = timedelta(seconds=5), timedelta(minutes=5)
 TEND_EVERY = timedelta(hours=1)
 TIDY_EVERY = timedelta(minutes=1)
+STOP_WITHIN = timedelta(seconds=10)
+"""What the engine has in hand may take so long when the bot stops; the commands and pages in hand follow, 20 s in all."""
+
 GUILD_READY_TIMEOUT = 2.0
 """Seconds of silence after which Discord has told about all guilds there are; discord.py's own default."""
 
@@ -102,7 +105,8 @@ class Worker:
             yield
         finally:
             self._stop.set()
-            await asyncio.wait([self.task])
+            # Side by side: when Patreon hangs, it does so for both, and the time to stop is short.
+            await asyncio.gather(asyncio.wait([self.task]), self._patreon.settle())
 
     async def _run(self, linking: Linking, personal: PersonalData) -> None:
         campaign = await self._settle()
@@ -157,6 +161,7 @@ class Worker:
         settings = EngineSettings(
             campaigns=frozenset({campaign}),
             refresh_every=timedelta(minutes=self._config.sync.refresh_minutes),
+            stop_within=STOP_WITHIN,
         )
         engine = Engine(
             store,

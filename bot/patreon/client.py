@@ -101,6 +101,10 @@ class PatreonClient:
         """Renew a stored pair that is past half of its life; does nothing before that."""
         await self._renewer.renew_ahead(owner)
 
+    async def settle(self) -> None:
+        """Wait for renewals under way because the process stops; closing the client waits no longer than this did."""
+        await self._renewer.settle()
+
     async def keep_spare(self, owner: TokenOwner, tokens: Tokens) -> None:
         """Keep a second pair of the same account.
 

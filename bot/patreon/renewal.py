@@ -28,7 +28,8 @@ LEASE = timedelta(minutes=3)
 COOL_DOWN = timedelta(minutes=10)
 SHORT_COOL_DOWN = timedelta(minutes=1)
 _LOOK_AGAIN = 0.25
-_SETTLE_SECONDS = 15
+# What a stopping process can spare for an answer that is on its way.
+SETTLE_SECONDS = 12.0
 
 Renewal = Callable[[str], Awaitable[Tokens]]
 
@@ -54,6 +55,7 @@ class Renewer:
         self._resting: dict[TokenOwner, tuple[int, datetime, PatreonError]] = {}
         self._unsaved: dict[tuple[TokenOwner, int], Tokens] = {}
         self._lifetimes: dict[TokenOwner, timedelta] = {}
+        self._settled_by: float | None = None
 
     async def usable(self, owner: TokenOwner) -> TokenRecord:
         """Give a pair to call with, renewed first when it is about to end; raises AccessRevoked when it is dead.
@@ -102,10 +104,13 @@ class Renewer:
         await self._vault.mark_broken(owner, self._now())
         log.warning("patreon_pair_broken", owner=owner)
 
-    async def settle(self) -> None:
-        """Wait for the renewals under way, whatever comes of them, as long as a stopping process may."""
-        if self._running:
-            await asyncio.wait(self._running.values(), timeout=_SETTLE_SECONDS)
+    async def settle(self, within: float = SETTLE_SECONDS) -> None:
+        """Wait for the renewals under way, whatever comes of them: so many seconds, counted from the first call."""
+        now = asyncio.get_running_loop().time()
+        if self._settled_by is None:
+            self._settled_by = now + within
+        if self._running and self._settled_by > now:
+            await asyncio.wait(self._running.values(), timeout=self._settled_by - now)
 
     def _ended(self, owner: TokenOwner, task: asyncio.Task[TokenRecord]) -> None:
         self._running.pop(owner, None)

@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 MAX_BODY = 256 * 1024
 """Bytes; the largest webhook body seen from Patreon has 18 kB. More is answered 413."""
 
-STOP_WITHIN = 5.0
+STOP_WITHIN = 3.0
 """Seconds that open requests get to finish when the bot stops."""
 
 

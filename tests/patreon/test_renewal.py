@@ -165,6 +165,17 @@ async def test_a_cancelled_caller_does_not_lose_the_pair(stand: Stand) -> None:
     await stand.renewer.settle()
 
 
+async def test_a_renewal_that_hangs_keeps_a_stopping_process_waiting_once(stand: Stand) -> None:
+    stand.patreon.gate = asyncio.Event()
+    caller = asyncio.create_task(stand.renewer.renew(ANN, 1))
+    await asyncio.sleep(0)
+    await stand.renewer.settle(0.01)
+    async with asyncio.timeout(5):
+        await stand.renewer.settle()
+    stand.patreon.gate.set()
+    assert (await caller).tokens.access == "new1-access"
+
+
 async def test_a_cancelled_caller_of_a_failing_renewal_leaves_no_noise(stand: Stand) -> None:
     stand.patreon.gate, stand.patreon.failure = asyncio.Event(), PatreonUnavailable("down")
     caller = asyncio.create_task(stand.renewer.renew(ANN, 1))
