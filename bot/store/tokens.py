@@ -73,9 +73,11 @@ class TokenPairs(Subject):
     async def claim_renewal(self, owner: TokenOwner, version: int, holder: str, until: datetime, now: datetime) -> bool:
         """Claim the right to renew a pair; true for one claimant only, whatever the number of processes.
 
-        False when ``version`` is not the stored one any more (load it: somebody renewed), or somebody's lease is alive.
+        False when ``version`` is not the stored one any more (load it: somebody renewed), or somebody else's lease is
+        alive. Its own a holder takes anew: it may hold a new pair that the database could not take a moment ago.
         """
-        free = or_(token_pairs.c.lease_until.is_(None), token_pairs.c.lease_until <= now)
+        lease = token_pairs.c.lease_until
+        free = or_(lease.is_(None), lease <= now, token_pairs.c.lease_holder == holder)
         same = (token_pairs.c.owner == owner) & (token_pairs.c.version == version)
         return await self._update(same & free, lease_holder=holder, lease_until=until) > 0
 

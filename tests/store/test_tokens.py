@@ -91,6 +91,14 @@ async def test_a_claim_ends_with_its_lease_or_when_it_is_released(any_store: Sto
         assert await t.tokens.claim_renewal(OWNER, 1, "third", NOW + DAY, NOW + HOUR)
 
 
+async def test_who_could_not_give_a_claim_back_may_claim_again(any_store: Store) -> None:
+    async with any_store.write() as t:
+        await t.tokens.save(OWNER, tokens())
+        assert await t.tokens.claim_renewal(OWNER, 1, "first", NOW + HOUR, NOW)
+        assert await t.tokens.claim_renewal(OWNER, 1, "first", NOW + HOUR, NOW)
+        assert not await t.tokens.claim_renewal(OWNER, 1, "second", NOW + HOUR, NOW)
+
+
 async def test_nobody_claims_what_is_not_stored(any_store: Store) -> None:
     async with any_store.write() as t:
         assert not await t.tokens.claim_renewal(OWNER, 1, "one", NOW + HOUR, NOW)
