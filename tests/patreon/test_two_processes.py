@@ -46,7 +46,8 @@ async def test_processes_that_renew_one_link_at_the_same_moment_make_one_request
             process.stdin.write(b"go\n")
         told = [(await process.communicate())[0].split()[-1] for process in running]
         assert patreon.paths().count("/oauth2/token") == 1
-        assert patreon.paths().count("/oauth2/v2/identity") == 2 * PROCESSES, "each was refused once and then answered"
+        # On a busy machine one may come so late that it finds the new pair and is never refused.
+        assert [seen.token for seen in patreon.seen].count("new-access") == PROCESSES, "each was answered once"
     assert told == [b"renewed"] * PROCESSES
     record = await vault.load(patron_owner(ANN))
     await store.close()
