@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from bot.errors import StoreError
+from bot.store.sqlite_driver import Driver
 
 # Long enough to outwait a migration or a bulk write of another process.
 _BUSY_MS = 10_000
@@ -68,8 +69,12 @@ def open_engines(url: str) -> Engines:
     """Build the engines for a URL; connections are made when first asked for."""
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
-        writing = create_async_engine(parsed, pool_size=1, max_overflow=0, pool_timeout=60, **_sqlite_options())
-        reading = create_async_engine(parsed, pool_size=4, max_overflow=0, pool_timeout=60, **_sqlite_options())
+        writing = create_async_engine(
+            parsed, pool_size=1, max_overflow=0, pool_timeout=60, module=Driver(), **_sqlite_options()
+        )
+        reading = create_async_engine(
+            parsed, pool_size=4, max_overflow=0, pool_timeout=60, module=Driver(), **_sqlite_options()
+        )
         _prepare_sqlite(writing.sync_engine, begin="BEGIN IMMEDIATE")
         _prepare_sqlite(reading.sync_engine, begin="BEGIN", query_only=True)
         return Engines(reading, writing)
