@@ -79,9 +79,12 @@ class Holds(Subject):
 
     async def drop(self, guild: GuildId, user: DiscordUserId, roles: Iterable[RoleId]) -> None:
         """Let go of held revocations that happened, or are no longer due; a hold that holds nothing more vanishes."""
+        released = list(roles)
+        if not released:
+            return
         # One at a time: two who let go of a hold's last rows at once would each leave it for the other's.
         await self._rows(select(_b.run_id).where(_b.guild_id == guild).order_by(_b.run_id).with_for_update())
-        gone = (_h.guild_id == guild) & (_h.user_id == user) & _h.role_id.in_(list(roles))
+        gone = (_h.guild_id == guild) & (_h.user_id == user) & _h.role_id.in_(released)
         await self._run(delete(held_revocations).where(gone))
         holds_some = exists().where(_h.guild_id == _b.guild_id, _h.run_id == _b.run_id)
         await self._run(delete(brake_holds).where(_b.guild_id == guild, ~holds_some))

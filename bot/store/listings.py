@@ -22,7 +22,7 @@ class Listings(Subject):
         """Load the digests of what is stored of these patrons; unknown ones are left out."""
         question = select(memberships.c.patron_id, memberships.c.digest).where(memberships.c.campaign_id == campaign)
         rows = await self._rows_in(question, memberships.c.patron_id, patrons)
-        return {PatronId(row.patron_id): row.digest for row in rows}
+        return dict(map(tuple, rows))
 
     async def stage(self, run: int, page: Sequence[Membership]) -> int:
         """Keep a page of one campaign's list and count the memberships on it that differ from the stored ones."""
@@ -53,8 +53,8 @@ class Listings(Subject):
         """
         seen = await self.seen(run)
         listed = (memberships.c.campaign_id == campaign) & (memberships.c.digest != ABSENT)
-        rows = await self._rows(select(memberships.c.patron_id).where(listed).order_by(memberships.c.patron_id))
-        return [PatronId(row.patron_id) for row in rows if row.patron_id not in seen]
+        rows = await self._rows(select(memberships.c.patron_id).where(listed))
+        return sorted(PatronId(row[0]) for row in rows if row[0] not in seen)
 
     async def drop_staged(self, run: int) -> None:
         """Forget the pages of a run."""

@@ -4,7 +4,21 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, CursorResult, Executable, Select, Table, UpdateBase
+import msgspec
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    CursorResult,
+    Executable,
+    Select,
+    Table,
+    Text,
+    UpdateBase,
+    any_,
+    bindparam,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,6 +32,7 @@ Insert = sqlite.Insert | postgresql.Insert
 
 # Far below the number of parameters either engine takes in one statement.
 _PIECE = 1000
+_MANY = 50
 
 
 class Subject:
@@ -55,7 +70,7 @@ class Subject:
         """Load the rows of a question whose ``column`` is one of any number of keys."""
         rows: list[Row[Any]] = []
         for piece in pieces(keys):
-            rows += await self._rows(question.where(column.in_(piece)))
+            rows += await self._rows(question.where(_is_one_of(column, piece, self._on_postgres)))
         return rows
 
     def _insert(self, table: Table) -> Insert:
@@ -66,6 +81,19 @@ class Subject:
         """Insert or overwrite rows, which all name the same columns."""
         for piece in pieces(rows):
             await self._run(upsert(table, tuple(piece[0]), self._on_postgres), piece)
+
+
+def _is_one_of(column: Column[Any], keys: Sequence[object], on_postgres: bool) -> ColumnElement[bool]:
+    """Give the condition that a column is one of some keys.
+
+    Many keys go in one parameter: naming a thousand parameters costs more than looking a thousand rows up.
+    """
+    if len(keys) < _MANY:
+        return column.in_(keys)
+    if on_postgres:
+        return column == any_(bindparam("keys", keys, type_=postgresql.ARRAY(column.type), unique=True))
+    together = bindparam("keys", msgspec.json.encode(keys).decode(), type_=Text, unique=True)
+    return column.in_(select(func.json_each(together).table_valued("value").c.value))
 
 
 def insert_into(table: Table, on_postgres: bool) -> Insert:
