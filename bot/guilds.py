@@ -4,6 +4,8 @@ Roles and the bot's own rank come from the gateway's role cache; members are rea
 memory does not grow with a guild. Every foreign exception is translated here.
 """
 
+import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -32,6 +34,8 @@ class Guilds:
 
     def __init__(self, client: discord.Client) -> None:
         self._client = client
+        # discord.py counts calls that are under way as not made yet when a window begins, and so asks too often.
+        self._turns: dict[tuple[str, GuildId], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def is_ready(self, guild: GuildId) -> bool:
         """Say whether the gateway has told us all about a guild, so that roles and ranks can be judged."""
@@ -63,7 +67,8 @@ class Guilds:
         Raises RoleBlocked and GuildUnavailable.
         """
         self._known(guild)
-        return await _of_member(self._client.http.add_role(guild, user, role, reason=reason))
+        async with self._turns["grant", guild]:
+            return await _of_member(self._client.http.add_role(guild, user, role, reason=reason))
 
     async def revoke(self, guild: GuildId, user: DiscordUserId, role: RoleId, reason: str) -> bool:
         """Take one role; False when the user is not a member. Harmless when repeated.
@@ -71,7 +76,8 @@ class Guilds:
         Raises RoleBlocked and GuildUnavailable.
         """
         self._known(guild)
-        return await _of_member(self._client.http.remove_role(guild, user, role, reason=reason))
+        async with self._turns["revoke", guild]:
+            return await _of_member(self._client.http.remove_role(guild, user, role, reason=reason))
 
     async def fetch_roles(self, guild: GuildId, user: DiscordUserId) -> frozenset[RoleId] | None:
         """Ask which roles one user has; None when they are not a member. Raises GuildUnavailable."""
