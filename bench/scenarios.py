@@ -115,7 +115,7 @@ async def some_are_away(place: Place, members: int, guild: int) -> list[Row]:
 async def flood(place: Place, members: int, patrons: int, seconds: float) -> list[Row]:
     """So many linked patrons are heard of by webhook within so many seconds; one in twenty of them changed the tier."""
     changed = patrons // 20
-    await place.fill(members, linked=patrons, guild=patrons + 1, furnished=False)
+    await place.fill(members, linked=patrons, joined=patrons, guild=patrons + 5)
     measure, lists = Measure(place, members), pages(members)
     async with place.bot():
         await place.first_run()
