@@ -107,7 +107,7 @@ class Interaction:
             self.snapshots.append(replace(message))
         self._changed.set()
 
-    async def response(self, timeout: float = 5.0) -> Message | None:  # noqa: ASYNC109 # waits like a person, then fails the test
+    async def response(self, timeout: float = 20.0) -> Message | None:  # noqa: ASYNC109 # waits like a person, then fails the test
         """Wait for the first answer; return the message it made or changed (None for a modal or choices).
 
         Raises NoAnswer when the bot let three seconds pass.
@@ -117,7 +117,7 @@ class Interaction:
             raise NoAnswer(f"{self!r}: {self.error}")
         return self.original
 
-    async def wait_for(self, wanted: Callable[[Message], bool], timeout: float = 5.0) -> Message:  # noqa: ASYNC109
+    async def wait_for(self, wanted: Callable[[Message], bool], timeout: float = 20.0) -> Message:  # noqa: ASYNC109
         """Wait until one of the bot's messages is as wanted; return it. NoAnswer tells what there was instead."""
 
         def found() -> Message | None:
@@ -129,7 +129,7 @@ class Interaction:
             raise NoAnswer(f"{self!r}: {self.error}")
         return message
 
-    async def settled(self, timeout: float = 5.0) -> Message:  # noqa: ASYNC109
+    async def settled(self, timeout: float = 20.0) -> Message:  # noqa: ASYNC109
         """Wait until the original answer is there and no longer "thinking"; return it."""
         return await self.wait_for(lambda message: message is self.original and not message.loading, timeout)
 
