@@ -19,6 +19,7 @@ from bot.store.codec import digest
 from bot.store.records import ABSENT, CampaignState, MembershipRow, Nudge, NudgeKind, RunKind, RunReport
 from bot.store.tables import Tables
 from bot.sync.bulk import CHUNK, Batch, Bulk, Tally
+from bot.sync.cases import load_view
 from bot.sync.health import IMPLAUSIBLE, Health
 from bot.sync.parts import Parts
 from bot.sync.queue import Stopping
@@ -137,8 +138,15 @@ class Refreshes:
             # Only now is everything the list changed stored, so that what is stored may count as read by it.
             await t.campaigns.refreshed(listing.campaign, listing.begun_at, listing.read)
             await t.memberships.drop_staged(listing.run)
+            await self._call_new_guilds(t, {*guilds} - {view.guild for view in views})
         again = await self._bulk.hand_out(views, lambda: self._doubted(guilds), Cause.REFRESH)
         await self._end(listing, cause, tally, again)
+
+    async def _call_new_guilds(self, t: Tables, left_out: AbstractSet[GuildId]) -> None:
+        """Have a guild looked at anew whose first audit ended meanwhile: its pass may have come before the list's rows."""
+        for guild in sorted(left_out):
+            if (await load_view(t, guild)).audited:
+                await t.nudges.add(NudgeKind.GUILD, str(guild), Cause.CLOCK, self._parts.now())
 
     async def _end(self, listing: _Listing, cause: Cause, changed: Tally, again: Tally) -> None:
         report = RunReport(

@@ -1,0 +1,71 @@
+"""The first list and the first audit come at the same time, and neither may miss what the other brings."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+
+from bot.core.model import CREATOR, CampaignId, Cause, DiscordUserId, GuildId
+from bot.store.records import Nudge, NudgeKind
+from bot.sync.brake import Brake
+from bot.sync.bulk import Bulk
+from bot.sync.campaigns import Refreshes
+from bot.sync.cases import GuildView
+from bot.sync.guild_work import GuildWork
+from bot.sync.health import Health
+from bot.sync.parts import Parts
+from tests.sync.doubles import CAMPAIGN
+from tests.sync.world import ANN, DAY, GUILD, SILVER, World, patron_of
+
+Guilds = list[GuildId]
+Listed = Mapping[CampaignId, datetime] | None
+
+
+class _Interrupted(Bulk):
+    """Bulk work during which something else happens, right after it has looked which guilds were audited."""
+
+    meanwhile: Callable[[], Awaitable[object]]
+
+    async def load_views(self, guilds: Guilds, listed: Listed = None) -> list[GuildView]:
+        views = await super().load_views(guilds, listed)
+        await self.meanwhile()
+        return views
+
+
+async def _refresh_during_which(world: World, meanwhile: Callable[[Parts], Awaitable[object]]) -> None:
+    parts = Parts(world.store, world.patreon, world.guilds, world.clock, world.settings, [])
+    bulk = _Interrupted(parts, Brake(parts), lambda: False)
+    bulk.meanwhile = lambda: meanwhile(parts)
+    nudge = await _nudge(world, NudgeKind.CAMPAIGN, CAMPAIGN, Cause.REFRESH)
+    await Refreshes(parts, bulk, Health(parts), lambda: False).campaign(nudge)
+
+
+async def _nudge(world: World, kind: NudgeKind, key: str, cause: Cause) -> Nudge:
+    async with world.store.write() as t:
+        await t.nudges.add(kind, key, cause, world.clock())
+        made = await t.nudges.load(kind, key)
+        await t.nudges.drop(kind, key)
+    assert made is not None
+    return made
+
+
+async def _prepare(world: World, user: DiscordUserId) -> None:
+    world.patreon.pledge(patron_of(user))
+    world.guilds.members[GUILD][user] = set()
+    await world.stores_link(user)
+    await world.set_up_rules()
+    async with world.store.write() as t:
+        await t.tokens.save(CREATOR, world.tokens())
+
+
+async def test_audit_that_ends_while_the_list_is_taken_over_misses_nobody(bare: World) -> None:
+    await _prepare(bare, ANN)
+
+    async def audit(parts: Parts) -> None:
+        bulk = Bulk(parts, Brake(parts), lambda: False)
+        await GuildWork(parts, bulk, lambda: False).guild(await _nudge(bare, NudgeKind.GUILD, str(GUILD), Cause.AUDIT))
+
+    await _refresh_during_which(bare, audit)
+    async with bare.store.write() as t:
+        await t.campaigns.schedule(CAMPAIGN, bare.clock() + DAY)
+    await bare.settle()
+
+    assert bare.roles(ANN) == {SILVER}
