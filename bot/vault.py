@@ -27,10 +27,10 @@ class StoreVault:
         async with self._store.read() as t:
             return await t.tokens.load(owner)
 
-    async def save(self, owner: TokenOwner, tokens: Tokens) -> None:
+    async def save_renewed(self, owner: TokenOwner, tokens: Tokens) -> None:
         """Store a renewed pair; it has yet to show that it works."""
         async with self._store.write() as t:
-            await t.tokens.renewed(owner, tokens)
+            await t.tokens.save_renewed(owner, tokens)
 
     async def save_spare(self, owner: TokenOwner, tokens: Tokens) -> None:
         """Keep a second pair of the same account."""

@@ -140,7 +140,7 @@ class Renewer:
             fresh = self._unsaved.get((owner, record.version)) or await self._request(record)
             # Should the database refuse it now, the pair waits here for the next try: Patreon gives it only once.
             self._unsaved[owner, record.version] = fresh
-            await self._vault.save(owner, fresh)
+            await self._vault.save_renewed(owner, fresh)
             del self._unsaved[owner, record.version]
         except AccessRevoked as dead:
             await self.refused(owner)

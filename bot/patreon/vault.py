@@ -15,7 +15,7 @@ class TokenVault(Protocol):
     async def load(self, owner: TokenOwner) -> TokenRecord | None:
         """Give the stored pair, None when the owner has none."""
 
-    async def save(self, owner: TokenOwner, tokens: Tokens) -> None:
+    async def save_renewed(self, owner: TokenOwner, tokens: Tokens) -> None:
         """Store a renewed pair: the stored one becomes ``previous``, the version grows, lease and ``broken_since`` go.
 
         Nothing is stored for an owner who has no pair any more: they were erased while Patreon was asked.

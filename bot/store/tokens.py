@@ -55,7 +55,7 @@ class TokenPairs(Subject):
         statement = insert.on_conflict_do_update(index_elements=["owner"], set_=changes)
         return int(await self._scalar(statement.returning(token_pairs.c.version)))
 
-    async def renewed(self, owner: TokenOwner, tokens: Tokens) -> bool:
+    async def save_renewed(self, owner: TokenOwner, tokens: Tokens) -> bool:
         """Store the pair a renewal brought, as ``save`` does; false, and nothing is stored, for an owner who has none.
 
         An owner erased while Patreon was asked stays erased.

@@ -56,7 +56,7 @@ class MemoryVault:
     async def load(self, owner: TokenOwner) -> TokenRecord | None:
         return self.records.get(owner)
 
-    async def save(self, owner: TokenOwner, tokens: Tokens) -> None:
+    async def save_renewed(self, owner: TokenOwner, tokens: Tokens) -> None:
         if self.failing:
             self.failing -= 1
             raise StoreError("the disk is full")

@@ -263,7 +263,7 @@ async def test_a_new_pair_ends_the_rest(stand: Stand) -> None:
     stand.patreon.good.clear()
     with pytest.raises(AccessRevoked):
         await stand.renewer.renew(ANN, 1)
-    await stand.vault.save(ANN, pair("linked again"))
+    await stand.vault.save_renewed(ANN, pair("linked again"))
     stand.patreon.good = {"linked again-refresh"}
     assert (await stand.renewer.renew(ANN, 2)).version == 3
 

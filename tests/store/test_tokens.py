@@ -148,12 +148,12 @@ async def test_a_renewal_that_ends_after_its_owner_was_erased_stores_nothing(any
     async with any_store.write() as t:
         await t.tokens.save(OWNER, tokens("first"))
         await t.tokens.erase(OWNER)
-        assert not await t.tokens.renewed(OWNER, tokens("second"))
+        assert not await t.tokens.save_renewed(OWNER, tokens("second"))
         assert await t.tokens.load(OWNER) is None
 
 
 async def test_a_renewed_pair_is_stored_before_the_one_it_replaces(any_store: Store) -> None:
     async with any_store.write() as t:
         await t.tokens.save(OWNER, tokens("first"))
-        assert await t.tokens.renewed(OWNER, tokens("second"))
+        assert await t.tokens.save_renewed(OWNER, tokens("second"))
         assert await t.tokens.load(OWNER) == TokenRecord(tokens("second"), version=2, previous=tokens("first"))
