@@ -15,8 +15,7 @@ from bot.store import Store
 from sandbox.stage import Stage, free_port
 from sandbox.world.examples import small_world
 from sandbox.world.patreon_faults import Fault
-
-PATIENCE = 30
+from tests.waiting import PATIENCE, until_found
 
 
 @pytest.fixture
@@ -42,13 +41,12 @@ def configure(stage: Stage, tmp_path: Path) -> Configure:
 
 async def settled(store: Store) -> str:
     """Wait until the bot knows its campaign."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            async with store.read() as t:
-                found = await t.facts.get("configured_campaign")
-            if found is not None:
-                return found
-            await asyncio.sleep(0.02)
+
+    async def ask() -> str | None:
+        async with store.read() as t:
+            return await t.facts.get("configured_campaign")
+
+    return await until_found(ask)
 
 
 async def get(app: App, path: str) -> tuple[int, str]:
@@ -60,12 +58,11 @@ async def get(app: App, path: str) -> tuple[int, str]:
 
 
 async def until_ready(app: App) -> str:
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            status, text = await get(app, "/readyz")
-            if status == 200:
-                return text
-            await asyncio.sleep(0.02)
+    async def ask() -> str | None:
+        status, text = await get(app, "/readyz")
+        return text if status == 200 else None
+
+    return await until_found(ask)
 
 
 async def test_one_process_serves_doors_gateway_and_engine_and_stops(configure: Configure, stage: Stage) -> None:

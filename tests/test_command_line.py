@@ -14,9 +14,9 @@ from bot.__main__ import cli
 from bot.config import config_keys
 from sandbox.stage import Stage, free_port
 from sandbox.world.examples import small_world
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 60
 
 
 @pytest.fixture(autouse=True)

@@ -40,6 +40,7 @@ from sandbox.world.clock import Clock
 from sandbox.world.guild_records import Message, Permission
 from tests.cogs.shelf import CAMPAIGN, GOLD_TIER, Shelf, build_campaign
 from tests.sandbox.discord_life import TOKEN, Town, build_town
+from tests.waiting import PATIENCE, until, until_found
 
 STAFF = Permission.MANAGE_ROLES | Permission.MANAGE_GUILD
 
@@ -108,19 +109,17 @@ class Place:
             await t.ledger.put(Grant(self.guild, DiscordUserId(user), role, origin, self.now, Cause.LINKED))
 
     async def until(self, condition: Callable[[Tables], Awaitable[object]]) -> None:
-        """Wait until something is stored; fails after five seconds."""
-        async with asyncio.timeout(5):
-            while True:
-                async with self.store.read() as t:
-                    if await condition(t):
-                        return
-                await asyncio.sleep(0.01)
+        """Wait until something is stored."""
+
+        async def ask() -> object:
+            async with self.store.read() as t:
+                return await condition(t)
+
+        await until_found(ask)
 
     async def has(self, user: int, *roles: str) -> None:
-        """Wait until somebody has exactly these roles; fails with what they have after five seconds."""
-        async with asyncio.timeout(5):
-            while self.town.world.role_names_of(self.guild, user) != set(roles):  # noqa: ASYNC110 - the world has no event for it
-                await asyncio.sleep(0.01)
+        """Wait until somebody has exactly these roles."""
+        await until(lambda: self.town.world.role_names_of(self.guild, user) == set(roles), f"{user} with {roles}")
 
 
 @dataclass(frozen=True)
@@ -172,9 +171,7 @@ class Naps:
 
     async def still(self) -> None:
         self._over = True
-        async with asyncio.timeout(5):
-            while self._asleep < self._loops:  # noqa: ASYNC110 - tasks have no event for it
-                await asyncio.sleep(0.01)
+        await until(lambda: self._asleep >= self._loops, "sleep of every loop")
         await asyncio.sleep(0.03)
 
 
@@ -203,7 +200,7 @@ async def open_place(site: Site, *, served: bool = True, cogs: Sequence[commands
         for cog in cogs:
             await bot.add_cog(cog)
         gateway = asyncio.create_task(bot.start(TOKEN))
-        await asyncio.wait_for(bot.wait_until_ready(), 10)
+        await asyncio.wait_for(bot.wait_until_ready(), PATIENCE)
         working = asyncio.create_task(engine.run(stop))
         place = Place(site.town, site.server, site.store, site.patreon, bot, engine, use_cases, site.mod)
         try:

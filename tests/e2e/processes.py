@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE = 60.0
-"""Seconds until a process counts as stuck; it has to start an interpreter on a machine that may be busy."""
 STOPS_WITHIN = 20.0
 """Seconds the bot promises to need at most from SIGTERM to its end."""
 

@@ -22,9 +22,7 @@ from sandbox.world import World
 from sandbox.world.examples import small_world
 from sandbox.world.guild_records import Guild, Message
 from sandbox.world.patreon import Who
-
-PATIENCE = 40.0
-"""Seconds until something that should happen counts as not happening; on a quiet machine it takes milliseconds."""
+from tests.waiting import PATIENCE, until
 
 HURRY = 5
 """How much faster than real time the bot's pauses pass."""
@@ -175,12 +173,10 @@ class Theatre:
     async def until(self, condition: Callable[[], bool], what: str = "") -> None:
         """Wait until the world is as wanted."""
         try:
-            async with asyncio.timeout(PATIENCE):
-                while not condition():  # noqa: ASYNC110 - the world tells no events for what tests wait for
-                    await asyncio.sleep(0.01)
-        except TimeoutError:
+            await until(condition, what or str(condition))
+        except AssertionError as never:
             entries = "\n".join(f"{entry.kind}: {entry.text}" for entry in self.world.timeline.entries[-40:])
-            raise AssertionError(f"it never came to pass: {what or condition}\n{entries}") from None
+            raise AssertionError(f"{never}\n{entries}") from None
 
     async def until_roles(self, name: str, *roles: str) -> None:
         """Wait until a member has exactly these roles."""

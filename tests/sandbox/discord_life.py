@@ -14,6 +14,7 @@ from sandbox.world.clock import Clock
 from sandbox.world.guild import DiscordWorld
 from sandbox.world.guild_records import BOT_PERMISSIONS, Guild, Permission, Role, User
 from sandbox.world.timeline import Timeline
+from tests.waiting import PATIENCE
 
 TOKEN = "sandbox-token"
 INTENTS = discord.Intents(guilds=True, members=True)
@@ -85,13 +86,13 @@ async def running(bot: commands.Bot, server: DiscordServer) -> AsyncIterator[Non
     async with bot:
         task = asyncio.create_task(bot.start(TOKEN))
         ready = asyncio.create_task(bot.wait_until_ready())
-        await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED, timeout=10)
+        await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE)
         if task.done():
             ready.cancel()
             task.result()
         if isinstance(bot, DiscordBot):
             for _ in bot.guilds:
-                await asyncio.wait_for(bot.heard.get(), 5)  # those that became available while the bot got ready
+                await asyncio.wait_for(bot.heard.get(), PATIENCE)  # those that became available while the bot got ready
         try:
             yield
         finally:

@@ -13,6 +13,7 @@ import pytest
 
 from sandbox.discord.server import DiscordServer
 from tests.sandbox.discord_life import TOKEN, DiscordBot, Town, build_town, running
+from tests.waiting import PATIENCE
 
 GUILDS, MEMBERS, MODERATION, MESSAGES, CONTENT = 1, 2, 4, 1 << 9, 1 << 15
 
@@ -372,7 +373,7 @@ async def test_discord_py_resumes_after_a_drop_and_hears_what_it_missed(town: To
         assert await server.gateway.drop() == 1
         bob = town.world.add_user("bob").id
         town.world.join(town.guild.id, bob)
-        await asyncio.wait_for(bot.resumed.wait(), 10)
+        await asyncio.wait_for(bot.resumed.wait(), PATIENCE)
         assert await bot.heard.get() == ("joined", bob)
     assert (server.gateway.identifies, server.gateway.resumes) == (1, 1)
 
@@ -406,7 +407,7 @@ async def test_discord_py_resumes_when_the_connection_is_dead(server: DiscordSer
     server.gateway.heartbeats_answered = False
     bot = DiscordBot(heartbeat_timeout=0.03)
     async with running(bot, server):
-        await asyncio.wait_for(bot.resumed.wait(), 10)
+        await asyncio.wait_for(bot.resumed.wait(), PATIENCE)
     assert server.gateway.resumes >= 1
     assert server.gateway.opcodes[1] >= 2
 
@@ -415,7 +416,7 @@ async def test_discord_py_resumes_when_it_is_asked_to_reconnect(server: DiscordS
     bot = DiscordBot()
     async with running(bot, server):
         server.gateway.ask_to_reconnect()
-        await asyncio.wait_for(bot.resumed.wait(), 10)
+        await asyncio.wait_for(bot.resumed.wait(), PATIENCE)
     assert (server.gateway.identifies, server.gateway.resumes) == (1, 1)
 
 
@@ -427,7 +428,7 @@ async def test_discord_py_hears_members_and_outages(town: Town, server: DiscordS
         town.world.leave(town.guild.id, bob)
         town.world.take_down(town.guild.id)
         town.world.bring_back(town.guild.id)
-        heard = [await asyncio.wait_for(bot.heard.get(), 5) for _ in range(4)]
+        heard = [await asyncio.wait_for(bot.heard.get(), PATIENCE) for _ in range(4)]
     assert heard == [("joined", bob), ("left", bob), ("unavailable", town.guild.id), ("available", town.guild.id)]
 
 

@@ -14,6 +14,7 @@ from sandbox.discord.errors import ApiError
 from sandbox.discord.server import DiscordServer
 from sandbox.world.guild_records import BOT_PERMISSIONS, Attachment, Message, MessageFlag, Permission
 from tests.sandbox.discord_life import TOKEN, DiscordBot, Town, build_town, running
+from tests.waiting import PATIENCE
 
 V2 = MessageFlag.COMPONENTS_V2
 BUTTON = {"type": 2, "style": 1, "label": "Go", "custom_id": "go"}
@@ -268,7 +269,7 @@ async def test_dms_reach_the_gateway_of_the_bot_they_are_with(town: Town, server
             message = await target.send("hi")
             await message.edit(content="there")
             await message.delete()
-            await asyncio.wait_for(done.get(), 5)
+            await asyncio.wait_for(done.get(), PATIENCE)
     expected = [("posted", "hi"), ("edited", "there"), ("deleted", None)]
     assert seen == [(*what, where) for where in (True, False) for what in expected]
 

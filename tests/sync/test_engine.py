@@ -1,7 +1,7 @@
 """The engine as a process: it wakes, polls, keeps its leases, stops in time, and never dies."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 
 from bot.core.model import Cause, DiscordUserId
@@ -9,6 +9,7 @@ from bot.store.records import NudgeKind
 from bot.sync import Engine
 from tests.sync.doubles import GOLD_TIER
 from tests.sync.world import ANN, GOLD, GUILD, SILVER, World, patron_of
+from tests.waiting import until
 
 
 def short_sleep(_: float) -> Awaitable[None]:
@@ -29,15 +30,6 @@ async def running(world: World, engine: Engine | None = None) -> AsyncIterator[E
     finally:
         stop.set()
         await asyncio.wait_for(task, 30)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Wait for something that other tasks bring about."""
-    for _ in range(2000):
-        if holds():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it never came about")
 
 
 async def test_row_written_by_another_process_is_found_by_the_poll(world: World) -> None:

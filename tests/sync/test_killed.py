@@ -20,6 +20,7 @@ from tests.conftest import SECRET_KEY, Clock
 from tests.sync.doubles import CAMPAIGN, GOLD_TIER, SILVER_TIER
 from tests.sync.outside import LIFE, Outside, utcnow
 from tests.sync.world import GOLD, GUILD, SILVER, World, patron_of
+from tests.waiting import until_found
 
 KILLS = 50
 KILLS_BETWEEN_LOOKS = 5
@@ -98,20 +99,21 @@ class Town:
 
     async def renewed(self) -> None:
         """Wait until each pair on disk is the one Patreon gave last."""
-        for _ in range(500):
+
+        async def all_stored() -> bool:
             async with self.world.store.read() as t:
                 pairs = [await t.tokens.load(TokenOwner(owner)) for owner in self.outside.refresh_tokens]
-            if [pair and pair.tokens.refresh for pair in pairs] == list(self.outside.refresh_tokens.values()):
-                return
-            await asyncio.sleep(0.02)
+            return [pair and pair.tokens.refresh for pair in pairs] == list(self.outside.refresh_tokens.values())
+
+        await until_found(all_stored, "the pairs Patreon gave last on disk")
 
     async def at_rest(self) -> None:
         """Wait until nothing is left to do."""
-        for _ in range(3000):
-            if await self.world.pending() == 0:
-                return
-            await asyncio.sleep(0.02)
-        raise AssertionError("the engine never came to rest")
+
+        async def idle() -> bool:
+            return await self.world.pending() == 0
+
+        await until_found(idle, "rest")
 
 
 @asynccontextmanager
