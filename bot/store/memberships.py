@@ -78,6 +78,11 @@ class Memberships(Listings):
         one = (_c.campaign_id == campaign) & (_c.patron_id == patron)
         await self._run(update(memberships).where(one).values(due_at=due_at))
 
+    async def due_of(self, patron: PatronId) -> dict[CampaignId, datetime | None]:
+        """Say of each campaign a patron has a membership in when time alone may change what follows; None: never."""
+        rows = await self._rows(select(_c.campaign_id, _c.due_at).where(_c.patron_id == patron))
+        return {CampaignId(row.campaign_id): row.due_at for row in rows}
+
     async def due(self, now: datetime, limit: int = 1000) -> list[tuple[PatronId, CampaignId]]:
         """Name the memberships whose time has come, the longest overdue first."""
         question = select(_c.patron_id, _c.campaign_id).where(_c.due_at <= now).order_by(_c.due_at).limit(limit)

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from enum import Enum
 
 from bot.core.entitlement import carry
-from bot.core.model import CampaignId, Cause, DiscordUserId, Link, Membership, PatronId
+from bot.core.model import CampaignId, Cause, DiscordUserId, Link, Membership, PatronId, Source
 from bot.store.codec import digest
 from bot.store.records import Nudge, NudgeKind
 from bot.sync.parts import Parts
@@ -15,6 +16,14 @@ from bot.sync.reads import Reads, listable
 _JUST_READ = timedelta(minutes=2)
 
 Stored = dict[CampaignId, Membership]
+
+
+class _Taken(Enum):
+    """What a webhook's reading was. SAME: when asked, Patreon said just that. OLD: something as new is stored already."""
+
+    NEWS = "news"
+    SAME = "same"
+    OLD = "old"
 
 
 class Patrons:
@@ -52,15 +61,16 @@ class Patrons:
         Somebody who is not linked costs no request.
         """
         patron = PatronId(nudge.key)
-        for reading in nudge.readings:
-            await self._take(reading)
+        taken = [await self._take(reading) for reading in nudge.readings]
         async with self._parts.store.read() as t:
             link = await t.links.load_of_patron(patron)
             stored = await t.memberships.load_all(patron)
         if link is None:
             return None
-        ask = bool(nudge.readings) or _asks(nudge.cause, link, stored)
-        if nudge.readings or not ask:
+        # Patreon tells of one change in several webhooks; those that say what was read since are no news.
+        ask = any(each is not _Taken.SAME for each in taken) if taken else _asks(nudge.cause, link, stored)
+        # What a webhook said before the read failed was settled by it then.
+        if not ask or any(each is not _Taken.OLD for each in taken):
             settled = await self._people.settle(link.user, nudge.cause)
             # Time alone takes nothing: what it would take is read again first.
             ask = ask or (nudge.cause is Cause.CLOCK and settled.in_doubt)
@@ -110,12 +120,20 @@ class Patrons:
         asked_at = max(about, default=self._asked_at.get(nudge.key))
         return asked_at is not None and state.refreshed_at >= asked_at
 
-    async def _take(self, reading: Membership) -> None:
+    async def _take(self, reading: Membership) -> _Taken:
         """Store what a webhook said, unless something newer is known."""
+        patron, campaign, said = reading.patron, reading.campaign, digest(reading)
         async with self._parts.store.write() as t:
-            previous = await t.memberships.load(reading.patron, reading.campaign)
-            if previous is None or previous.observed_at < reading.observed_at:
-                await t.memberships.save(carry(previous, reading), None, digest=digest(reading))
+            previous = await t.memberships.load(patron, campaign)
+            known = (await t.memberships.digests(campaign, [patron])).get(patron)
+            same = previous is not None and previous.source is not Source.WEBHOOK and known == said
+            if previous is not None and previous.observed_at >= reading.observed_at:
+                return _Taken.SAME if same else _Taken.OLD
+            if same:
+                await t.memberships.touch(campaign, [patron], reading.observed_at)
+                return _Taken.SAME
+            await t.memberships.save(carry(previous, reading), None, digest=said)
+        return _Taken.NEWS
 
 
 def _asks(cause: Cause, link: Link, stored: Stored) -> bool:

@@ -4,10 +4,11 @@ Every path to a role change ends here, also that of a whole campaign: what bulk 
 """
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.core.model import Cause, DiscordUserId, GuildId, Link
+from bot.core.model import CampaignId, Cause, DiscordUserId, GuildId, Link
 from bot.errors import GuildUnavailable
 from bot.store.records import NudgeKind
 from bot.store.tables import Tables
@@ -52,25 +53,27 @@ class People:
     async def _settle(self, user: DiscordUserId, cause: Cause, *, answer: bool) -> Settled:
         async with self._parts.store.read() as t:
             link = await t.links.load(user)
-            guilds = await self._guilds(t, user, link)
+            due = await t.memberships.due_of(link.patron) if link else {}
+            guilds = await self._guilds(t, user, due)
         outcomes = await asyncio.gather(
             *(self._in_guild(guild, user, link, cause, answer=answer) for guild in guilds), return_exceptions=True
         )
         settled = [outcome for outcome in outcomes if isinstance(outcome, Settled)]
         due_at = min((each.due_at for each in settled if each.due_at is not None), default=None)
-        if link is not None:
+        moved = [campaign for campaign, at in due.items() if at != due_at]
+        if link is not None and moved:
             async with self._parts.store.write() as t:
-                for campaign in await t.memberships.load_all(link.patron):
+                for campaign in moved:
                     await t.memberships.set_due(link.patron, campaign, due_at)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
         return Settled(any(each.in_doubt for each in settled), due_at)
 
-    async def _guilds(self, t: Tables, user: DiscordUserId, link: Link | None) -> list[GuildId]:
+    async def _guilds(self, t: Tables, user: DiscordUserId, campaigns: Iterable[CampaignId]) -> list[GuildId]:
         """Name the guilds that concern a person: known of them, or with rules for what they are a patron of."""
         known = set(await t.guilds_of(user))
-        for campaign in await t.memberships.load_all(link.patron) if link else ():
+        for campaign in campaigns:
             known.update(await t.rules.guilds_of(campaign))
         return sorted(known)
 

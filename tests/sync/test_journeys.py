@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from bot.core.model import Cause, Charge, Origin, PatronStatus
+from bot.errors import PatreonUnavailable
 from bot.store.records import NudgeKind
 from bot.sync.reports import PatronSynced
 from tests.sync.doubles import GOLD_TIER, SILVER_TIER
@@ -48,6 +49,34 @@ async def test_upgrade_changes_the_role_by_webhook_and_one_read(world: World) ->
     assert world.roles(ANN) == {GOLD}
     assert world.patreon.reads == 1
     assert [call[0] for call in world.guilds.changes] == ["grant", "revoke"]
+
+
+async def test_second_webhook_of_a_change_that_was_read_meanwhile_costs_nothing(world: World) -> None:
+    await world.is_patron(ANN)
+    world.patreon.pledge(patron_of(ANN), 1000, GOLD_TIER)
+    await world.hears(ANN)
+    world.forget_calls()
+
+    world.clock.move(MINUTE)
+    await world.hears(ANN)
+
+    assert world.patreon.calls == {}
+    assert world.guilds.calls == []
+
+
+async def test_webhook_grants_at_once_and_is_confirmed_when_patreon_can_be_asked(world: World) -> None:
+    await world.is_patron(ANN)
+    world.patreon.pledge(patron_of(ANN), 1000, GOLD_TIER)
+    world.patreon.fault = PatreonUnavailable("down")
+    world.clock.move(MINUTE)
+    await world.hears(ANN)
+    assert world.roles(ANN) == {SILVER, GOLD}
+
+    world.patreon.fault = None
+    world.clock.move(MINUTE)
+    await world.settle()
+
+    assert world.roles(ANN) == {GOLD}
 
 
 async def test_downgrade_changes_the_role(world: World) -> None:
