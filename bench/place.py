@@ -25,6 +25,7 @@ from bot.store.schema import links
 PATREON_READS = ("/campaigns/{campaign}/members", "/members/{member}", "/identity", "/pledges")
 _READY_WITHIN = 60.0
 _PIECE = 1000
+_SOON, _STEP = timedelta(minutes=2), timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,10 @@ class Counts:
 class Place:
     """One stand, one database, and a bot that may be started any number of times."""
 
-    def __init__(self, stand: Verb, folder: Path) -> None:
+    def __init__(self, stand: Verb, folder: Path, *, hurry: bool = False) -> None:
+        """Take a stand and a folder for the database; in a ``hurry`` the clock is moved to what is due next."""
         self.stand = stand
+        self._hurry = hurry
         self._url = f"sqlite:///{folder / 'bench.db'}"
         self._offset = timedelta()
         self._app: App | None = None
@@ -68,14 +71,10 @@ class Place:
         environment = {"SYNC_REFRESH_MINUTES": str(7 * 24 * 60)} | await self.stand("environment", self._url)
         self._config = load_config(None, environment)
         await self._store_rules(people)
-        engine = open_sync_engine(self._url)
         wanted = members if linked is None else linked
         for start in range(0, wanted, _PIECE):
             pairs = await self.stand("people", start, min(start + _PIECE, wanted))
-            rows = [{"user_id": user, "patron_id": patron, "linked_at": self.now()} for user, patron in pairs]
-            with engine.begin() as connection:
-                connection.execute(insert(links), rows)
-        engine.dispose()
+            await asyncio.to_thread(self._store_links, pairs)
 
     @asynccontextmanager
     async def bot(self) -> AsyncIterator[App]:
@@ -112,12 +111,15 @@ class Place:
         await self.idle()
 
     async def idle(self) -> None:
-        """Wait until nothing is left to do that is due within a minute."""
+        """Wait until nothing is left to do that is due soon."""
         quiet = 0
         while quiet < 2:  # noqa: PLR2004 # a second look, for what one nudge leaves to the next
             await asyncio.sleep(0.1)
             async with self.app.store.read() as t:
-                due = await t.nudges.pending(due_by=self.now() + timedelta(minutes=2))
+                due = await t.nudges.pending(due_by=self.now() + _SOON)
+                now = await t.nudges.pending(due_by=self.now())
+            if self._hurry and due and not now:
+                await self.move(_STEP)
             quiet = 0 if due else quiet + 1
 
     async def counts(self) -> Counts:
@@ -159,6 +161,13 @@ class Place:
                 condition = Condition(ConditionKind.TIER, tier=TierId(tier))
                 await t.rules.add(guild, self.campaign, RoleId(role), condition, worth_cents=cents)
         await store.close()
+
+    def _store_links(self, pairs: list[tuple[int, str]]) -> None:
+        engine = open_sync_engine(self._url)
+        with engine.begin() as connection:
+            rows = [{"user_id": user, "patron_id": patron, "linked_at": self.now()} for user, patron in pairs]
+            connection.execute(insert(links), rows)
+        engine.dispose()
 
 
 def _is_read(route: str) -> bool:

@@ -74,13 +74,17 @@ class Measure:
         )
 
 
-async def one_life(place: Place, members: int, guild: int) -> list[Row]:
-    """First run, quiet refresh, changes by list and by webhook, restart: one after the other at one place."""
-    await place.fill(members, guild=guild)
+async def one_life(place: Place, members: int, guild: int, linked: int | None = None) -> list[Row]:
+    """First run, quiet refresh, changes by list and by webhook, restart: one after the other at one place.
+
+    All members are linked, or only the first ``linked``; those who change are among them.
+    """
+    linked = members if linked is None else linked
+    await place.fill(members, guild=guild, linked=linked)
     measure, lists = Measure(place, members), pages(members)
-    some, few = members // 50, min(5, lists)
+    some, few = max(1, linked // 50), min(5, lists)
     async with AsyncExitStack() as stack:
-        async with measure.row("first run, all need one role", reads=lists, calls=members + pages(guild), work=members):
+        async with measure.row("first run, all need one role", reads=lists, calls=linked + pages(guild), work=linked):
             await stack.enter_async_context(place.bot())
             await place.first_run()
         async with measure.row("nothing changed", reads=lists, calls=0):
