@@ -72,8 +72,8 @@ class Patrons:
         # What a webhook said before the read failed was settled by it then.
         if not ask or any(each is not _Taken.OLD for each in taken):
             settled = await self._people.settle(link.user, nudge.cause)
-            # Time alone takes nothing: what it would take is read again first.
-            ask = ask or (nudge.cause is Cause.CLOCK and settled.in_doubt)
+            # Time alone takes nothing, nor does an answer that was the first of its kind: it is read again first.
+            ask = ask or (nudge.cause in {Cause.CLOCK, Cause.WEBHOOK} and settled.in_doubt)
         return await self._read(nudge, link, stored, ask=ask)
 
     async def _read(self, nudge: Nudge, link: Link, stored: Stored, *, ask: bool) -> datetime | None:

@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeGuard
 
 from sandbox.world.clock import Clock
 from sandbox.world.patreon_model import Account, Campaign
@@ -55,7 +56,10 @@ class Client:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Pair:
-    """One access and one refresh token of an account at a client. ``dead`` ends the access, ``spent`` the refresh token."""
+    """One access and one refresh token of an account at a client. ``dead`` ends the access, ``spent`` the refresh token.
+
+    ``successor`` is the pair its renewal brought; ``used``: its access token was shown.
+    """
 
     access: str = field(repr=False)
     refresh: str = field(repr=False)
@@ -66,6 +70,8 @@ class Pair:
     dead: bool = False
     spent: bool = False
     portal: bool = False
+    used: bool = False
+    successor: "Pair | None" = None
 
     def may(self, scope: str) -> bool:
         """Whether the token carries ``scope``, by either version's name for it."""
@@ -89,6 +95,7 @@ class OAuth:
 
     ``renewal_kills_access``: the old access token dies with its refresh token. ``consent_kills_older``: a second consent
     of the same account voids the first pair. ``denial_names_error``: a refusal says ``error=access_denied``, or nothing.
+    ``repeats_renewals``: a renewal whose answer was lost brings the same pair again, for as long as nobody used that.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -100,6 +107,7 @@ class OAuth:
         self.renewal_kills_access = False
         self.consent_kills_older = False
         self.denial_names_error = True
+        self.repeats_renewals = False
         self._codes: dict[str, Code] = {}
         self._by_access: dict[str, Pair] = {}
         self._by_refresh: dict[str, Pair] = {}
@@ -172,17 +180,21 @@ class OAuth:
     def renew(self, client: Client, refresh: str | None) -> Pair:
         """Turn a refresh token into a new pair, once; a spent or revoked one gives ``invalid_grant``."""
         pair = self._by_refresh.get(refresh or "")
+        if pair is not None and pair.client is client and self.repeats_renewals and _is_unclaimed(pair.successor):
+            return pair.successor
         if pair is None or pair.spent or pair.client is not client:
             raise OAuthError("invalid_grant", 401)
         pair.spent = True
         pair.dead = pair.dead or self.renewal_kills_access
-        return self._mint(pair.account, client, pair.scopes, portal=pair.portal)
+        pair.successor = self._mint(pair.account, client, pair.scopes, portal=pair.portal)
+        return pair.successor
 
     def find(self, access: str) -> Pair | None:
         """Return the pair whose access token works at this moment, or None."""
         pair = self._by_access.get(access)
         if pair is None or pair.dead or pair.account.deleted or pair.expires_at <= self.clock.now():
             return None
+        pair.used = True
         return pair
 
     def revoke(self, account: Account, client: Client | None = None, *, forget: bool = True) -> int:
@@ -207,3 +219,7 @@ class OAuth:
         self.pairs.append(pair)
         self._by_access[pair.access] = self._by_refresh[pair.refresh] = pair
         return pair
+
+
+def _is_unclaimed(pair: Pair | None) -> TypeGuard[Pair]:
+    return pair is not None and not (pair.used or pair.spent or pair.dead)

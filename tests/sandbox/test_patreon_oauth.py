@@ -171,6 +171,17 @@ async def test_renewing_rotates_both_tokens_and_kills_the_old_refresh_token(life
     assert (await life.get("/oauth2/v2/identity", token=second["access_token"])).status == 200
 
 
+async def test_a_renewal_whose_answer_was_lost_may_be_answered_again_until_its_pair_was_used(life: Life) -> None:
+    life.world.patreon.oauth.repeats_renewals = True
+    first = (await life.exchange(await life.code("Ann"))).json
+    second = (await life.renew(first["refresh_token"])).json
+
+    again = (await life.renew(first["refresh_token"])).json
+    assert again["refresh_token"] == second["refresh_token"]
+    await life.get("/oauth2/v2/identity", token=second["access_token"])
+    assert (await life.renew(first["refresh_token"])).status == 401
+
+
 @pytest.mark.parametrize(("dies", "status"), [(False, 200), (True, 401)])
 async def test_the_old_access_token_may_live_on_or_die_on_renewal(life: Life, dies: bool, status: int) -> None:
     life.world.patreon.oauth.renewal_kills_access = dies
