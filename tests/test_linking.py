@@ -71,7 +71,7 @@ class World:
 
     async def nudges(self) -> list[Nudge]:
         async with self.store.write() as t:
-            return await t.nudges.claim("test", self.clock(), self.clock() + timedelta(seconds=1), 10)
+            return await t.nudges.claim("test", self.clock(), self.clock() + timedelta(seconds=1), 10, NudgeKind.USER)
 
 
 @pytest.fixture

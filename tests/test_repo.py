@@ -17,8 +17,8 @@ OPERATING = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 40
 
-LONGER = {"bot/core/model.py": 350}
-"""The data types of the core are one page that everybody reads first."""
+LONGER = {"bot/core/model.py": 360, "bot/store/schema.py": 340}
+"""The data types of the core, and the tables, are each one page that everybody looks things up in."""
 
 
 def sources(*folders: str) -> list[Path]:

@@ -30,8 +30,7 @@ class Case:
     ``ledger`` holds every managed role the person is known to have or have had, by role. ``unreadable`` are campaigns
     whose answers may not count against anybody now (Patreon is down, the creator's access is refused, an answer lost
     everything at once). ``broken_since`` is when the person's own link died (``Link.broken_since``): their last
-    reading then stands for the declined grace. ``confirmed`` is true when a person's own act asks for revocations
-    (unlink, a rule removed), so that no second reading is needed.
+    reading then stands for the declined grace.
     """
 
     guild: GuildId
@@ -45,7 +44,6 @@ class Case:
     ledger: Mapping[RoleId, Grant] = field(default_factory=dict)
     doubts: Mapping[RoleId, Doubt] = field(default_factory=dict)
     unreadable: frozenset[CampaignId] = frozenset()
-    confirmed: bool = False
     broken_since: datetime | None = None
 
 
@@ -68,8 +66,8 @@ class Decision:
     """What follows from a case.
 
     ``doubts`` replaces the stored ones: revocations waiting for a second reading. ``due_at`` is the next instant at
-    which time alone could change the outcome. ``protected`` are roles that are not desired but stay, since we did not
-    grant them.
+    which time alone could change the outcome. ``protected`` are roles that are not desired but stay, since they are not
+    ours to take. ``claimed`` are roles held by a creator's hand or adopted that a rule gives now: they become ours.
     """
 
     entitlements: Mapping[CampaignId, Entitlement]
@@ -78,4 +76,5 @@ class Decision:
     change: RoleChange
     doubts: tuple[Doubt, ...] = ()
     protected: frozenset[RoleId] = frozenset()
+    claimed: frozenset[RoleId] = frozenset()
     due_at: datetime | None = None

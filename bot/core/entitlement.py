@@ -44,7 +44,6 @@ def assess(
 def _judge(membership: Membership, policy: Policy, now: datetime) -> Entitlement:
     listed = worth(membership) != 0  # Patreon names something that costs money as theirs
     charge = membership.charge
-    paid_through = membership.paid_through
 
     if membership.gifted and listed:
         # Somebody else paid, so it lasts while Patreon lists it, whatever the patron's own card does.
@@ -62,12 +61,7 @@ def _judge(membership: Membership, policy: Policy, now: datetime) -> Entitlement
     if (membership.trial or charge is Charge.TRIAL) and listed:
         return _entitle(membership, now, Reason.TRIAL, active=policy.count_trials)
     if membership.status is PatronStatus.FORMER:
-        if not policy.keep_paid_through:
-            # It ended with the pledge: an end that is still to come would let no reading before it settle a doubt.
-            return _entitle(membership, now, Reason.CANCELLED, active=False)
-        # Without a date it lasts while Patreon lists it: annual patrons who cancelled have no next charge.
-        lasts = listed if paid_through is None else now < paid_through
-        return _entitle(membership, now, Reason.CANCELLED, active=lasts, ends_at=paid_through)
+        return _cancelled(membership, policy, now)
     if charge is Charge.PENDING and (listed or membership.will_pay_cents):
         return _pending(membership, policy, now, listed=listed)
     if listed:
@@ -75,6 +69,19 @@ def _judge(membership: Membership, policy: Policy, now: datetime) -> Entitlement
         return _entitle(membership, now, Reason.PAID, active=True)
     never = membership.status is PatronStatus.NONE and membership.membership is None
     return _entitle(membership, now, Reason.NEVER if never else Reason.FREE, active=False)
+
+
+def _cancelled(membership: Membership, policy: Policy, now: datetime) -> Entitlement:
+    """Judge somebody who stopped paying: they keep what they paid for to its end."""
+    end = membership.paid_through
+    if not policy.keep_paid_through:
+        # It ended with the pledge: an end that is still to come would let no reading before it settle a doubt.
+        return _entitle(membership, now, Reason.CANCELLED, active=False)
+    if membership.listed and (end is None or end <= membership.observed_at):
+        # Listed although no date covers it, so it lasts while it is listed: annual patrons who cancelled have no next
+        # charge, and a date that was over when Patreon said so was not the end.
+        return _entitle(membership, now, Reason.CANCELLED, active=True)
+    return _entitle(membership, now, Reason.CANCELLED, active=end is not None and now < end, ends_at=end)
 
 
 def _pending(membership: Membership, policy: Policy, now: datetime, *, listed: bool) -> Entitlement:

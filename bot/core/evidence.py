@@ -5,15 +5,14 @@ again since. Time is no reading: when grace or paid time runs out, a reading fro
 (it told that the end was coming), but the one that settles it must be younger than the end, for the patron may have
 paid in the last hour. Silence is no reading either: a campaign that cannot be read now, or was never read for this
 person, takes nothing. What needs no reading: our own facts (a link given up, a link broken for a whole grace, a
-manual grant that ended) and a person's own act (``Case.confirmed``).
+manual grant that ended, a rule that was removed with its role).
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from enum import Enum
 
 from bot.core.case import Case, Verdict
-from bot.core.model import CampaignId, Doubt, Entitlement, Membership, Reason, RoleId
+from bot.core.model import CampaignId, Doubt, Entitlement, Membership, Reason, RoleId, Source
 
 
 class Evidence(Enum):
@@ -34,19 +33,15 @@ def weigh(
     campaigns = _concerned(case, about, verdicts)
     if campaigns & case.unreadable:
         return doubt or Evidence.NONE
-    if case.confirmed:
-        return Evidence.ENOUGH
-    if not about and not any(grant.role == role for grant in case.manual):
-        return Evidence.NONE  # its last rule went and nobody asked for the role to go with it
     read = {c: case.memberships.get(c) for c in campaigns if entitlements[c].reason is not Reason.UNLINKED}
     readings = [membership for membership in read.values() if membership is not None]
     if len(readings) < len(read):
         return doubt or Evidence.NONE
     if not readings:
         return Evidence.ENOUGH
-    if doubt and all(_settles(reading, doubt.observed_at, entitlements[reading.campaign]) for reading in readings):
+    if doubt and all(_settles(reading, doubt, entitlements[reading.campaign]) for reading in readings):
         return Evidence.ENOUGH
-    return doubt or Doubt(case.guild, case.user, role, max(reading.observed_at for reading in readings))
+    return doubt or _first_doubt(case, role, readings)
 
 
 def _concerned(case: Case, about: list[Verdict], verdicts: tuple[Verdict, ...]) -> set[CampaignId]:
@@ -58,6 +53,15 @@ def _concerned(case: Case, about: list[Verdict], verdicts: tuple[Verdict, ...]) 
     return {verdict.rule.campaign for verdict in [*about, *rivals]}
 
 
-def _settles(reading: Membership, doubted_at: datetime, entitlement: Entitlement) -> bool:
+def _first_doubt(case: Case, role: RoleId, readings: list[Membership]) -> Doubt:
+    latest = max(readings, key=lambda reading: reading.observed_at)
+    heard = any(reading.source is Source.WEBHOOK for reading in readings)
+    return Doubt(case.guild, case.user, role, latest.observed_at, Source.WEBHOOK if heard else latest.source)
+
+
+def _settles(reading: Membership, doubt: Doubt, entitlement: Entitlement) -> bool:
+    heard_twice = doubt.source is Source.WEBHOOK and reading.source is Source.WEBHOOK
     ended_at = None if entitlement.active else entitlement.ends_at
-    return reading.observed_at > doubted_at and (ended_at is None or reading.observed_at >= ended_at)
+    return (
+        not heard_twice and reading.observed_at > doubt.observed_at and (ended_at is None or reading.observed_at >= ended_at)
+    )

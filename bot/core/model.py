@@ -81,6 +81,7 @@ class Membership:
     Patreon named it in a currency that cannot be compared and no tier tells its worth. ``tier_cents`` is the highest
     price among ``tiers`` (0 when they are all free, None when no price is known). ``declined_since`` is when a
     decline was first seen; ``paid_through`` the end of the time that is paid for. ``membership`` is v2's member id.
+    ``listed`` is whether the answer itself named tiers or money as theirs, not only an earlier one (see ``readings``).
     """
 
     patron: PatronId
@@ -101,6 +102,7 @@ class Membership:
     trial: bool = False
     membership: MembershipId | None = None
     source: Source = Source.FETCH
+    listed: bool = False
 
 
 class ConditionKind(Enum):
@@ -221,22 +223,30 @@ class Cause(Enum):
 
 
 class Origin(Enum):
-    """Whether we granted a role or found it on the person."""
+    """Whose doing it is that a person has a role.
+
+    OURS: a rule gave it. HAND: we gave it because a creator said so, no rule. ADOPTED: somebody else gave it and the
+    creator handed it over to us; it is not taken before the person is linked. FOUND: somebody else's, before us or
+    beside us. HAND and ADOPTED become OURS when a rule gives the role.
+    """
 
     OURS = "ours"
+    HAND = "hand"
+    ADOPTED = "adopted"
     FOUND = "found"
 
 
 class Holding(Enum):
     """Whether the person has the role now. LEFT: they left the guild. TAKEN: somebody else took it by hand.
 
-    UNSURE: a grant or revocation of ours was begun and its end is not recorded; it is done again, whichever is due.
+    GIVING, TAKING: a grant or revocation of ours was begun and its end is not recorded; whichever is due is done again.
     """
 
     HELD = "held"
     LEFT = "left"
     TAKEN = "taken"
-    UNSURE = "unsure"
+    GIVING = "giving"
+    TAKING = "taking"
 
 
 class Block(Enum):
@@ -278,12 +288,17 @@ class ManualGrant:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A revocation one reading asked for and no second has confirmed; ``observed_at`` is that first reading's instant."""
+    """A revocation one reading asked for and no second has confirmed.
+
+    ``observed_at`` and ``source`` are that first reading's: two webhooks may tell of one and the same event, so a doubt
+    that a webhook began is settled by a read.
+    """
 
     guild: GuildId
     user: DiscordUserId
     role: RoleId
     observed_at: datetime
+    source: Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,10 @@ def carry(previous: Membership | None, reading: Membership) -> Membership:
     if previous is not None and reading.observed_at < previous.observed_at:
         return previous
     reading = replace(
-        reading, declined_since=_first_decline(previous, reading), paid_through=_paid_through(previous, reading)
+        reading,
+        declined_since=_first_decline(previous, reading),
+        paid_through=_paid_through(previous, reading),
+        listed=worth(reading) != 0,
     )
     if previous is None:
         return reading
@@ -107,15 +110,12 @@ def _paid_through(previous: Membership | None, reading: Membership) -> datetime 
     if reading.charge in _UNPAID or declines(reading):
         return known
     if reading.status is not PatronStatus.FORMER:
-        return reading.paid_through
+        ahead = known if known and known > reading.observed_at else None
+        return reading.paid_through or ahead  # an answer without its date takes back nothing that is paid for
     if previous is None:
         return reading.paid_through
-    if worth(reading) != 0:
-        # Cancelled and still listed: a date that is over is contradicted by the list, so it lasts while listed.
-        dates = [end for end in (known, reading.paid_through) if end and end > reading.observed_at]
-        return max(dates, default=None)
-    if previous.status is PatronStatus.FORMER or not _paid(previous):
-        return known  # a former patron's next date moves nothing: otherwise it could move for ever
+    if worth(reading) == 0 and (previous.status is PatronStatus.FORMER or not _paid(previous)):
+        return known  # the next date of somebody who has nothing any more moves nothing: it could move for ever
     return max(filter(None, (known, reading.paid_through)), default=None)
 
 

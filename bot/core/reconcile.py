@@ -31,7 +31,7 @@ def reconcile(case: Case, now: datetime) -> Decision:
     entitlements = _assess_all(case, now)
     verdicts = judge(case, entitlements)
     wanted = desired(verdicts, case.manual, now)
-    change, doubts, protected = diff(case, entitlements, verdicts, wanted)
+    change, doubts, protected = diff(case, entitlements, verdicts, wanted, now)
     return Decision(
         entitlements=entitlements,
         verdicts=verdicts,
@@ -39,19 +39,27 @@ def reconcile(case: Case, now: datetime) -> Decision:
         change=change,
         doubts=doubts,
         protected=protected,
+        claimed=_claimed(case, verdicts),
         due_at=_due_at(case, entitlements, now),
     )
 
 
 def desired(verdicts: Iterable[Verdict], manual: Iterable[ManualGrant], now: datetime) -> frozenset[RoleId]:
     """Give the roles somebody should have: by a rule that holds, by one they earned for good, or by a creator's hand."""
-    by_rule = {verdict.rule.role for verdict in verdicts if verdict.kept or (verdict.holds and not verdict.outranked)}
-    by_hand = {grant.role for grant in manual if grant.expires_at is None or now < grant.expires_at}
-    return frozenset(by_rule | by_hand)
+    return given_by_rule(verdicts) | _given_by_hand(manual, now)
+
+
+def given_by_rule(verdicts: Iterable[Verdict]) -> frozenset[RoleId]:
+    """Give the roles that follow from the rules."""
+    return frozenset(verdict.rule.role for verdict in verdicts if verdict.kept or (verdict.holds and not verdict.outranked))
 
 
 def diff(
-    case: Case, entitlements: Mapping[CampaignId, Entitlement], verdicts: tuple[Verdict, ...], wanted: frozenset[RoleId]
+    case: Case,
+    entitlements: Mapping[CampaignId, Entitlement],
+    verdicts: tuple[Verdict, ...],
+    wanted: frozenset[RoleId],
+    now: datetime,
 ) -> tuple[RoleChange, tuple[Doubt, ...], frozenset[RoleId]]:
     """Give the change from the roles held to the roles ``wanted``, the revocations in doubt and the protected roles.
 
@@ -61,13 +69,13 @@ def diff(
     if not case.present:
         return RoleChange(), (), frozenset()
     held = {role for role, grant in case.ledger.items() if grant.holding is Holding.HELD}
-    # Begun and perhaps done: given again when it is wanted, taken again when it is not.
-    unsure = {role for role, grant in case.ledger.items() if grant.holding is Holding.UNSURE}
-    grant = wanted - held - _left_alone(case)
+    # Perhaps done: given again when it is wanted, taken again when it is not.
+    begun = {role for role, grant in case.ledger.items() if grant.holding in {Holding.GIVING, Holding.TAKING}}
+    grant = wanted - held - (_left_alone(case) - _given_by_hand(case.manual, now))
     revoke: set[RoleId] = set()
     doubts: list[Doubt] = []
     protected: set[RoleId] = set()
-    for role in sorted((held | unsure) - wanted):
+    for role in sorted((held | begun) - wanted):
         if not _may_revoke(case, role):
             protected.add(role)
             continue
@@ -89,6 +97,16 @@ def _assess_all(case: Case, now: datetime) -> dict[CampaignId, Entitlement]:
     }
 
 
+def _given_by_hand(manual: Iterable[ManualGrant], now: datetime) -> frozenset[RoleId]:
+    return frozenset(grant.role for grant in manual if grant.expires_at is None or now < grant.expires_at)
+
+
+def _claimed(case: Case, verdicts: tuple[Verdict, ...]) -> frozenset[RoleId]:
+    others = {Origin.HAND, Origin.ADOPTED}
+    held = {role for role, grant in case.ledger.items() if grant.holding is Holding.HELD and grant.origin in others}
+    return given_by_rule(verdicts) & held if case.present and case.linked else frozenset()
+
+
 def _left_alone(case: Case) -> set[RoleId]:
     """Give the roles a moderator took by hand, where the guild wants that respected."""
     if case.policy.restore_drift:
@@ -97,11 +115,15 @@ def _left_alone(case: Case) -> set[RoleId]:
 
 
 def _may_revoke(case: Case, role: RoleId) -> bool:
-    """Say whether a role is ours to take: we gave it, or the creator lets us take any managed role of linked people."""
-    if case.ledger[role].origin is Origin.OURS:
-        return True
-    managed = any(rule.role == role for rule in case.rules)
-    return case.policy.revocable is Revocable.MANAGED and case.linked and managed
+    """Say whether a role is ours to take: we gave it, or the creator lets us take it from linked people."""
+    match case.ledger[role].origin:
+        case Origin.OURS | Origin.HAND:
+            return True
+        case Origin.ADOPTED:
+            return case.linked
+        case Origin.FOUND:  # pragma: no branch - mypy knows that there is no other
+            managed = any(rule.role == role for rule in case.rules)
+            return case.policy.revocable is Revocable.MANAGED and case.linked and managed
 
 
 def _due_at(case: Case, entitlements: Mapping[CampaignId, Entitlement], now: datetime) -> datetime | None:

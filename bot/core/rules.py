@@ -61,6 +61,6 @@ def _best_of_groups(case: Case, holding: list[RoleRule]) -> dict[str, tuple[int,
 
 
 def _is_kept(case: Case, rule: RoleRule) -> bool:
-    """Say whether a sticky role was earned: we gave it. Unlinking gives it back, or it could be earned for others."""
+    """Say whether a sticky role was earned: a rule gave it. Unlinking gives it back, or it could be earned for others."""
     grant = case.ledger.get(rule.role)
     return rule.sticky and case.linked and grant is not None and grant.origin is Origin.OURS

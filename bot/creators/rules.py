@@ -129,8 +129,7 @@ class Rules:
             if await t.rules.remove(rule.rule) is None:
                 raise RuleRefused(texts.UNKNOWN_RULE)
             if stays and rule.role not in await t.rules.managed(rule.guild):
-                for grant in await t.ledger.holders(rule.guild, rule.role):
-                    await t.ledger.drop(rule.guild, grant.user, rule.role)
+                await t.ledger.drop_role(rule.guild, rule.role)
             await t.nudges.add(NudgeKind.GUILD, str(rule.guild), Cause.RULES, self._now())
         log.info("rule_removed", guild=rule.guild, rule=rule.rule, role=rule.role, stays=stays)
         self._wake()
@@ -147,14 +146,17 @@ class Rules:
                 raise RuleRefused(texts.ADOPT_NEEDS_RULE)
 
     async def adopt(self, guild: GuildId, role: RoleId, holders: Collection[DiscordUserId]) -> int:
-        """Count the role as given by us for everybody who has it, and say for how many that is new."""
+        """Take over the role from everybody who has it, and say for how many that is new.
+
+        Who is not linked keeps it, whatever the rules say, until they are.
+        """
         await self.check_adoptable(guild, role)
         now = self._now()
         async with self._store.write() as t:
             before = await t.ledger.of_users(guild, holders)
             fresh = [user for user in holders if not _ours(before.get(user, {}).get(role))]
             await t.ledger.put_many(
-                Grant(guild, user, role, Origin.OURS, now, Cause.RULES, Holding.HELD) for user in sorted(fresh)
+                Grant(guild, user, role, Origin.ADOPTED, now, Cause.RULES, Holding.HELD) for user in sorted(fresh)
             )
             await t.nudges.add(NudgeKind.GUILD, str(guild), Cause.RULES, now)
         log.info("role_adopted", guild=guild, role=role, holders=len(fresh))
@@ -163,7 +165,7 @@ class Rules:
 
 
 def _ours(grant: Grant | None) -> bool:
-    return grant is not None and grant.origin is Origin.OURS
+    return grant is not None and grant.origin is not Origin.FOUND and grant.holding is Holding.HELD
 
 
 def _same(one: RoleRule, other: RoleRule) -> bool:

@@ -51,9 +51,15 @@ class Campaigns(Subject):
         """Plan the next refresh; None plans none."""
         await self._change(campaign, next_refresh_at=next_refresh_at)
 
-    async def refreshed(self, campaign: CampaignId, at: datetime, total: int) -> None:
-        """Remember that a complete list of ``total`` memberships was read."""
-        await self._change(campaign, refreshed_at=at, total=total)
+    async def take_turn(self, campaign: CampaignId, planned: datetime | None, next_refresh_at: datetime) -> bool:
+        """Plan the next refresh in place of the one that was planned; false when somebody else did so before."""
+        same = _c.next_refresh_at.is_not_distinct_from(literal(planned, Instant))
+        one = update(campaigns).where(_c.campaign_id == campaign, same)
+        return await self._changes(one.values(next_refresh_at=next_refresh_at)) > 0
+
+    async def refreshed(self, campaign: CampaignId, at: datetime, total: int, unreadable: int = 0) -> None:
+        """Remember that a complete list of ``total`` memberships was read, and how many more had no readable shape."""
+        await self._change(campaign, refreshed_at=at, total=total, unreadable=unreadable)
 
     async def freeze(self, campaign: CampaignId, why: str, at: datetime) -> None:
         """Let the campaign's answers count against nobody; the first instant stays, the latest reason counts."""
@@ -79,6 +85,7 @@ def _to_state(row: Row[Any]) -> CampaignState:
         next_refresh_at=row.next_refresh_at,
         refreshed_at=row.refreshed_at,
         total=row.total,
+        unreadable=row.unreadable,
         frozen_since=row.frozen_since,
         frozen_why=row.frozen_why,
     )

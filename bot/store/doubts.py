@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.engine import Row
 
-from bot.core.model import DiscordUserId, Doubt, GuildId, RoleId
+from bot.core.model import DiscordUserId, Doubt, GuildId, RoleId, Source
 from bot.store.schema import doubts
 from bot.store.statements import Subject, pieces
 
@@ -54,8 +54,9 @@ def _to_values(doubt: Doubt) -> dict[str, object]:
         "user_id": doubt.user,
         "role_id": doubt.role,
         "observed_at": doubt.observed_at,
+        "source": doubt.source.value,
     }
 
 
 def _to_doubt(row: Row[Any]) -> Doubt:
-    return Doubt(GuildId(row.guild_id), DiscordUserId(row.user_id), RoleId(row.role_id), row.observed_at)
+    return Doubt(GuildId(row.guild_id), DiscordUserId(row.user_id), RoleId(row.role_id), row.observed_at, Source(row.source))

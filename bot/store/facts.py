@@ -14,6 +14,11 @@ class Facts(Subject):
         row = await self._row(select(facts.c.value).where(facts.c.key == key))
         return None if row is None else str(row.value)
 
+    async def beginning_with(self, prefix: str) -> dict[str, str]:
+        """Load the facts whose names begin so, by name."""
+        behind = (facts.c.key >= prefix) & (facts.c.key < prefix + "\U0010ffff")
+        return {row.key: row.value for row in await self._rows(select(facts).where(behind).order_by(facts.c.key))}
+
     async def set(self, key: str, value: str) -> None:
         """Store a fact over the one before."""
         await self._put(facts, [{"key": key, "value": value}])

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -67,6 +67,15 @@ class GuildRows(Subject):
         insert = self._insert(guilds).values(guild_id=guild, audited_at=at)
         await self._run(insert.on_conflict_do_update(index_elements=["guild_id"], set_={"audited_at": at}))
 
+    async def mark_left(self, guild: GuildId, at: datetime | None) -> None:
+        """Remember since when the bot is not in a guild any more; None: it is."""
+        await self._run(update(guilds).where(guilds.c.guild_id == guild).values(left_at=at))
+
+    async def left(self) -> set[GuildId]:
+        """Name the guilds the bot was thrown out of."""
+        rows = await self._rows(select(guilds.c.guild_id).where(guilds.c.left_at.is_not(None)))
+        return {GuildId(row.guild_id) for row in rows}
+
     async def erase(self, guild: GuildId) -> None:
         """Wipe everything known of a guild, its ledger included: the bot is gone for good and can revoke nothing."""
         for table in _OF_ONE_GUILD:
@@ -91,4 +100,5 @@ class GuildRows(Subject):
             staff_channel=row.staff_channel,
             audited_at=row.audited_at,
             joined_at=row.joined_at,
+            left_at=row.left_at,
         )

@@ -10,14 +10,17 @@ from sqlalchemy.engine import Row
 from bot.core.model import DiscordUserId, GuildId, RoleId
 from bot.store.records import BrakeHold, HeldRevocation
 from bot.store.schema import brake_holds, held_revocations
-from bot.store.statements import Subject
+from bot.store.statements import Subject, pieces
 
 _b = brake_holds.c
 _h = held_revocations.c
 
 
 class Holds(Subject):
-    """The stored holds of the brake. A person's role is held by one run at a time: the first that asked for it."""
+    """The stored holds of the brake. A person's role is held by one run at a time: the first that asked for it.
+
+    Whoever holds or decides locks the guild first (``GuildRows.lock``).
+    """
 
     async def open(
         self, guild: GuildId, run: int, revocations: Mapping[DiscordUserId, Iterable[RoleId]], at: datetime
@@ -31,9 +34,18 @@ class Holds(Subject):
             if role not in held.get(user, {})
         ]
         if rows:
-            await self._put(brake_holds, [{"guild_id": guild, "run_id": run, "held_at": at}])
-            await self._put(held_revocations, rows)
+            hold = {"guild_id": guild, "run_id": run, "held_at": at}
+            await self._run(self._insert(brake_holds).on_conflict_do_nothing(), hold)
+            for piece in pieces(rows):
+                await self._run(self._insert(held_revocations).on_conflict_do_nothing(), piece)
         return len(rows)
+
+    async def split(self, guild: GuildId, run: int, seen_at: datetime, rest: int) -> None:
+        """Let the run ``rest`` hold what a run began to hold after an instant: at least one revocation."""
+        unseen = (_h.guild_id == guild) & (_h.run_id == run) & (_h.held_at > seen_at)
+        oldest = await self._scalar(select(func.min(_h.held_at)).where(unseen))
+        await self._run(self._insert(brake_holds), {"guild_id": guild, "run_id": rest, "held_at": oldest})
+        await self._run(update(held_revocations).where(unseen).values(run_id=rest))
 
     async def load(self, guild: GuildId, run: int) -> BrakeHold | None:
         """Load one hold."""

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Row
 
 from bot.core.model import Cause, DiscordUserId, Grant, GuildId, Holding, Origin, RoleId
 from bot.store.schema import ledger
-from bot.store.statements import Subject
+from bot.store.statements import Subject, pieces
 
 _c = ledger.c
 
@@ -41,14 +41,22 @@ class Ledger(Subject):
         """Change whether the person has the role now; without an entry nothing happens."""
         await self._run(update(ledger).where(_entry(guild, user, role)).values(holding=holding.value))
 
-    async def leave(self, guild: GuildId, user: DiscordUserId) -> None:
-        """Mark what a person held as LEFT: they went, and Discord took their roles with them."""
-        held = (_c.guild_id == guild) & (_c.user_id == user) & (_c.holding == Holding.HELD.value)
-        await self._run(update(ledger).where(held).values(holding=Holding.LEFT.value))
+    async def leave(self, guild: GuildId, users: Iterable[DiscordUserId]) -> None:
+        """Mark what people held, or were about to, as LEFT: they went, and Discord took their roles with them.
+
+        What a moderator took stays TAKEN, whether they come back or not.
+        """
+        for piece in pieces(sorted(users)):
+            theirs = (_c.guild_id == guild) & _c.user_id.in_(piece) & (_c.holding != Holding.TAKEN.value)
+            await self._run(update(ledger).where(theirs).values(holding=Holding.LEFT.value))
 
     async def drop(self, guild: GuildId, user: DiscordUserId, role: RoleId) -> None:
         """Forget an entry."""
         await self._run(delete(ledger).where(_entry(guild, user, role)))
+
+    async def drop_role(self, guild: GuildId, role: RoleId) -> None:
+        """Forget everybody's entry of a role."""
+        await self._run(delete(ledger).where(_c.guild_id == guild, _c.role_id == role))
 
     async def drop_many(self, grants: Iterable[Grant]) -> None:
         """Forget any number of entries."""
@@ -59,10 +67,16 @@ class Ledger(Subject):
         """Forget all of a person's entries in a guild."""
         await self._run(delete(ledger).where(_c.guild_id == guild, _c.user_id == user))
 
-    async def count_ours(self, guild: GuildId) -> int:
-        """Count the roles in a guild that we granted and people have now; the brake measures by it."""
+    async def count_ours(self, guild: GuildId, at_most: int) -> int:
+        """Count the roles in a guild that a rule gave and people have now, as far as ``at_most``: the brake's measure."""
         ours = (_c.guild_id == guild) & (_c.origin == Origin.OURS.value) & (_c.holding == Holding.HELD.value)
-        return int(await self._scalar(select(func.count()).select_from(ledger).where(ours)))
+        some = select(_c.role_id).where(ours).limit(at_most).subquery()
+        return int(await self._scalar(select(func.count()).select_from(some)))
+
+    async def count_taking(self, guild: GuildId, but: DiscordUserId) -> int:
+        """Count the revocations under way in a guild, those of one person left out."""
+        under_way = (_c.guild_id == guild) & (_c.holding == Holding.TAKING.value) & (_c.user_id != but)
+        return int(await self._scalar(select(func.count()).select_from(ledger).where(under_way)))
 
     async def holders(self, guild: GuildId, role: RoleId) -> list[Grant]:
         """Load the entries of everybody who has a role now, in order of Discord user."""

@@ -10,8 +10,8 @@ from sqlalchemy.engine import Row
 from bot.core.model import DiscordUserId, GuildId, Link, PatronId, patron_owner
 from bot.errors import LinkError, LinkProblem
 from bot.store.records import NudgeKind
-from bot.store.schema import link_attempts, links, memberships, nudges, presence, staged_memberships, token_pairs
-from bot.store.statements import Subject
+from bot.store.schema import link_attempts, links, memberships, nudge_readings, presence, staged_memberships, token_pairs
+from bot.store.statements import Subject, pieces
 
 
 class Links(Subject):
@@ -21,6 +21,15 @@ class Links(Subject):
         """Load a Discord user's link."""
         row = await self._row(select(links).where(links.c.user_id == user))
         return None if row is None else _to_link(row)
+
+    async def lock(self, users: Iterable[DiscordUserId]) -> None:
+        """Let nobody else past this line for the same people until the unit of work ends.
+
+        Who stores a reading and who acts on one take turns by it; a person without a link has no readings.
+        """
+        question = select(links.c.user_id).order_by(links.c.user_id).with_for_update()
+        for piece in pieces(sorted(users)):
+            await self._rows(question.where(links.c.user_id.in_(piece)))
 
     async def load_of_patron(self, patron: PatronId) -> Link | None:
         """Load a patron's link."""
@@ -100,8 +109,8 @@ class Links(Subject):
         await self._run(delete(token_pairs).where(token_pairs.c.owner == patron_owner(link.patron)))
         await self._run(delete(memberships).where(memberships.c.patron_id == link.patron))
         await self._run(delete(staged_memberships).where(staged_memberships.c.patron_id == link.patron))
-        about = (nudges.c.kind == NudgeKind.PATRON.value) & (nudges.c.key == link.patron)
-        await self._run(delete(nudges).where(about))
+        told = (nudge_readings.c.kind == NudgeKind.USER.value) & (nudge_readings.c.key == str(user))
+        await self._run(delete(nudge_readings).where(told))
         return link
 
 

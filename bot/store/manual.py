@@ -60,6 +60,10 @@ class ManualGrants(Subject):
         rows = await self._rows(select(manual_grants).where(_c.expires_at <= now).order_by(_c.expires_at))
         return list(map(_to_grant, rows))
 
+    async def guilds(self) -> set[GuildId]:
+        """Name the guilds in which anybody has a manual grant."""
+        return {GuildId(row.guild_id) for row in await self._rows(select(_c.guild_id).distinct())}
+
     async def guilds_of(self, user: DiscordUserId) -> list[GuildId]:
         """Name the guilds in which a person has manual grants, in order."""
         rows = await self._rows(select(_c.guild_id).where(_c.user_id == user).distinct().order_by(_c.guild_id))

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
@@ -13,7 +14,7 @@ from bot.store.codec import decode_membership, digest, encode
 from bot.store.listings import Listings
 from bot.store.records import MembershipRow
 from bot.store.schema import memberships
-from bot.store.statements import pieces
+from bot.store.statements import Insert, insert_into, pieces
 
 _c = memberships.c
 _PAGE = 5000
@@ -64,14 +65,16 @@ class Memberships(Listings):
         await self.save_many([MembershipRow(membership, due_at, digest)])
 
     async def save_many(self, rows: Iterable[MembershipRow]) -> None:
-        """Store any number of memberships over the ones before them."""
-        await self._put(memberships, [_to_values(row) for row in rows])
+        """Store any number of memberships over the ones before them, unless those were observed later."""
+        # In one order everywhere, so that two writers never wait for each other in a ring.
+        ordered = sorted(rows, key=lambda row: (row.membership.campaign, row.membership.patron))
+        for piece in pieces(map(_to_values, ordered)):
+            await self._run(_later(self._on_postgres), piece)
 
-    async def touch(self, campaign: CampaignId, patrons: Iterable[PatronId], observed_at: datetime) -> None:
-        """Remember that Patreon said the same again."""
-        for piece in pieces(patrons):
-            same = (_c.campaign_id == campaign) & _c.patron_id.in_(piece)
-            await self._run(update(memberships).where(same).values(observed_at=observed_at))
+    async def touch(self, patron: PatronId, campaign: CampaignId, observed_at: datetime) -> None:
+        """Remember that Patreon said the same again, unless that is known to be later."""
+        earlier = (_c.campaign_id == campaign) & (_c.patron_id == patron) & (_c.observed_at < observed_at)
+        await self._run(update(memberships).where(earlier).values(observed_at=observed_at))
 
     async def set_due(self, patron: PatronId, campaign: CampaignId, due_at: datetime | None) -> None:
         """Say when time alone may change what follows from a membership; None: never."""
@@ -96,6 +99,15 @@ class Memberships(Listings):
     async def erase(self, patron: PatronId) -> None:
         """Wipe all memberships of a patron."""
         await self._run(delete(memberships).where(_c.patron_id == patron))
+
+
+@cache
+def _later(on_postgres: bool) -> Insert:
+    """Build the upsert that keeps the later of two readings."""
+    insert = insert_into(memberships, on_postgres)
+    changes = {name: insert.excluded[name] for name in ("payload", "digest", "observed_at", "due_at")}
+    later = _c.observed_at <= insert.excluded.observed_at
+    return insert.on_conflict_do_update(index_elements=["campaign_id", "patron_id"], set_=changes, where=later)
 
 
 def _readable() -> Any:

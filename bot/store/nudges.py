@@ -1,12 +1,12 @@
 """Nudges: the queue between doors and engine. Rows of one kind and key merge; nothing is lost when a process dies."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, case, delete, func, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, case, delete, func, literal, or_, select, update
 from sqlalchemy.engine import Row
 
 from bot.core.model import Cause, Membership
@@ -42,37 +42,33 @@ class Nudges(Subject):
 
     async def add_many(self, kind: NudgeKind, keys: Iterable[str], cause: Cause, due_at: datetime) -> None:
         """Store or merge any number of nudges of one kind and cause; keys may repeat."""
+        await self.add_turns(kind, dict.fromkeys(keys, due_at), cause)
+
+    async def add_turns(self, kind: NudgeKind, turns: Mapping[str, datetime], cause: Cause) -> None:
+        """Store or merge nudges that are due at an instant of their own, by key."""
         common = {
             "kind": kind.value,
             "cause": cause.value,
             "strength": CAUSES_BY_STRENGTH.index(cause),
             "priority": priority(cause),
-            "due_at": due_at,
             "version": 1,
             "attempts": 0,
         }
         statement = _merging(self._on_postgres)
         # In one order everywhere, so that two writers who merge the same rows never wait for each other in a ring.
-        for piece in pieces(sorted(set(keys))):
-            await self._run(statement, [{**common, "key": key} for key in piece])
+        for piece in pieces(sorted(turns.items())):
+            await self._run(statement, [{**common, "key": key, "due_at": due_at} for key, due_at in piece])
 
     async def claim(
-        self,
-        holder: str,
-        now: datetime,
-        lease_until: datetime,
-        limit: int,
-        kind: NudgeKind | None = None,
-        *,
-        urgent: bool = False,
+        self, holder: str, now: datetime, lease_until: datetime, limit: int, kind: NudgeKind, *, urgent: bool = False
     ) -> list[Nudge]:
-        """Claim up to ``limit`` due nudges until ``lease_until``: by priority of their cause, then the oldest due first.
+        """Claim up to ``limit`` due nudges of a kind: by priority of their cause, then the oldest due first.
 
-        Of one kind, or ``urgent`` ones only (somebody waits for them), when asked so. Two claimants never get the same
-        one, unless a lease ended in between.
+        Only the ``urgent`` ones (somebody waits for them) when asked so. Two claimants never get the same one, unless a
+        lease ended in between.
         """
         question = select(nudges).where(_claimable(now), *_wanted(kind, urgent=urgent))
-        question = question.order_by(_c.priority, _c.due_at, _c.kind, _c.key)
+        question = question.order_by(_c.priority, _c.due_at, _c.key)
         # SQLite has one writer at a time and its compiler leaves the locking clause out.
         rows = await self._rows(question.limit(limit).with_for_update(skip_locked=True))
         if rows:
@@ -94,15 +90,6 @@ class Nudges(Subject):
         await self._run(update(nudges).where(mine).values(**_CLEAN))
         return not await self._scalar(select(func.count()).select_from(nudges).where(_named(nudge.kind, nudge.key)))
 
-    async def finish_many(self, done: Sequence[Nudge]) -> None:
-        """End the work on many claimed nudges, each as ``finish`` does."""
-        for piece in pieces(done):
-            marks = [{"b_kind": each.kind.value, "b_key": each.key, "b_holder": each.holder} for each in piece]
-            versions = [{**mark, "b_version": each.version} for mark, each in zip(marks, piece, strict=True)]
-            mine = _ONE & (_c.holder == bindparam("b_holder"))
-            await self._run(delete(nudges).where(mine, _c.version == bindparam("b_version")), versions)
-            await self._run(update(nudges).where(mine).values(**_CLEAN), marks)
-
     async def postpone(self, nudge: Nudge, due_at: datetime, error: str | None = None) -> None:
         """Give a claimed nudge back for later. With ``error``, the name of a failure, one more attempt is counted.
 
@@ -114,31 +101,34 @@ class Nudges(Subject):
             changes |= {"attempts": _c.attempts + 1, "last_error": error}
         await self._run(update(nudges).where(_held_by(nudge)).values(**changes))
 
-    async def extend(self, nudge: Nudge, lease_until: datetime) -> bool:
-        """Keep a claim for longer; false when it was lost."""
-        return await self._changes(update(nudges).where(_held_by(nudge)).values(lease_until=lease_until)) > 0
+    async def extend(self, held: Iterable[Nudge], lease_until: datetime) -> None:
+        """Keep claims for longer; one that was lost stays lost."""
+        marks = [{"b_kind": each.kind.value, "b_key": each.key, "b_holder": each.holder} for each in held]
+        statement = update(nudges).where(_ONE, _c.holder == bindparam("b_holder")).values(lease_until=lease_until)
+        for piece in pieces(sorted(marks, key=lambda mark: (mark["b_kind"], mark["b_key"]))):
+            await self._run(statement, piece)
 
-    async def extend_all(self, holder: str, lease_until: datetime) -> int:
-        """Keep everything a holder has claimed for longer, and count it."""
-        return await self._changes(update(nudges).where(_c.holder == holder).values(lease_until=lease_until))
-
-    async def release(self, holder: str) -> int:
-        """Give back everything a holder claimed, as it was, and count it."""
-        return await self._changes(update(nudges).where(_c.holder == holder).values(**_FREE))
+    async def release(self, holder: str) -> None:
+        """Give back everything a holder claimed, as it was."""
+        mine = select(_c.kind, _c.key).where(_c.holder == holder).order_by(_c.kind, _c.key)
+        # Locked in the order in which everybody else locks them.
+        await self._rows(mine.with_for_update())
+        await self._run(update(nudges).where(_c.holder == holder).values(**_FREE))
 
     async def load(self, kind: NudgeKind, key: str) -> Nudge | None:
         """Load a nudge as it stands."""
         rows = await self._rows(select(nudges).where(_named(kind, key)))
         return next(iter(await self._to_nudges(rows)), None)
 
-    async def failing(self, attempts: int, limit: int = 100) -> list[Nudge]:
-        """Load the nudges that failed at least so many times in a row, the most failed first."""
-        question = select(nudges).where(_c.attempts >= attempts).order_by(_c.attempts.desc(), _c.kind, _c.key)
-        return await self._to_nudges(await self._rows(question.limit(limit)))
-
-    async def pending(self, kind: NudgeKind | None = None, *, urgent: bool = False, due_by: datetime | None = None) -> int:
-        """Count the nudges, claimed ones included; of one kind, urgent, or due by an instant, when asked so."""
-        question = select(func.count()).select_from(nudges).where(*_wanted(kind, urgent=urgent))
+    async def pending(
+        self, kind: NudgeKind | None = None, *, cause: Cause | None = None, due_by: datetime | None = None
+    ) -> int:
+        """Count the nudges, claimed ones included; of one kind, of one cause, or due by an instant, when asked so."""
+        question = select(func.count()).select_from(nudges)
+        if kind is not None:
+            question = question.where(_c.kind == kind.value)
+        if cause is not None:
+            question = question.where(_c.cause == cause.value)
         if due_by is not None:
             question = question.where(_c.due_at <= due_by)
         return int(await self._scalar(question))
@@ -172,9 +162,10 @@ class Nudges(Subject):
     async def _readings(self, rows: Sequence[Row[Any]]) -> dict[tuple[str, str], list[Membership]]:
         """Load what webhooks told about these nudges, the latest last."""
         found: dict[tuple[str, str], list[Membership]] = defaultdict(list)
-        for piece in pieces(rows):
-            about = tuple_(_r.kind, _r.key).in_([(row.kind, row.key) for row in piece])
-            for row in await self._rows(select(nudge_readings).where(about).order_by(_r.observed_at, _r.campaign_id)):
+        question = select(nudge_readings).order_by(_r.observed_at, _r.campaign_id)
+        for kind in {row.kind for row in rows}:
+            keys = [row.key for row in rows if row.kind == kind]
+            for row in await self._rows_in(question.where(_r.kind == kind), _r.key, keys):
                 found[row.kind, row.key].append(decode_membership(row.payload))
         return found
 
@@ -204,9 +195,8 @@ def _newer_reading(on_postgres: bool) -> Insert:
     return insert.on_conflict_do_update(index_elements=["kind", "key", "campaign_id"], set_=changes, where=later)
 
 
-def _wanted(kind: NudgeKind | None, *, urgent: bool) -> list[ColumnElement[bool]]:
-    of_kind = [] if kind is None else [_c.kind == kind.value]
-    return [*of_kind, *([_c.priority == URGENT] if urgent else [])]
+def _wanted(kind: NudgeKind, *, urgent: bool) -> list[ColumnElement[bool]]:
+    return [_c.kind == kind.value, *([_c.priority == URGENT] if urgent else [])]
 
 
 def _named(kind: NudgeKind, key: str) -> ColumnElement[bool]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from bot.core.model import DiscordUserId, GuildId
 from bot.store.schema import presence
@@ -35,6 +35,10 @@ class Presence(Subject):
         ]
         if rows:
             await self._run(statement, rows)
+
+    async def forget(self, guild: GuildId, user: DiscordUserId) -> None:
+        """Forget what was seen of somebody with whom the bot has nothing to do any more."""
+        await self._run(delete(presence).where(_c.guild_id == guild, _c.user_id == user))
 
     async def gone_since(self, guild: GuildId, before: datetime, now: datetime) -> None:
         """Mark as absent everybody not seen since an audit began at ``before``, at its end ``now``."""

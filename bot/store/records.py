@@ -85,22 +85,24 @@ class MembershipRow:
 
 
 class NudgeKind(Enum):
-    """What a nudge's key names: a patron, a Discord user, a guild (rules, audit) or a campaign (refresh)."""
+    """What a nudge's key names: a Discord user, a guild (rules, audit) or a campaign (refresh).
 
-    PATRON = "patron"
+    Everything about one person is one row, so that whoever has claimed it is the only one at work on them.
+    """
+
     USER = "user"
     GUILD = "guild"
     CAMPAIGN = "campaign"
 
 
-# The strongest first: what a person did outweighs what the clock asks, and an act that confirms revocations all others.
+# The strongest first: what a person did outweighs what the clock asks, and what asks Patreon all that does not.
 CAUSES_BY_STRENGTH = (
     Cause.UNLINKED,
     Cause.MANUAL,
-    Cause.RULES,
     Cause.LINKED,
-    Cause.JOINED,
     Cause.WEBHOOK,
+    Cause.JOINED,
+    Cause.RULES,
     Cause.CLOCK,
     Cause.AUDIT,
     Cause.REFRESH,
@@ -145,7 +147,8 @@ class GuildSettings:
     """What a guild's creator chose, and what the bot remembers of the guild.
 
     ``campaign`` is the one that ``/setup`` connected, if any. ``staff_channel`` gets questions and reports.
-    ``audited_at`` is the start of the last audit that was read to its end; ``joined_at`` when the bot came.
+    ``audited_at`` is the start of the last audit that was read to its end; ``joined_at`` when the bot came, ``left_at``
+    since when it is not there any more.
     """
 
     guild: GuildId
@@ -154,6 +157,7 @@ class GuildSettings:
     staff_channel: int | None = None
     audited_at: datetime | None = None
     joined_at: datetime | None = None
+    left_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,8 +268,9 @@ class WebhookRecord:
 class CampaignState:
     """A campaign as stored, and where its refresh stands.
 
-    ``owner`` names the token pair that reads it. ``total`` is the size of the last complete list. ``frozen_why`` says
-    why nothing may be concluded from Patreon's answers now, since ``frozen_since``; None when all is well.
+    ``owner`` names the token pair that reads it. ``total`` is the size of the last complete list, ``unreadable`` how many
+    of its rows could not be read. ``frozen_why`` says why nothing may be concluded from Patreon's answers now, since
+    ``frozen_since``; None when all is well.
     """
 
     campaign: Campaign
@@ -274,5 +279,6 @@ class CampaignState:
     next_refresh_at: datetime | None = None
     refreshed_at: datetime | None = None
     total: int | None = None
+    unreadable: int = 0
     frozen_since: datetime | None = None
     frozen_why: str | None = None

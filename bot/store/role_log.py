@@ -33,10 +33,11 @@ class RoleLog(Subject):
         question = select(role_log).where(_c.guild_id == guild).order_by(_c.entry_id.desc()).limit(limit)
         return list(map(_to_entry, await self._rows(question)))
 
-    async def count(self, guild: GuildId, action: LogAction, since: datetime) -> int:
-        """Count the entries of a guild about one action since an instant."""
-        question = select(func.count()).select_from(role_log).where(_c.guild_id == guild, _c.action == action.value)
-        return int(await self._scalar(question.where(_c.at >= since)))
+    async def count_lost(self, guild: GuildId, since: datetime) -> int:
+        """Count the roles that were revoked in a guild since an instant, those left out that a person asked to go."""
+        revoked = (_c.guild_id == guild) & (_c.action == LogAction.REVOKED.value) & (_c.at >= since)
+        lost = revoked & _c.cause.not_in([Cause.UNLINKED.value, Cause.MANUAL.value])
+        return int(await self._scalar(select(func.count()).select_from(role_log).where(lost)))
 
     async def of_run(self, run: int, limit: int = 1000) -> list[LogEntry]:
         """Load the entries of one run, in their order."""

@@ -109,6 +109,7 @@ campaigns = Table(
     Column("next_refresh_at", Instant, doc="when the next refresh is due; null: none is planned"),
     Column("refreshed_at", Instant, doc="when the last complete list was read"),
     Column("total", Integer, doc="how many memberships it held"),
+    Column("unreadable", Integer, nullable=False, server_default="0", doc="how many of its rows could not be read"),
     Column("frozen_since", Instant, doc="since when its answers count against nobody"),
     Column("frozen_why", Text, doc="and why"),
 )
@@ -122,6 +123,7 @@ guilds = Table(
     Column("staff_channel", BigInteger, doc="where the bot asks and reports"),
     Column("audited_at", Instant, doc="start of the last audit read to its end"),
     Column("joined_at", Instant, doc="when the bot came"),
+    Column("left_at", Instant, doc="since when the bot is not there any more"),
 )
 
 role_names = Table(
@@ -154,10 +156,10 @@ ledger = Table(
     Column("guild_id", BigInteger, primary_key=True, autoincrement=False, doc="the guild"),
     Column("user_id", BigInteger, primary_key=True, autoincrement=False, index=True, doc="the Discord user"),
     Column("role_id", BigInteger, primary_key=True, autoincrement=False, doc="a managed role they have or had"),
-    Column("origin", Text, nullable=False, doc="an Origin: ours or found"),
+    Column("origin", Text, nullable=False, doc="an Origin: whose doing it is"),
     Column("since", Instant, nullable=False, doc="granted or found when"),
     Column("cause", Text, nullable=False, doc="what made us look"),
-    Column("holding", Text, nullable=False, doc="a Holding: held, left or taken"),
+    Column("holding", Text, nullable=False, doc="a Holding: held, left, taken, or on the way"),
     Index("ix_ledger_guild_id_role_id", "guild_id", "role_id"),
 )
 
@@ -189,6 +191,7 @@ doubts = Table(
     Column("user_id", BigInteger, primary_key=True, autoincrement=False, doc="the Discord user"),
     Column("role_id", BigInteger, primary_key=True, autoincrement=False, doc="the role one reading would take"),
     Column("observed_at", Instant, nullable=False, doc="when that reading was made"),
+    Column("source", Text, nullable=False, doc="a Source: how it reached us"),
 )
 
 brake_holds = Table(
@@ -221,7 +224,7 @@ nudges = Table(
     "nudges",
     metadata,
     Column("kind", Text, primary_key=True, doc="a NudgeKind"),
-    Column("key", Text, primary_key=True, doc="patron, Discord user, guild or campaign, by kind"),
+    Column("key", Text, primary_key=True, doc="Discord user, guild or campaign, by kind"),
     Column("cause", Text, nullable=False, doc="the strongest of the merged causes"),
     Column("strength", SmallInteger, nullable=False, doc="its place among the causes; 0 is the strongest"),
     Column("priority", SmallInteger, nullable=False, doc="whose turn it is: 0 before 1 before 2"),

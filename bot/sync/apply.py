@@ -1,29 +1,24 @@
 """Carry a decision out at Discord and keep the ledger beside it. What to do was decided before; nothing is decided here.
 
-A kill may come between any two lines. So a role is UNSURE in the ledger, as OURS where we are the ones to give it,
-before Discord is asked, and HELD or gone after; what is UNSURE is done again, which Discord takes without harm. A role
-that was FOUND is never asked for, so no kill makes ours of it, and one we began to give is never found.
+A kill may come between any two lines. So a role is GIVING or TAKING in the ledger before Discord is asked, and HELD or
+gone after; what was begun is done again, which Discord takes without harm. A role that was FOUND is never asked for, so
+no kill makes ours of it, and one we began to give is never found.
 """
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-
-import structlog
 
 from bot.core.case import Case, Decision
-from bot.core.model import Block, Cause, Doubt, Grant, GuildId, Holding, Origin, RoleId
+from bot.core.model import Block, Cause, Doubt, Grant, GuildId, Holding, Link, Origin, RoleId
+from bot.core.reconcile import given_by_rule
 from bot.errors import RoleBlocked
-from bot.store.records import LogAction, LogEntry
+from bot.store.records import LogAction, LogEntry, NudgeKind
 from bot.store.tables import Tables
 from bot.sync.cases import GuildView
 from bot.sync.parts import Parts
-from bot.sync.reports import RoleIsBlocked
 from bot.texts.reasons import grant_reason, revoke_reason
-
-log = structlog.get_logger(__name__)
 
 Roles = frozenset[RoleId]
 NONE: Roles = frozenset()
@@ -35,6 +30,7 @@ class Order:
 
     view: GuildView
     case: Case
+    link: Link | None
     decision: Decision
     cause: Cause
     grant: Roles = NONE
@@ -56,29 +52,25 @@ class Applier:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._telling = asyncio.Lock()
         # Bulk work waits here and not in Discord's own queue, where an interactive call would stand behind all of it.
         self._gates: dict[GuildId, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(parts.settings.calls_at_once))
 
-    def look(self, guild: GuildId, roles: Roles) -> dict[RoleId, Block]:
-        """Say, without a request, which of these roles we may not touch. Raises GuildUnavailable."""
-        found = {role: self._parts.guilds.blocked(guild, role) for role in roles}
-        return {role: block for role, block in found.items() if block is not None}
-
     async def begin(self, t: Tables, order: Order) -> None:
         """Write down what is about to be asked of Discord, in the caller's transaction."""
-        now = self._parts.now()
-        case = order.case
-        ours = [
-            Grant(case.guild, case.user, role, Origin.OURS, now, order.cause, Holding.UNSURE) for role in sorted(order.grant)
+        now, case = self._parts.now(), order.case
+        by_rule = given_by_rule(order.decision.verdicts)
+        giving = [
+            Grant(case.guild, case.user, role, _origin(role, by_rule), now, order.cause, Holding.GIVING)
+            for role in sorted(order.grant)
         ]
-        taking = [replace(case.ledger[role], holding=Holding.UNSURE) for role in sorted(order.revoke)]
-        await t.ledger.put_many([*ours, *taking])
+        taking = [replace(case.ledger[role], holding=Holding.TAKING) for role in sorted(order.revoke)]
+        claimed = [replace(case.ledger[role], origin=Origin.OURS) for role in sorted(order.decision.claimed)]
+        await t.ledger.put_many([*giving, *taking, *claimed])
 
     async def carry_out(self, order: Order) -> Done:
         """Ask Discord, grants first, one role a call; what was accepted is written down whatever happens after.
 
-        Raises GuildUnavailable when Discord could not be reached; the rest is UNSURE then.
+        Raises GuildUnavailable when Discord could not be reached; the rest stays begun then.
         """
         done = Done()
         try:
@@ -116,50 +108,56 @@ class Applier:
 
     async def _record(self, order: Order, done: Done) -> None:
         """Write down what Discord did; log entries carry the reason that stands in Discord's audit log."""
-        now = self._parts.now()
-        case, cause = order.case, order.cause
-        tiers = order.view.tiers
-        given = {role: grant_reason(role, order.decision, cause, tiers, case.manual) for role in sorted(done.granted)}
-        taken = {role: revoke_reason(role, order.decision, cause, tiers) for role in sorted(done.revoked)}
-        entries = [
-            LogEntry(case.guild, case.user, role, action, cause, now, reason)
-            for action, reasons in ((LogAction.GRANTED, given), (LogAction.REVOKED, taken))
-            for role, reason in reasons.items()
-        ]
-        held = [Grant(case.guild, case.user, role, Origin.OURS, now, cause) for role in sorted(done.granted)]
+        now, case = self._parts.now(), order.case
         async with self._parts.store.write() as t:
-            await t.ledger.put_many([*held, *_as_before(case, done.blocked)])
-            refused = [role for role in done.blocked if role not in case.ledger]
-            for role in sorted({*done.revoked, *refused}):
+            known = await t.ledger.of(case.guild, case.user)
+            held, again = self._ended(order, done, known)
+            await t.ledger.put_many(held)
+            for role in sorted(_forgotten(order, done, known)):
                 await t.ledger.drop(case.guild, case.user, role)
             await t.doubts.replace(case.guild, case.user, in_doubt(case, order.decision, done.revoked))
             await t.holds.drop(case.guild, case.user, done.revoked)
             if done.absent:
-                await _absent(t, case, now)
-            await t.log.add(entries)
+                await t.presence.put(case.guild, case.user, present=False, seen_at=now)
+                await t.ledger.leave(case.guild, [case.user])
+            if again:
+                await t.nudges.add(NudgeKind.USER, str(case.user), Cause.CLOCK, now)
+            await t.log.add(self._entries(order, done))
 
-    async def tell_blocked(self, guild: GuildId, blocked: Mapping[RoleId, Block]) -> None:
-        """Report blocked roles, each once for as long as it stays blocked the same way, also over restarts."""
-        for role, block in sorted(blocked.items()):
-            async with self._telling:
-                async with self._parts.store.read() as t:
-                    known = await t.facts.get(blocked_key(guild, role))
-                if known == block.value:
-                    continue
-                async with self._parts.store.write() as t:
-                    await t.facts.set(blocked_key(guild, role), block.value)
-            log.warning("role_blocked", guild=guild, role=role, block=block.value)
-            await self._parts.tell(RoleIsBlocked(guild, role, block))
+    def _ended(self, order: Order, done: Done, known: Mapping[RoleId, Grant]) -> tuple[list[Grant], bool]:
+        """Give the entries of what was done, and whether somebody else wrote into them meanwhile.
 
+        That may be another process, when this one was held up for longer than its claim lasts: what of both came to pass
+        at Discord nobody can say, so it is done again.
+        """
+        case, now = order.case, self._parts.now()
+        rows: list[Grant] = []
+        again = False
+        by_rule = given_by_rule(order.decision.verdicts)
+        for role in sorted(done.granted):
+            row = known.get(role)
+            as_begun = row is not None and row.holding is Holding.GIVING
+            if row is None or row.holding is not Holding.LEFT:
+                holding = Holding.HELD if as_begun else Holding.GIVING
+                rows.append(Grant(case.guild, case.user, role, _origin(role, by_rule), now, order.cause, holding))
+                again |= not as_begun
+        for role in sorted(done.revoked):
+            row = known.get(role)
+            if row is not None and row.holding in {Holding.HELD, Holding.GIVING}:
+                rows.append(replace(row, holding=Holding.TAKING))
+                again = True
+        rows += [case.ledger[role] for role in sorted(done.blocked.keys() & case.ledger.keys())]
+        return rows, again
 
-def blocked_key(guild: GuildId, role: RoleId) -> str:
-    """Name the fact that says how a role was reported as blocked."""
-    return f"blocked:{guild}:{role}"
-
-
-def _as_before(case: Case, blocked: Mapping[RoleId, Block]) -> list[Grant]:
-    """Give the entries of roles that Discord refused to touch, as they were before we began."""
-    return [case.ledger[role] for role in sorted(blocked) if role in case.ledger]
+    def _entries(self, order: Order, done: Done) -> list[LogEntry]:
+        case, cause, tiers = order.case, order.cause, order.view.tiers
+        given = {role: grant_reason(role, order.decision, cause, tiers, case.manual) for role in sorted(done.granted)}
+        taken = {role: revoke_reason(role, order.decision, cause, tiers) for role in sorted(done.revoked)}
+        return [
+            LogEntry(case.guild, case.user, role, action, cause, self._parts.now(), reason)
+            for action, reasons in ((LogAction.GRANTED, given), (LogAction.REVOKED, taken))
+            for role, reason in reasons.items()
+        ]
 
 
 def in_doubt(case: Case, decision: Decision, but: Collection[RoleId] = ()) -> list[Doubt]:
@@ -168,6 +166,11 @@ def in_doubt(case: Case, decision: Decision, but: Collection[RoleId] = ()) -> li
     return [*decision.doubts, *settled]
 
 
-async def _absent(t: Tables, case: Case, now: datetime) -> None:
-    await t.presence.put(case.guild, case.user, present=False, seen_at=now)
-    await t.ledger.leave(case.guild, case.user)
+def _origin(role: RoleId, by_rule: Roles) -> Origin:
+    return Origin.OURS if role in by_rule else Origin.HAND
+
+
+def _forgotten(order: Order, done: Done, known: Mapping[RoleId, Grant]) -> set[RoleId]:
+    """Name the roles whose entry goes: those taken as we began to, and those we were refused to give."""
+    taken = {role for role in done.revoked if role in known and known[role].holding in {Holding.TAKING, Holding.LEFT}}
+    return taken | (done.blocked.keys() - order.case.ledger.keys())

@@ -1,19 +1,25 @@
-"""From one person's decision to what is done, kept and told: blocked roles first, then the brake, then Discord.
+"""From one person's case to what is done, kept and told: decide, sift by rank and brake, ask Discord, tell.
 
-The decision itself was made before; asking Discord and keeping the ledger beside it is `apply`'s.
+Everything that decides is read in the transaction that writes down what is about to be done, so that nothing can come
+between. Asking Discord, and keeping the ledger beside it, is `apply`'s.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
 import structlog
 
 from bot.core.case import Case
-from bot.core.model import Block, Cause, Link, ManualGrant, RoleChange, RoleId
+from bot.core.model import Cause, DiscordUserId, GuildId, ManualGrant, Origin, RoleChange, RoleId
+from bot.core.reconcile import reconcile
 from bot.store.records import LogAction, LogEntry
+from bot.store.tables import Tables
+from bot.sync import blocks
 from bot.sync.apply import Applier, Done, Order, in_doubt
+from bot.sync.blocks import Blocked, BlockReports
 from bot.sync.brake import Brake, Sifted
+from bot.sync.cases import load_cases, load_view
 from bot.sync.parts import Parts
 from bot.sync.reports import PatronSynced
 
@@ -26,91 +32,109 @@ def over(case: Case, now: datetime) -> list[ManualGrant]:
 
 
 class Carrier:
-    """Carries orders out as far as they may be."""
+    """Carries decisions out as far as they may be."""
 
     def __init__(self, parts: Parts, brake: Brake) -> None:
         self._parts = parts
         self._brake = brake
         self._applier = Applier(parts)
+        self._reports = BlockReports(parts)
 
-    async def carry(self, order: Order, link: Link | None, *, answer: bool) -> None:
-        """Do what may be done. ``answer``: report also when that is nothing, since somebody waits."""
-        if order.view.settings.policy.shadow:
-            await self._shadow(order, link)
-            return
-        view, case, change = order.view, order.case, order.decision.change
-        blocked = self._applier.look(view.guild, change.grant | change.revoke)
-        await self._applier.tell_blocked(view.guild, blocked)
+    async def order(self, t: Tables, guild: GuildId, user: DiscordUserId, cause: Cause) -> Order:
+        """Decide about one person in one guild, from what is stored now."""
+        view = await load_view(t, guild)
+        link = await t.links.load(user)
+        case = (await load_cases(t, view, {user: link}))[user]
+        return Order(view, case, link, reconcile(case, self._parts.now()), cause)
+
+    async def carry(self, guild: GuildId, user: DiscordUserId, cause: Cause, *, answer: bool) -> Order:
+        """Decide, and do what may be done. ``answer``: report also when that is nothing, since somebody waits."""
         async with self._parts.store.write() as t:
-            sifted = await self._brake.sift(
-                t,
-                view,
-                case.user,
-                change.revoke - blocked.keys(),
-                order.cause,
-                doubted=frozenset(doubt.role for doubt in order.decision.doubts),
-            )
-            order = replace(order, grant=change.grant - blocked.keys(), revoke=sifted.revoke)
-            await t.doubts.replace(view.guild, case.user, in_doubt(case, order.decision))
-            await self._applier.begin(t, order)
+            await t.guilds.lock(guild)
+            await t.links.lock([user])
+            order = await self.order(t, guild, user, cause)
+            policy = order.view.settings.policy
+            begun = None
+            if policy.paused or policy.shadow:
+                await self._only_note(t, order)
+            else:
+                begun = await self._begin(t, order)
+        if begun is None:
+            await self._tell_untouched(order, answer=answer)
+            return order
+        order, sifted, blocked = begun
+        await self._reports.tell(guild, blocked)
         for report in sifted.reports:
             await self._parts.tell(report)
-        done = await self._do(order)
-        await self._applier.tell_blocked(view.guild, done.blocked)
-        blocked |= done.blocked
-        await self._clean_up(order, link, sifted.held | blocked.keys())
-        await self._tell(order, done, sifted, blocked, link=link, answer=answer)
+        done = await self._applier.carry_out(order) if order.grant or order.revoke else Done()
+        await self._reports.tell(guild, done.blocked)
+        blocked = {**blocked, **done.blocked}
+        await self._clean_up(order, {*sifted.held, *blocked})
+        await self._tell(order, done, sifted, blocked, answer=answer)
+        return order
 
-    async def _do(self, order: Order) -> Done:
-        try:
-            return await self._applier.carry_out(order) if order.grant or order.revoke else Done()
-        finally:
-            self._brake.passed(order.view.guild, len(order.revoke))
+    async def _begin(self, t: Tables, order: Order) -> tuple[Order, Sifted, Blocked]:
+        """Write down what is about to happen, in the transaction in which it was decided."""
+        view, case, decision = order.view, order.case, order.decision
+        change = decision.change
+        blocked = blocks.find(self._parts.guilds, view.guild, change.grant | change.revoke, view.refused)
+        sifted = await self._brake.sift(
+            t,
+            view,
+            case.user,
+            change.revoke - blocked.keys(),
+            order.cause,
+            doubted=frozenset(doubt.role for doubt in decision.doubts),
+            linked=case.linked,
+        )
+        order = replace(order, grant=change.grant - blocked.keys(), revoke=sifted.revoke)
+        await t.doubts.replace(view.guild, case.user, in_doubt(case, decision))
+        await self._applier.begin(t, order)
+        return order, sifted, blocked
 
-    async def _shadow(self, order: Order, link: Link | None) -> None:
-        """Keep what the readings say in doubt, and only tell what would have been done."""
+    async def _only_note(self, t: Tables, order: Order) -> None:
+        """Keep what the readings leave in doubt, and in a shadow guild what would have been done."""
         now, case, change = self._parts.now(), order.case, order.decision.change
-        async with self._parts.store.write() as t:
-            await t.doubts.replace(case.guild, case.user, in_doubt(case, order.decision))
+        await t.doubts.replace(case.guild, case.user, in_doubt(case, order.decision))
+        if order.view.settings.policy.shadow:
             await t.log.add(
                 LogEntry(case.guild, case.user, role, LogAction.SHADOWED, order.cause, now, detail)
                 for detail, roles in (("grant", change.grant), ("revoke", change.revoke))
                 for role in sorted(roles)
             )
-        await self._parts.tell(replace(_report(order, link), change=change, shadow=True))
 
-    async def _clean_up(self, order: Order, link: Link | None, kept: Iterable[RoleId]) -> None:
-        """End manual grants that are over, and forget what the ledger says of somebody who unlinked.
+    async def _tell_untouched(self, order: Order, *, answer: bool) -> None:
+        policy = order.view.settings.policy
+        if answer or (policy.shadow and order.decision.change):
+            change = order.decision.change
+            await self._parts.tell(replace(_report(order), change=change, shadow=policy.shadow, paused=policy.paused))
+
+    async def _clean_up(self, order: Order, kept: set[RoleId]) -> None:
+        """End manual grants that are over, and forget what the ledger says of somebody who is not linked any more.
 
         Roles that are still on the person against the decision are ``kept``.
         """
         case = order.case
-        left = set(kept)
-        ended = [grant.role for grant in over(case, self._parts.now()) if grant.role not in left]
-        unlinked = order.cause is Cause.UNLINKED and link is None
-        forgotten = case.ledger.keys() - {grant.role for grant in case.manual} - left if unlinked else set()
-        if not ended and not forgotten:
+        ended = [grant.role for grant in over(case, self._parts.now()) if grant.role not in kept]
+        by_hand = {grant.role for grant in case.manual}
+        adopted = {role for role, grant in case.ledger.items() if grant.origin is Origin.ADOPTED}
+        needed = adopted | by_hand | kept
+        stranger = order.link is None
+        if not ended and not stranger:
             return
         async with self._parts.store.write() as t:
             for role in ended:
                 await t.manual.end(case.guild, case.user, role)
-            for role in forgotten:
+            for role in sorted(case.ledger.keys() - needed if stranger else ()):
                 await t.ledger.drop(case.guild, case.user, role)
+            if stranger and not needed:
+                await t.presence.forget(case.guild, case.user)
 
-    async def _tell(
-        self,
-        order: Order,
-        done: Done,
-        sifted: Sifted,
-        blocked: Mapping[RoleId, Block],
-        *,
-        link: Link | None,
-        answer: bool,
-    ) -> None:
+    async def _tell(self, order: Order, done: Done, sifted: Sifted, blocked: Iterable[RoleId], *, answer: bool) -> None:
         change = RoleChange(frozenset(done.granted), frozenset(done.revoked))
-        if not change and not blocked and not sifted.held and not answer:
+        report = replace(_report(order), change=change, blocked=frozenset(blocked), held=sifted.held)
+        if not change and not report.blocked and not report.held and not answer:
             return
-        report = replace(_report(order, link), change=change, blocked=frozenset(blocked), held=sifted.held)
         log.info(
             "synced",
             guild=report.guild,
@@ -124,11 +148,11 @@ class Carrier:
         await self._parts.tell(report)
 
 
-def _report(order: Order, link: Link | None) -> PatronSynced:
+def _report(order: Order) -> PatronSynced:
     return PatronSynced(
         guild=order.case.guild,
         user=order.case.user,
-        patron=link.patron if link else None,
+        patron=order.link.patron if order.link else None,
         cause=order.cause,
         change=RoleChange(),
         desired=order.decision.desired,

@@ -4,28 +4,36 @@ Reads only. What is stored of a membership is brought up to the last complete li
 was read again by it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from bot.core.case import Case
-from bot.core.model import CampaignId, DiscordUserId, GuildId, Link, Membership, PatronId, RoleId, RoleRule, TierId
+from bot.core.model import CampaignId, DiscordUserId, GuildId, Link, Membership, PatronId, RoleId, RoleRule, Source, TierId
+from bot.core.readings import absent
 from bot.store.records import CampaignState, GuildSettings
+from bot.store.store import Store
 from bot.store.tables import Tables
+from bot.sync.blocks import load_refused
 
 Memberships = Mapping[CampaignId, Membership]
+
+CHUNK = 500
+"""So many people are judged in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
 class GuildView:
     """What is the same for everybody in a guild during one piece of work.
 
-    ``audited`` is false until it is known who had which managed role before us; no role moves until then.
+    ``audited`` is false until it is known who had which managed role before us; no role moves until then. ``refused``
+    are roles that Discord would not let us touch.
     """
 
     settings: GuildSettings
     rules: tuple[RoleRule, ...]
     campaigns: Mapping[CampaignId, CampaignState]
     audited: bool
+    refused: frozenset[RoleId] = frozenset()
 
     @property
     def guild(self) -> GuildId:
@@ -60,7 +68,7 @@ async def load_view(t: Tables, guild: GuildId) -> GuildView:
     campaigns = {state.campaign.campaign: state for state in await t.campaigns.load_all()}
     known = frozenset((await t.facts.get(audited_key(guild)) or "").split())
     audited = settings.audited_at is not None and all(str(rule.role) in known for rule in rules)
-    return GuildView(settings, rules, campaigns, audited)
+    return GuildView(settings, rules, campaigns, audited, await load_refused(t, guild))
 
 
 async def load_memberships(
@@ -69,16 +77,26 @@ async def load_memberships(
     """Load memberships as they stand after the last complete lists."""
     found = await t.memberships.load_many(patrons)
     return {
-        patron: {campaign: _confirmed(membership, view_of.get(campaign)) for campaign, membership in rows.items()}
+        patron: {campaign: confirmed(membership, view_of.get(campaign)) for campaign, membership in rows.items()}
         for patron, rows in found.items()
     }
 
 
-def _confirmed(membership: Membership, state: CampaignState | None) -> Membership:
+def confirmed(membership: Membership, state: CampaignState | None) -> Membership:
+    """Bring a stored membership up to the last complete list, which said the same of it again."""
     read_at = state.refreshed_at if state else None
     if read_at is None or read_at <= membership.observed_at:
         return membership
-    return replace(membership, observed_at=read_at)
+    return replace(membership, observed_at=read_at, source=Source.LIST)
+
+
+def _with_absent(patron: PatronId, rows: Mapping[CampaignId, Membership], view: GuildView) -> dict[CampaignId, Membership]:
+    """Add what a list says of somebody it never named: that there is no membership.
+
+    Not where a row of it could not be read, since that may have been theirs.
+    """
+    lists = {c: s.refreshed_at for c, s in view.campaigns.items() if s.refreshed_at and not s.unreadable and c not in rows}
+    return {**rows, **{c: absent(patron, c, read_at, source=Source.LIST) for c, read_at in lists.items()}}
 
 
 async def load_cases(
@@ -106,7 +124,7 @@ async def load_cases(
             present=present.get(user, False),
             policy=view.settings.policy,
             rules=view.rules,
-            memberships=memberships.get(link.patron, {}) if link else {},
+            memberships=_with_absent(link.patron, memberships.get(link.patron, {}), view) if link else {},
             manual=tuple(manual.get(user, ())),
             ledger=ledger.get(user, {}),
             doubts=doubts.get(user, {}),
@@ -115,3 +133,24 @@ async def load_cases(
         )
         for user, link in people.items()
     }
+
+
+async def everybody(store: Store, guild: GuildId) -> AsyncIterator[dict[DiscordUserId, Link | None]]:
+    """Go through the linked people in a guild, then those with a ledger and no link, a transaction for each batch."""
+    after: DiscordUserId | None = None
+    while True:
+        async with store.read() as t:
+            links = await t.links.in_guild(guild, after, CHUNK)
+        if not links:
+            break
+        yield {link.user: link for link in links}
+        after = links[-1].user
+    after = None
+    while True:
+        async with store.read() as t:
+            users = await t.ledger.users(guild, after, CHUNK)
+            linked = await t.links.linked_users(users)
+        if not users:
+            return
+        yield {user: None for user in users if user not in linked}
+        after = users[-1]

@@ -6,8 +6,8 @@ Called again and again; it writes something only when something is due, and what
 from datetime import datetime, timedelta
 from zlib import crc32
 
-from bot.core.model import Campaign, CampaignId, Cause, GuildId
-from bot.store.records import NudgeKind
+from bot.core.model import Campaign, CampaignId, Cause, GuildId, ManualGrant, PatronId
+from bot.store.records import CampaignState, NudgeKind
 from bot.store.tables import Tables
 from bot.sync.parts import Parts
 
@@ -37,51 +37,60 @@ class ClockWork:
         """Nudge for everything that is due now."""
         now = self._parts.now()
         async with self._parts.store.read() as t:
-            due = (await t.memberships.due(now, 1), await t.campaigns.due(now), await t.manual.expired(now))
-            unplanned = any(state.next_refresh_at is None for state in await t.campaigns.load_all())
-            stale = await self._stale_guilds(t, now)
-        if not any(due) and not unplanned and not stale:
+            memberships = await t.memberships.due(now, _LIMIT)
+            campaigns = await self._due_campaigns(t, now)
+            guilds = await self._stale_guilds(t, now)
+            expired = self._expired(await t.manual.expired(now), now)
+        if not memberships and not campaigns and not guilds and not expired:
             return
         async with self._parts.store.write() as t:
-            await self._memberships(t, now)
-            await self._campaigns(t, now)
-            await self._manual(t, now)
-            for guild in stale:
-                await t.nudges.add(NudgeKind.GUILD, str(guild), Cause.AUDIT, now)
+            for state in campaigns:
+                await self._refresh(t, state, now)
+            await t.nudges.add_many(NudgeKind.GUILD, map(str, guilds), Cause.AUDIT, now)
+            await self._ended(t, memberships, now)
+            await t.nudges.add_many(NudgeKind.USER, expired, Cause.CLOCK, now)
+        self._asked |= dict.fromkeys(expired, now)
 
-    async def _memberships(self, t: Tables, now: datetime) -> None:
-        due = await t.memberships.due(now, _LIMIT)
-        for patron, campaign in due:
+    async def _ended(self, t: Tables, due: list[tuple[PatronId, CampaignId]], now: datetime) -> None:
+        """Nudge for memberships whose time has come."""
+        for patron, campaign in sorted(due, key=lambda each: (each[1], each[0])):
             await t.memberships.set_due(patron, campaign, None)
-        await t.nudges.add_many(NudgeKind.PATRON, [patron for patron, _ in due], Cause.CLOCK, now)
+        links = await t.links.load_of_patrons({patron for patron, _ in due})
+        await t.nudges.add_many(NudgeKind.USER, [str(link.user) for link in links.values()], Cause.CLOCK, now)
 
-    async def _campaigns(self, t: Tables, now: datetime) -> None:
-        """Ask for the refreshes that are due, those missed while nobody ran included, and plan the next ones."""
-        for state in await t.campaigns.load_all():
-            if state.next_refresh_at is None or state.next_refresh_at <= now:
-                campaign = state.campaign.campaign
-                await t.nudges.add(NudgeKind.CAMPAIGN, campaign, Cause.REFRESH, now)
-                await t.campaigns.schedule(campaign, now + self._interval(campaign, now))
+    async def _due_campaigns(self, t: Tables, now: datetime) -> list[CampaignState]:
+        """Name the campaigns whose refresh is due, those missed while nobody ran included, or was never planned."""
+        served = [state for state in await t.campaigns.load_all() if await self._is_served(t, state.campaign.campaign)]
+        return [state for state in served if state.next_refresh_at is None or state.next_refresh_at <= now]
+
+    async def _is_served(self, t: Tables, campaign: CampaignId) -> bool:
+        """Say whether anybody needs the campaign: the configuration names it, or some rule does."""
+        return campaign in self._parts.settings.campaigns or bool(await t.rules.guilds_of(campaign))
+
+    async def _refresh(self, t: Tables, state: CampaignState, now: datetime) -> None:
+        """Ask for a refresh and plan the next one, unless another process has just done so."""
+        campaign = state.campaign.campaign
+        if await t.campaigns.take_turn(campaign, state.next_refresh_at, now + self._interval(campaign, now)):
+            await t.nudges.add(NudgeKind.CAMPAIGN, campaign, Cause.REFRESH, now)
 
     def _interval(self, campaign: CampaignId, now: datetime) -> timedelta:
         """Give the time to the next refresh; a checksum is chance enough, and the same after a restart."""
         chance = crc32(f"{campaign} {now.timestamp():.0f}".encode()) / 2**32
         return self._parts.settings.refresh_every * (1 + _JITTER * (2 * chance - 1))
 
-    async def _manual(self, t: Tables, now: datetime) -> None:
-        """Nudge for expired manual grants; the rows stay until the role was taken, for they are the reason to take it."""
-        expired = {str(grant.user) for grant in await t.manual.expired(now)}
+    def _expired(self, grants: list[ManualGrant], now: datetime) -> set[str]:
+        """Name who has a manual grant that is over; its row stays until the role was taken, for it is the reason to."""
+        expired = {str(grant.user) for grant in grants}
         self._asked = {user: at for user, at in self._asked.items() if user in expired}
-        again = {user for user in expired if user not in self._asked or now - self._asked[user] >= _EXPIRED_AGAIN}
-        self._asked |= dict.fromkeys(again, now)
-        await t.nudges.add_many(NudgeKind.USER, again, Cause.CLOCK, now)
+        return {user for user in expired if user not in self._asked or now - self._asked[user] >= _EXPIRED_AGAIN}
 
     async def _stale_guilds(self, t: Tables, now: datetime) -> list[GuildId]:
-        """Name the guilds with rules whose audit is due and not asked for yet."""
+        """Name the guilds with rules, or with roles given by hand, whose audit is due and not asked for yet."""
         every = self._parts.settings.audit_every
         audited = {settings.guild: settings.audited_at for settings in await t.guilds.all()}
+        busy = {rule.guild for rule in await t.rules.all()} | await t.manual.guilds()
         stale = []
-        for guild in sorted({rule.guild for rule in await t.rules.all()}):
+        for guild in sorted(busy - await t.guilds.left()):
             at = audited.get(guild)
             if (at is None or now - at >= every) and await t.nudges.load(NudgeKind.GUILD, str(guild)) is None:
                 stale.append(guild)

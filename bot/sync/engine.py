@@ -11,23 +11,25 @@ from uuid import uuid4
 import structlog
 
 from bot.core.model import DiscordUserId, GuildId
+from bot.errors import BotError
 from bot.store.records import NudgeKind
 from bot.store.store import Store
 from bot.sync.brake import Brake
 from bot.sync.bulk import Bulk
 from bot.sync.campaigns import Refreshes
+from bot.sync.carrier import Carrier
 from bot.sync.clock import ClockWork
 from bot.sync.guild_work import GuildWork
 from bot.sync.health import Health
 from bot.sync.members import Members
 from bot.sync.parts import EngineSettings, Parts
-from bot.sync.patrons import Patrons
 from bot.sync.people import People
 from bot.sync.ports import Guilds, Patreon
 from bot.sync.queue import Lane
 from bot.sync.reads import Reads
 from bot.sync.renewals import Renewals
 from bot.sync.reports import Listener
+from bot.sync.settle import Settler
 
 log = structlog.get_logger(__name__)
 
@@ -59,16 +61,15 @@ class Engine:
         health = Health(parts)
         self._brake = Brake(parts)
         bulk = Bulk(parts, self._brake, stopping)
-        patrons = Patrons(parts, People(parts, self._brake), Reads(parts, health), self.wake)
-        people = {NudgeKind.PATRON: patrons.patron, NudgeKind.USER: patrons.user}
+        people = People(parts, Settler(parts, Carrier(parts, self._brake)), Reads(parts, health))
         refreshes = Refreshes(parts, bulk, health, stopping)
         guild_work = GuildWork(parts, bulk, stopping)
         width = parts.settings.people_at_once
         self._lanes = (
-            Lane(parts, self._holder, people, width=width, urgent=True),
-            Lane(parts, self._holder, people, width=width),
-            Lane(parts, self._holder, {NudgeKind.GUILD: guild_work.guild}, width=_LONG_AT_ONCE),
-            Lane(parts, self._holder, {NudgeKind.CAMPAIGN: refreshes.campaign}, width=_LONG_AT_ONCE),
+            Lane(parts, self._holder, NudgeKind.USER, people.person, width=width, urgent=True),
+            Lane(parts, self._holder, NudgeKind.USER, people.person, width=width),
+            Lane(parts, self._holder, NudgeKind.GUILD, guild_work.guild, width=_LONG_AT_ONCE),
+            Lane(parts, self._holder, NudgeKind.CAMPAIGN, refreshes.campaign, width=_LONG_AT_ONCE),
         )
         self._clock = ClockWork(parts)
         self._renewals = Renewals(parts, health)
@@ -87,9 +88,14 @@ class Engine:
         for lane in self._lanes:
             lane.wake()
 
-    async def decide(self, guild: GuildId, run: int, by: DiscordUserId, *, approved: bool) -> bool:
-        """Answer the brake's question; false when it was answered before, or is no longer due."""
-        decided = await self._brake.decide(guild, run, by, approved=approved)
+    async def decide(
+        self, guild: GuildId, run: int, by: DiscordUserId, *, approved: bool, seen_at: datetime | None = None
+    ) -> bool:
+        """Answer the brake's question; false when it was answered before, or is no longer due.
+
+        The answer is about what was held when the question was shown: at ``seen_at``, or else when it was asked.
+        """
+        decided = await self._brake.decide(guild, run, by, approved=approved, seen_at=seen_at)
         self.wake()
         return decided
 
@@ -142,8 +148,11 @@ class Engine:
         """Take a step; whatever it raises is logged and the loop goes on (a loop that ends is work that stops for good)."""
         try:
             return await step()
+        except BotError as error:
+            log.warning("engine_step_failed", step=_name(step), error=type(error).__name__, detail=str(error))
+            return None
         except Exception:
-            log.exception("engine_step_failed", step=getattr(step, "__qualname__", str(step)))
+            log.exception("engine_step_failed", step=_name(step))
             return None
 
     async def _is_due(self) -> bool:
@@ -162,9 +171,15 @@ class Engine:
 
     async def _keep(self) -> None:
         """Keep what is in hand ours: long work outlives its first lease."""
-        async with self._parts.store.write() as t:
-            await t.nudges.extend_all(self._holder, self._parts.now() + self._parts.settings.lease)
+        held = [nudge for lane in self._lanes for nudge in lane.in_hand]
+        if held:
+            async with self._parts.store.write() as t:
+                await t.nudges.extend(held, self._parts.now() + self._parts.settings.lease)
 
     async def _give_back(self) -> None:
         async with self._parts.store.write() as t:
             await t.nudges.release(self._holder)
+
+
+def _name(step: Step) -> str:
+    return getattr(step, "__qualname__", str(step))

@@ -4,7 +4,7 @@ The audit reads every member page by page, keeps none of them, and only writes d
 first one has ended, no role of it is touched: nobody could say what people had before us.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 
 import structlog
@@ -12,8 +12,9 @@ import structlog
 from bot.core.model import Cause, DiscordUserId, GuildId, Holding
 from bot.store.records import Nudge, NudgeKind, RunKind, RunReport
 from bot.store.tables import Tables
-from bot.sync.bulk import CHUNK, Batch, Bulk
-from bot.sync.cases import GuildView, audited_key, load_view
+from bot.sync import blocks
+from bot.sync.bulk import Batch, Bulk
+from bot.sync.cases import CHUNK, GuildView, audited_key, everybody, load_view
 from bot.sync.parts import Parts
 from bot.sync.queue import Stopping
 from bot.sync.reports import AuditEnded
@@ -34,39 +35,52 @@ class GuildWork:
         self._stopping = stopping
 
     async def guild(self, nudge: Nudge) -> datetime | None:
-        """Audit a guild where that is due, then judge those whom the audit or the rules concern."""
-        guild, now = GuildId(int(nudge.key)), self._parts.now()
-        if not self._parts.guilds.is_ready(guild):
-            return now + _NOT_READY
+        """Audit a guild where that is due, or judge everybody there whom rules or time concern."""
+        guild, cause = GuildId(int(nudge.key)), nudge.cause
         async with self._parts.store.read() as t:
             view = await load_view(t, guild)
-        if not view.rules and view.settings.audited_at is None:
+            nothing_to_do = view.settings.audited_at is None and not view.rules and not await t.manual.of_guild(guild)
+        if nothing_to_do or view.settings.left_at is not None:
             return None
-        first = not view.audited
+        if not self._parts.guilds.is_ready(guild):
+            return self._parts.now() + _NOT_READY
         async with self._parts.store.write() as t:
             await t.guilds.save_roles(guild, self._parts.guilds.role_names(guild))
-        drifted: set[DiscordUserId] = set()
-        if first or nudge.cause is Cause.AUDIT:
-            drifted = await self._audit(view, first=first)
-        cause = Cause.AUDIT if first and nudge.cause is not Cause.RULES else nudge.cause
-        everybody = first or cause is not Cause.AUDIT
-        views = await self._bulk.load_views([guild])
-        batches = lambda: self._everybody(guild) if everybody else self._some(drifted)  # noqa: E731
+        first = not view.audited
+        if first or cause is Cause.AUDIT:
+            await self._audit(view, first=first)
+        if first or cause is not Cause.AUDIT:
+            await self._judge_everybody(view, Cause.AUDIT if first and cause is not Cause.RULES else cause)
+        return None
+
+    async def _judge_everybody(self, view: GuildView, cause: Cause) -> None:
+        guild = view.guild
         async with self._parts.store.write() as t:
-            run = await t.runs.start(RunKind.SYNC, now, guild=guild)
-        await self._bulk.count(views, batches, run, cause)
-        tally = await self._bulk.hand_out(views, batches, cause)
+            run = await t.runs.start(RunKind.SYNC, self._parts.now(), guild=guild)
+        views = await self._bulk.load_views([guild])
+        await self._bulk.count(views, lambda: self._everybody(guild), run, cause)
+        tally = await self._bulk.hand_out(views, lambda: self._everybody(guild), cause)
         report = RunReport(granted=tally.granted, revoked=tally.revoked, held=tally.held, blocked=tally.blocked)
         async with self._parts.store.write() as t:
             await t.runs.end(run, report, self._parts.now())
-        return None
+            if cause is Cause.RULES and tally.doubts:
+                await self._ask_for_lists(t, view)
 
-    async def _audit(self, view: GuildView, *, first: bool) -> set[DiscordUserId]:
-        """Read all members; returns those whose ledger was found to be wrong. Raises before an incomplete one counts."""
+    async def _ask_for_lists(self, t: Tables, view: GuildView) -> None:
+        """Read the lists soon whose second reading a change of rules waits for: its creator looks at the outcome."""
+        now = self._parts.now()
+        for campaign in sorted({rule.campaign for rule in view.rules}):
+            read_at = view.campaigns[campaign].refreshed_at if campaign in view.campaigns else None
+            spaced = now if read_at is None else max(now, read_at + self._parts.settings.list_spacing)
+            await t.nudges.add(NudgeKind.CAMPAIGN, campaign, Cause.RULES, spaced)
+
+    async def _audit(self, view: GuildView, *, first: bool) -> None:
+        """Read all members, and call those of whom something new was seen; raises before an incomplete audit counts."""
         guild, begun_at = view.guild, self._parts.now()
         async with self._parts.store.write() as t:
             run = await t.runs.start(RunKind.AUDIT, begun_at, guild=guild)
-        drifted: set[DiscordUserId] = set()
+            # What Discord refused to touch the day before is tried once more.
+            await blocks.forget(t, guild, view.refused)
         read, asked_at = 0, begun_at
         async for page in self._parts.guilds.read_members(guild):
             if self._stopping():
@@ -75,7 +89,7 @@ class GuildWork:
             async with self._parts.store.write() as t:
                 ours = await _concerned(t, guild, [user for user, _ in page])
                 seen = {user: roles for user, roles in page if user in ours}
-                drifted |= await record_seen(t, view, seen, asked_at, Cause.AUDIT)
+                await record_seen(t, view, seen, asked_at, Cause.AUDIT, call=not first)
             asked_at = self._parts.now()
         late = await self._close(view, begun_at)
         report = RunReport(read=read, total=read)
@@ -85,9 +99,8 @@ class GuildWork:
             if first:
                 await _call_those_who_waited(t, guild, late, self._parts.now())
             await t.runs.end(run, report, self._parts.now())
-        log.info("audit_ended", guild=guild, run=run, read=read, drifted=len(drifted))
+        log.info("audit_ended", guild=guild, run=run, read=read)
         await self._parts.tell(AuditEnded(run, guild, first, report))
-        return drifted
 
     async def _close(self, view: GuildView, begun_at: datetime) -> list[DiscordUserId]:
         """Write down who was not on any page: those not seen since, and linked people nobody ever saw here.
@@ -122,32 +135,8 @@ class GuildWork:
             after = users[-1]
 
     async def _everybody(self, guild: GuildId) -> AsyncIterator[Batch]:
-        """Go through the linked people in a guild, then through those with a ledger and no link."""
-        after: DiscordUserId | None = None
-        while True:
-            async with self._parts.store.read() as t:
-                links = await t.links.in_guild(guild, after, CHUNK)
-            if not links:
-                break
-            yield Batch({link.user: link for link in links})
-            after = links[-1].user
-        after = None
-        while True:
-            async with self._parts.store.read() as t:
-                users = await t.ledger.users(guild, after, CHUNK)
-                linked = await t.links.linked_users(users)
-            if not users:
-                return
-            yield Batch({user: None for user in users if user not in linked})
-            after = users[-1]
-
-    async def _some(self, users: Collection[DiscordUserId]) -> AsyncIterator[Batch]:
-        ordered = sorted(users)
-        for start in range(0, len(ordered), CHUNK):
-            chunk = ordered[start : start + CHUNK]
-            async with self._parts.store.read() as t:
-                links = await t.links.load_many(chunk)
-            yield Batch({user: links.get(user) for user in chunk})
+        async for people in everybody(self._parts.store, guild):
+            yield Batch(people)
 
 
 async def _call_those_who_waited(t: Tables, guild: GuildId, late: list[DiscordUserId], now: datetime) -> None:

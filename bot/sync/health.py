@@ -4,8 +4,8 @@ from datetime import datetime
 
 import structlog
 
-from bot.core.model import CampaignId, Link, TokenOwner, patron_owner
-from bot.store.records import CampaignState
+from bot.core.model import CampaignId, Cause, Link, TokenOwner, patron_owner
+from bot.store.records import CampaignState, NudgeKind
 from bot.sync.parts import Parts
 from bot.sync.reports import CreatorTokenFailing, LinkBroken, PatreonBack, PatreonGone
 
@@ -34,6 +34,8 @@ class Health:
             return
         async with self._parts.store.write() as t:
             state = await t.campaigns.state(campaign)
+            if state is not None and state.frozen_why == IMPLAUSIBLE:
+                return  # whatever else fails, only a list that can be believed takes that back
             await t.campaigns.freeze(campaign, why, since)
         if state is not None and state.frozen_since is None:
             log.error("patreon_gone", campaign=campaign, why=why)
@@ -48,6 +50,9 @@ class Health:
             return
         async with self._parts.store.write() as t:
             await t.campaigns.thaw(campaign)
+            # What time or a webhook asked for meanwhile was left undone, and no list would show it as changed.
+            for guild in await t.rules.guilds_of(campaign):
+                await t.nudges.add(NudgeKind.GUILD, str(guild), Cause.CLOCK, self._parts.now())
         log.info("patreon_back", campaign=campaign)
         await self._parts.tell(PatreonBack(campaign))
 

@@ -1,14 +1,14 @@
 """What the gateway tells of members and roles, written down, with a nudge where roles follow. No role changes here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from bot.core.model import Cause, DiscordUserId, GuildId, RoleId
 from bot.store.records import NudgeKind
 from bot.store.tables import Tables
-from bot.sync.apply import blocked_key
+from bot.sync import blocks
 from bot.sync.cases import load_view
 from bot.sync.parts import Parts
-from bot.sync.sightings import record_seen
+from bot.sync.sightings import record_gone, record_seen
 
 
 class Members:
@@ -26,7 +26,7 @@ class Members:
                 return
         async with self._parts.store.write() as t:
             # They left before they joined, also where nobody told us.
-            await t.ledger.leave(guild, user)
+            await t.ledger.leave(guild, [user])
             await record_seen(t, await load_view(t, guild), {user: roles}, now, Cause.JOINED)
             await t.nudges.add(NudgeKind.USER, str(user), Cause.JOINED, now)
         self._wake()
@@ -38,16 +38,17 @@ class Members:
             if not known and not await _concerned(t, guild, user):
                 return
         async with self._parts.store.write() as t:
-            await t.presence.put(guild, user, present=False, seen_at=self._parts.now())
-            await t.ledger.leave(guild, user)
+            await record_gone(t, await load_view(t, guild), [user], self._parts.now())
+        self._wake()
 
     async def seen(self, guild: GuildId, user: DiscordUserId, roles: frozenset[RoleId]) -> None:
-        """Somebody used a command: which roles they have is known without asking, also before they link."""
+        """Somebody used a command: which roles they have is known without asking."""
         now = self._parts.now()
+        async with self._parts.store.read() as t:
+            if not await _concerned(t, guild, user):
+                return
         async with self._parts.store.write() as t:
-            changed = await record_seen(t, await load_view(t, guild), {user: roles}, now, Cause.AUDIT)
-            if changed and await t.links.load(user) is not None:
-                await t.nudges.add(NudgeKind.USER, str(user), Cause.AUDIT, now)
+            await record_seen(t, await load_view(t, guild), {user: roles}, now, Cause.AUDIT, call=True)
         self._wake()
 
     async def roles_changed(self, guild: GuildId) -> None:
@@ -56,12 +57,9 @@ class Members:
             return
         async with self._parts.store.write() as t:
             await t.guilds.save_roles(guild, self._parts.guilds.role_names(guild))
-            freed = False
-            for role in await t.rules.managed(guild):
-                told = await t.facts.get(blocked_key(guild, role)) is not None
-                if told and self._parts.guilds.blocked(guild, role) is None:
-                    await t.facts.drop(blocked_key(guild, role))
-                    freed = True
+            told = await blocks.load_told(t, guild)
+            freed = [role for role in told if self._parts.guilds.blocked(guild, role) is None]
+            await blocks.forget(t, guild, freed)
             if freed:
                 await t.nudges.add(NudgeKind.GUILD, str(guild), Cause.CLOCK, self._parts.now())
         self._wake()
@@ -69,13 +67,33 @@ class Members:
     async def role_deleted(self, guild: GuildId, role: RoleId) -> None:
         """Forget everybody's entry of a role that is gone."""
         async with self._parts.store.write() as t:
-            await t.ledger.drop_many(await t.ledger.holders(guild, role))
+            await t.ledger.drop_role(guild, role)
         await self.roles_changed(guild)
 
-    async def rules_changed(self, guild: GuildId) -> None:
-        """Judge everybody anew: a creator changed rules or settings."""
+    async def guilds_are(self, present: Collection[GuildId]) -> None:
+        """All guilds the bot is in are known: from whatever else is stored it was thrown out, or is back there."""
+        async with self._parts.store.read() as t:
+            known = {settings.guild for settings in await t.guilds.all()}
+            left = await t.guilds.left()
+        for guild in sorted(known - left - set(present)):
+            await self.guild_left(guild)
+        for guild in sorted(left & set(present)):
+            await self.guild_joined(guild)
+
+    async def guild_left(self, guild: GuildId) -> None:
+        """Somebody threw the bot out: nothing can be done there until it is back, and everything is kept for that day."""
         async with self._parts.store.write() as t:
-            await t.nudges.add(NudgeKind.GUILD, str(guild), Cause.RULES, self._parts.now())
+            await t.guilds.mark_left(guild, self._parts.now())
+            await t.nudges.drop(NudgeKind.GUILD, str(guild))
+
+    async def guild_joined(self, guild: GuildId) -> None:
+        """Somebody let the bot in, perhaps again: everybody there is looked at anew."""
+        async with self._parts.store.write() as t:
+            if guild in await t.guilds.left():
+                await t.guilds.mark_left(guild, None)
+                # Nobody told us anything of it meanwhile: it begins as a guild does that is new.
+                await t.guilds.audited(guild, None)
+                await t.nudges.add(NudgeKind.GUILD, str(guild), Cause.AUDIT, self._parts.now())
         self._wake()
 
 

@@ -1,133 +1,141 @@
-"""One person made right in every guild, from stored data: load, reconcile, sift, apply. Patreon is not asked here.
+"""The nudges of people: what a cause means for reading Patreon, then `settle` makes them right."""
 
-Every path to a role change ends here, also that of a whole campaign: what bulk work found is only a nudge to this.
-"""
+from datetime import datetime, timedelta
+from enum import Enum
 
-import asyncio
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
-
-from bot.core.model import CampaignId, Cause, DiscordUserId, GuildId, Link
-from bot.errors import GuildUnavailable
-from bot.store.records import NudgeKind
-from bot.store.tables import Tables
-from bot.sync.apply import Order
-from bot.sync.brake import Brake
-from bot.sync.carrier import Carrier, over
-from bot.sync.cases import GuildView, load_cases, load_view
-from bot.sync.deciding import decide
+from bot.core.model import CampaignId, Cause, DiscordUserId, Link, Membership, Source
+from bot.core.readings import carry
+from bot.store.codec import digest
+from bot.store.records import Nudge
 from bot.sync.parts import Parts
-from bot.sync.sightings import record_gone, record_seen
-from bot.sync.turns import Turns
+from bot.sync.reads import Reads, listable
+from bot.sync.settle import Settler
 
-# After these somebody waits for an answer, even when there is nothing to do.
-_ANSWERED = frozenset({Cause.LINKED, Cause.UNLINKED, Cause.MANUAL})
+# Linking reads the memberships itself, a moment before the link is stored.
+_JUST_READ = timedelta(minutes=2)
+
+Stored = dict[CampaignId, Membership]
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What one pass over a person came to. ``in_doubt``: a second reading would settle some revocation."""
+class _Taken(Enum):
+    """What a webhook's reading was. SAME: when asked, Patreon said just that. OLD: something as new is stored already."""
 
-    in_doubt: bool = False
-    due_at: datetime | None = None
+    NEWS = "news"
+    SAME = "same"
+    OLD = "old"
 
 
 class People:
-    """Settles people; the same person never twice at once in this process."""
+    """Works on nudges about people."""
 
-    def __init__(self, parts: Parts, brake: Brake) -> None:
+    def __init__(self, parts: Parts, settler: Settler, reads: Reads) -> None:
         self._parts = parts
-        self._carrier = Carrier(parts, brake)
-        self._turns = Turns()
+        self._settler = settler
+        self._reads = reads
+        # Since when people wait for a list; forgotten in a restart, which costs a single read.
+        self._asked_at: dict[str, datetime] = {}
 
-    async def settle(self, user: DiscordUserId, cause: Cause, *, answer: bool = True) -> Settled:
-        """Make one person right in all their guilds, side by side.
+    async def person(self, nudge: Nudge) -> datetime | None:
+        """Settle somebody: by what is stored and what a webhook said, then by what Patreon says when asked.
 
-        One guild that fails does not keep the others waiting; its error is raised when all have ended. Without
-        ``answer`` a report comes only when something changed: more is to follow for whoever waits.
+        Somebody who is not linked costs no request.
         """
-        async with self._turns.of(user):
-            return await self._settle(user, cause, answer=answer and cause in _ANSWERED)
-
-    async def _settle(self, user: DiscordUserId, cause: Cause, *, answer: bool) -> Settled:
+        user, cause = DiscordUserId(int(nudge.key)), nudge.cause
         async with self._parts.store.read() as t:
             link = await t.links.load(user)
-            due = await t.memberships.due_of(link.patron) if link else {}
-            guilds = await self._guilds(t, user, due)
-        outcomes = await asyncio.gather(
-            *(self._in_guild(guild, user, link, cause, answer=answer) for guild in guilds), return_exceptions=True
-        )
-        settled = [outcome for outcome in outcomes if isinstance(outcome, Settled)]
-        due_at = min((each.due_at for each in settled if each.due_at is not None), default=None)
-        moved = [campaign for campaign, at in due.items() if at != due_at]
-        if link is not None and moved:
-            async with self._parts.store.write() as t:
-                for campaign in moved:
-                    await t.memberships.set_due(link.patron, campaign, due_at)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
-        return Settled(any(each.in_doubt for each in settled), due_at)
-
-    async def _guilds(self, t: Tables, user: DiscordUserId, campaigns: Iterable[CampaignId]) -> list[GuildId]:
-        """Name the guilds that concern a person: known of them, or with rules for what they are a patron of."""
-        known = set(await t.guilds_of(user))
-        for campaign in campaigns:
-            known.update(await t.rules.guilds_of(campaign))
-        return sorted(known)
-
-    async def _in_guild(
-        self, guild: GuildId, user: DiscordUserId, link: Link | None, cause: Cause, *, answer: bool
-    ) -> Settled:
-        async with self._parts.store.read() as t:
-            view = await load_view(t, guild)
-            seen = (await t.presence.of_users(guild, [user])).get(user)
-        if not await self._workable(view, cause):
-            return Settled()
-        # Somebody nobody ever saw here, or who has just linked: what they had before us must be known first.
-        newly = cause is Cause.LINKED and link is not None and not _audited_after(view, link)
-        if seen is None or newly:
-            await self._look(view, user, cause)
-        if view.settings.policy.paused:
-            return Settled()
-        async with self._parts.store.read() as t:
-            case = (await load_cases(t, view, {user: link}))[user]
-            held = bool(await t.holds.of_users(guild, [user]))
-        order = Order(view, case, decide(case, cause, self._parts.now()), cause)
-        decision = order.decision
-        if (
-            decision.change
-            or held
-            or answer
-            or {*decision.doubts} != {*case.doubts.values()}
-            or over(case, self._parts.now())
-        ):
-            await self._carrier.carry(order, link, answer=answer)
-        return Settled(bool(decision.doubts), decision.due_at)
-
-    async def _workable(self, view: GuildView, cause: Cause) -> bool:
-        """Say whether roles may move in a guild now; when not, everybody there is looked at later."""
-        guild = view.guild
-        if view.audited and self._parts.guilds.is_ready(guild):
-            return True
-        async with self._parts.store.write() as t:
-            why = Cause.CLOCK if view.audited else Cause.AUDIT
-            await t.nudges.add(NudgeKind.GUILD, str(guild), why, self._parts.now())
+        if link is None:
+            await self._settler.settle(user, cause)
+            return None
         if cause is Cause.UNLINKED:
-            raise GuildUnavailable(f"guild {guild} is not ready to give roles back")
-        return False
+            cause = Cause.LINKED  # linked again before anybody looked
+        return await self._linked(nudge, link, cause)
 
-    async def _look(self, view: GuildView, user: DiscordUserId, cause: Cause) -> None:
-        seen_at = self._parts.now()
-        roles = await self._parts.guilds.fetch_roles(view.guild, user)
-        async with self._parts.store.write() as t:
-            if roles is None:
-                await record_gone(t, view, [user], seen_at)
+    async def _linked(self, nudge: Nudge, link: Link, cause: Cause) -> datetime | None:
+        taken = [await self._take(reading) for reading in nudge.readings if reading.patron == link.patron]
+        async with self._parts.store.read() as t:
+            stored = await t.memberships.load_all(link.patron)
+        # Patreon tells of one change in several webhooks; those that say what was read since are no news.
+        ask = any(each is not _Taken.SAME for each in taken) or _asks(cause, link, stored, heard=bool(taken))
+        settled = False
+        # What a webhook said before the read failed was settled by it then.
+        if not ask or cause is Cause.MANUAL or any(each is not _Taken.OLD for each in taken):
+            # What was given or ended by hand does not wait for Patreon; whoever waits is told when it has answered.
+            found = await self._settler.settle(link.user, cause, answer=not ask)
+            settled = True
+            # Time alone takes nothing, nor does an answer that was the first of its kind: it is read again first.
+            ask = ask or (cause in {Cause.CLOCK, Cause.WEBHOOK} and found.in_doubt)
+        read, later = await self._read(nudge, link, stored, cause, ask=ask)
+        if later is None and (read or not settled or (ask and cause is Cause.MANUAL)):
+            await self._settler.settle(link.user, cause)
+        return later
+
+    async def _read(
+        self, nudge: Nudge, link: Link, stored: Stored, cause: Cause, *, ask: bool
+    ) -> tuple[bool, datetime | None]:
+        """Read what is to be read, and say whether anything was; an instant when a list will say it cheaper."""
+        waits: list[datetime] = []
+        read = False
+        for campaign in await self._campaigns(nudge, stored, cause, ask=ask):
+            if await self._covered(nudge, campaign):
+                read = True
+            elif cause is not Cause.LINKED and (wait := await self._reads.list_instead(campaign)) is not None:
+                waits.append(wait)
             else:
-                await record_seen(t, view, {user: roles}, seen_at, cause)
+                read |= await self._reads.read(link, campaign, stored.get(campaign))
+        if waits:
+            self._asked_at.setdefault(nudge.key, self._parts.now())
+        else:
+            self._asked_at.pop(nudge.key, None)
+        return read, max(waits, default=None)
+
+    async def _campaigns(self, nudge: Nudge, stored: Stored, cause: Cause, *, ask: bool) -> list[CampaignId]:
+        """Name the campaigns to read somebody for."""
+        if ask:
+            named = {reading.campaign for reading in nudge.readings} if cause is Cause.WEBHOOK else set()
+            return sorted(named or stored.keys() or self._parts.settings.campaigns)
+        if cause is not Cause.REFRESH:
+            return []
+        # Without a list, each patron's own turn in the interval is the reading.
+        now, every = self._parts.now(), self._parts.settings.refresh_every
+        async with self._parts.store.read() as t:
+            states = [state for state in await t.campaigns.load_all() if not await listable(t, state)]
+        unlisted = {state.campaign.campaign for state in states} & (stored.keys() | self._parts.settings.campaigns)
+        old = {campaign for campaign in unlisted if _age(stored.get(campaign), now) > every / 2}
+        return sorted(old)
+
+    async def _covered(self, nudge: Nudge, campaign: CampaignId) -> bool:
+        """Say whether a complete list was begun after what the nudge is about."""
+        async with self._parts.store.read() as t:
+            state = await t.campaigns.state(campaign)
+        if state is None or state.refreshed_at is None:
+            return False
+        about = [reading.observed_at for reading in nudge.readings if reading.campaign == campaign]
+        asked_at = max(about, default=self._asked_at.get(nudge.key))
+        return asked_at is not None and state.refreshed_at > asked_at
+
+    async def _take(self, reading: Membership) -> _Taken:
+        """Store what a webhook said, unless something newer is known."""
+        patron, campaign, said = reading.patron, reading.campaign, digest(reading)
+        async with self._parts.store.write() as t:
+            previous = await t.memberships.load(patron, campaign)
+            known = (await t.memberships.digests(campaign, [patron])).get(patron)
+            same = previous is not None and previous.source is not Source.WEBHOOK and known == said
+            if previous is not None and previous.observed_at >= reading.observed_at:
+                return _Taken.SAME if same else _Taken.OLD
+            if same:
+                await t.memberships.touch(patron, campaign, reading.observed_at)
+                return _Taken.SAME
+            await t.memberships.save(carry(previous, reading), None, digest=said)
+        return _Taken.NEWS
 
 
-def _audited_after(view: GuildView, link: Link) -> bool:
-    audited_at = view.settings.audited_at
-    return audited_at is not None and audited_at >= link.linked_at
+def _asks(cause: Cause, link: Link, stored: Stored, *, heard: bool) -> bool:
+    """Say whether a cause means that stored data will not do."""
+    if cause is Cause.LINKED:
+        return not any(each.observed_at >= link.linked_at - _JUST_READ for each in stored.values())
+    # A webhook without a reading told only that something happened.
+    return cause is Cause.MANUAL or (cause is Cause.WEBHOOK and not heard)
+
+
+def _age(stored: Membership | None, now: datetime) -> timedelta:
+    return timedelta.max if stored is None else now - stored.observed_at

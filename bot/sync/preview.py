@@ -3,15 +3,13 @@
 The same cases and the same decisions as those that are carried out, so that what is shown is what happens.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from bot.core.brake import brake
 from bot.core.case import Case, Decision
 from bot.core.model import (
     CampaignId,
-    Cause,
     DiscordUserId,
     Grant,
     GuildId,
@@ -23,20 +21,17 @@ from bot.core.model import (
     RoleRule,
 )
 from bot.core.reconcile import reconcile
-from bot.store.records import LogAction, LogEntry
+from bot.store.records import LogEntry
 from bot.store.store import Store
-from bot.store.tables import Tables
-from bot.sync.cases import GuildView, load_cases, load_view
-from bot.sync.deciding import decide
+from bot.sync.brake import would_hold
+from bot.sync.cases import everybody, load_cases, load_view
 
-_CHUNK = 500
-_LATELY = timedelta(hours=1)
 _ENTRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
 class RuleEffect:
-    """What a change of rules or settings would do, in roles: given, taken, and of the latter held by the brake."""
+    """What would be done in a guild, in roles: given, taken (now or when it was read again), and of those held."""
 
     adds: int = 0
     takes: int = 0
@@ -101,35 +96,40 @@ class Previews:
         return reconcile(imagined, self._now())
 
     async def rule_change(self, guild: GuildId, rules: tuple[RoleRule, ...], policy: Policy) -> RuleEffect:
-        """Count what these rules and settings would do to the roles of everybody in a guild."""
-        adds = takes = 0
+        """Count what these rules and settings would do to the roles of everybody in a guild, and those it has do not."""
+
+        def effect(case: Case) -> tuple[int, int]:
+            before = reconcile(case, now)
+            after = reconcile(replace(case, rules=rules, policy=policy), now)
+            return len(after.change.grant - before.change.grant), len(_losses(after) - _losses(before))
+
         now = self._now()
+        return await self._count(guild, policy, effect, now)
+
+    async def outlook(self, guild: GuildId, policy: Policy) -> RuleEffect:
+        """Count what is left to do in a guild: what a shadow guild would see if it were none."""
+
+        def effect(case: Case) -> tuple[int, int]:
+            decision = reconcile(case, now)
+            return len(decision.change.grant), len(_losses(decision))
+
+        now = self._now()
+        return await self._count(guild, policy, effect, now)
+
+    async def _count(
+        self, guild: GuildId, policy: Policy, effect: Callable[[Case], tuple[int, int]], now: datetime
+    ) -> RuleEffect:
+        adds = takes = 0
         async with self._store.read() as t:
             view = await load_view(t, guild)
-            after = replace(view, rules=rules, settings=replace(view.settings, policy=policy))
-            async for people in _everybody(t, guild):
-                for case in (await load_cases(t, after, people)).values():
-                    change = decide(case, Cause.RULES, now).change
-                    adds += len(change.grant)
-                    takes += len(change.revoke)
-            holds = takes if takes and await _braked(t, after, takes, now) else 0
+            async for people in everybody(self._store, guild):
+                for case in (await load_cases(t, view, people)).values():
+                    given, taken = effect(case)
+                    adds, takes = adds + given, takes + taken
+            holds = takes if takes and await would_hold(t, guild, policy, takes, now) else 0
         return RuleEffect(adds, takes, holds)
 
 
-async def _everybody(t: Tables, guild: GuildId) -> AsyncIterator[dict[DiscordUserId, Link | None]]:
-    """Go through the linked people in a guild, then through those with a ledger and no link."""
-    after: DiscordUserId | None = None
-    while links := await t.links.in_guild(guild, after, _CHUNK):
-        yield {link.user: link for link in links}
-        after = links[-1].user
-    after = None
-    while users := await t.ledger.users(guild, after, _CHUNK):
-        linked = await t.links.linked_users(users)
-        yield {user: None for user in users if user not in linked}
-        after = users[-1]
-
-
-async def _braked(t: Tables, view: GuildView, takes: int, now: datetime) -> bool:
-    recent = await t.log.count(view.guild, LogAction.REVOKED, now - _LATELY)
-    granted = await t.ledger.count_ours(view.guild) + recent
-    return brake(takes, recent, granted, view.settings.policy)
+def _losses(decision: Decision) -> frozenset[RoleId]:
+    """Give what goes now, and what goes once it was read a second time."""
+    return decision.change.revoke | {doubt.role for doubt in decision.doubts}

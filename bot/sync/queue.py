@@ -5,7 +5,7 @@ growing intervals. A nudge that was merged with another while in hand stays and 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import structlog
@@ -26,19 +26,24 @@ class Stopping(BotError):
 
 
 class Lane:
-    """One queue: nudges of some kinds, at most ``width`` in hand; ``urgent`` takes only those somebody waits for."""
+    """One queue: nudges of a kind, at most ``width`` in hand; ``urgent`` takes only those somebody waits for."""
 
-    def __init__(
-        self, parts: Parts, holder: str, works: Mapping[NudgeKind, Work], *, width: int, urgent: bool = False
-    ) -> None:
+    def __init__(self, parts: Parts, holder: str, kind: NudgeKind, work: Work, *, width: int, urgent: bool = False) -> None:
         self._parts = parts
         self._holder = holder
-        self._works = works
+        self._kind = kind
+        self._work = work
         self._width = width
         self._urgent = urgent
-        self._in_hand: set[asyncio.Task[None]] = set()
+        self._in_hand: dict[asyncio.Task[None], Nudge] = {}
+        self._told: set[str] = set()
         self._signal = asyncio.Event()
         self._short = False
+
+    @property
+    def in_hand(self) -> list[Nudge]:
+        """The nudges that are being worked on."""
+        return list(self._in_hand.values())
 
     def wake(self) -> None:
         """Say that there may be something to claim."""
@@ -56,14 +61,11 @@ class Lane:
             return 0
         now = self._parts.now()
         until = now + self._parts.settings.lease
-        claimed: list[Nudge] = []
         async with self._parts.store.write() as t:
-            for kind in self._works:
-                left = room - len(claimed)
-                claimed += await t.nudges.claim(self._holder, now, until, left, kind, urgent=self._urgent) if left else []
+            claimed = await t.nudges.claim(self._holder, now, until, room, self._kind, urgent=self._urgent)
         for nudge in claimed:
             task = asyncio.create_task(self._one(nudge))
-            self._in_hand.add(task)
+            self._in_hand[task] = nudge
             task.add_done_callback(self._done)
         return len(claimed)
 
@@ -79,7 +81,7 @@ class Lane:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         was_full = len(self._in_hand) >= self._width
-        self._in_hand.discard(task)
+        del self._in_hand[task]
         # A full lane left something unclaimed, perhaps; claiming anew for each single end would cost more than it gains.
         self._short |= was_full
         if self._short and len(self._in_hand) <= self._width * 3 // 4:
@@ -88,7 +90,7 @@ class Lane:
 
     async def _one(self, nudge: Nudge) -> None:
         try:
-            await self._settled(nudge, await self._works[nudge.kind](nudge))
+            await self._settled(nudge, await self._work(nudge))
         except Stopping:
             return  # the engine gives everything it holds back when it has stopped
         except RateLimited as limited:
@@ -97,6 +99,7 @@ class Lane:
             await self._safely(self._failed(nudge, error), nudge)
 
     async def _settled(self, nudge: Nudge, later: datetime | None) -> None:
+        self._told.discard(nudge.key)
         async with self._parts.store.write() as t:
             if later is not None:
                 await t.nudges.postpone(nudge, later)
@@ -114,7 +117,9 @@ class Lane:
         async with self._parts.store.write() as t:
             await t.nudges.postpone(nudge, due_at, type(error).__name__)
         # That Patreon is gone is told once for a campaign, not once for each patron who waits.
-        if attempts == self._parts.settings.report_after and not isinstance(error, PatreonError):
+        stuck = attempts >= self._parts.settings.report_after and not isinstance(error, PatreonError)
+        if stuck and nudge.key not in self._told:
+            self._told.add(nudge.key)
             await self._parts.tell(NudgeStuck(nudge.kind, nudge.key, attempts, type(error).__name__))
 
     def _back_off(self, attempts: int) -> timedelta:
@@ -123,7 +128,10 @@ class Lane:
         return min(settings.retry_first * int(2 ** min(attempts - 1, 20)), settings.retry_cap)
 
     async def _safely(self, step: Awaitable[None], nudge: Nudge) -> None:
-        """Record how it ended; when even that fails (the database is gone), the lease runs out and it is claimed anew."""
+        """Record how it ended; when even that fails (the database is gone), the claim runs out and it is claimed anew.
+
+        It is not in hand any more, so nobody keeps its claim alive.
+        """
         try:
             await step
         except Exception as error:  # noqa: BLE001 - see above

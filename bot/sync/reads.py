@@ -9,17 +9,19 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bot.core.entitlement import absent, carry, vanished
 from bot.core.model import CampaignId, Cause, Link, Membership, PatronId, Source
+from bot.core.readings import absent, carry, vanished
 from bot.errors import AccessRevoked, NotThere, PatreonError, RateLimited
 from bot.store.codec import digest
 from bot.store.records import ABSENT, CampaignState, NudgeKind
 from bot.store.tables import Tables
+from bot.sync.cases import confirmed
 from bot.sync.health import Health
 from bot.sync.parts import Parts
 
 PAGE = 1000
 _MINUTE = timedelta(minutes=1)
+_LOOK_AGAIN = timedelta(seconds=10)
 
 
 @dataclass(slots=True)
@@ -46,7 +48,8 @@ class Reads:
         async with self._parts.store.read() as t:
             state = await t.campaigns.state(campaign)
             listed = state is not None and await listable(t, state)
-            waiting = await t.nudges.pending(NudgeKind.PATRON, urgent=True)
+            waiting = await t.nudges.pending(NudgeKind.USER, cause=Cause.WEBHOOK)
+            asked = await t.nudges.load(NudgeKind.CAMPAIGN, campaign) is not None
         if state is None or not listed:
             return None
         now = self._parts.now()
@@ -57,9 +60,11 @@ class Reads:
         if not (many and spaced) and len(pace.singles) < max(self._parts.settings.single_reads, pages):
             return None
         at = now if spaced or state.refreshed_at is None else state.refreshed_at + self._parts.settings.list_spacing
-        async with self._parts.store.write() as t:
-            await t.nudges.add(NudgeKind.CAMPAIGN, campaign, Cause.WEBHOOK, at)
-        return at + self._parts.settings.poll_every
+        if not asked:
+            async with self._parts.store.write() as t:
+                await t.nudges.add(NudgeKind.CAMPAIGN, campaign, Cause.WEBHOOK, at)
+        # Whoever the list finds changed is called by it, so the others need not look for its end every second.
+        return at + _LOOK_AGAIN
 
     async def read(self, link: Link, campaign: CampaignId, stored: Membership | None) -> bool:
         """Read one membership, store it, and say whether there was anybody to ask.
@@ -91,7 +96,8 @@ class Reads:
             if reading is not None:
                 await t.memberships.save(carry(previous, reading), None, digest=digest(reading))
             elif previous is not None:
-                gone = vanished(previous, now, source=Source.FETCH)
+                last_seen = confirmed(previous, await t.campaigns.state(campaign))
+                gone = vanished(last_seen, now, source=Source.FETCH)
                 await t.memberships.save(gone, None, digest=ABSENT)
             else:
                 await t.memberships.save(absent(patron, campaign, now), None, digest=ABSENT)

@@ -18,7 +18,8 @@ class PatronSynced:
 
     ``change`` is what was done (in a ``shadow`` guild: what would have been). ``desired`` are the roles that follow.
     ``blocked``, ``held`` (by the brake) and ``doubted`` (waiting for a second reading) are roles left as they are.
-    After LINKED, UNLINKED and MANUAL it comes even when nothing changed, since somebody waits for it.
+    After LINKED, UNLINKED and MANUAL it comes even when nothing changed, since somebody waits for it; also from a guild
+    that is ``paused``, where ``change`` is what would have been done.
     """
 
     guild: GuildId
@@ -31,6 +32,7 @@ class PatronSynced:
     held: frozenset[RoleId] = frozenset()
     doubted: frozenset[RoleId] = frozenset()
     shadow: bool = False
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,16 @@ class RefreshProgress:
 
 @dataclass(frozen=True, slots=True)
 class RefreshEnded:
-    """A refresh ended. ``report.error`` says why it counts for nothing; roles of it go out after this."""
+    """A refresh ended. ``report.error`` says why it counts for nothing; roles of it go out after this.
+
+    ``by_patrons``: nobody may read the list, so that ``report.total`` linked people are read one by one until the next.
+    """
 
     run: int
     campaign: CampaignId
     cause: Cause
     report: RunReport
+    by_patrons: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,10 @@ class AuditEnded:
 
 @dataclass(frozen=True, slots=True)
 class BrakeHeld:
-    """Revocations are held until somebody decides with ``Engine.decide(guild, run, ...)``; the store has the list."""
+    """Revocations are held until somebody decides with ``Engine.decide(guild, run, ...)``; the store has the list.
+
+    Told again when more joined the same question. ``held`` is how many wait in the guild.
+    """
 
     guild: GuildId
     run: int
@@ -119,7 +128,7 @@ class PatreonGone:
 
 @dataclass(frozen=True, slots=True)
 class PatreonBack:
-    """A complete list was read again after PatreonGone."""
+    """Patreon answered again after PatreonGone."""
 
     campaign: CampaignId
 

@@ -1,7 +1,8 @@
 """What was seen of members, into presence and ledger: by an audit, a join, a command. No role is changed from here.
 
 A sighting tells of an instant that is over when it is written down. What we did ourselves since then outweighs it, so
-that a role we just gave never counts as taken by hand, nor one we just took as found.
+that a role we just gave never counts as taken by hand, nor one we just took as found. Of whom something new was seen is
+called in the same transaction, so that no kill comes between.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.core.model import Cause, DiscordUserId, Grant, Holding, Origin, RoleId
-from bot.store.records import LogAction, LogEntry
+from bot.store.records import LogAction, LogEntry, NudgeKind
 from bot.store.tables import Tables
 from bot.sync.cases import GuildView
 
@@ -19,12 +20,15 @@ MARGIN = timedelta(seconds=5)
 Seen = Mapping[DiscordUserId, frozenset[RoleId]]
 
 
-async def record_seen(t: Tables, view: GuildView, seen: Seen, seen_at: datetime, cause: Cause) -> set[DiscordUserId]:
-    """Write down which managed roles members have; returns those whose ledger changed by it.
+async def record_seen(
+    t: Tables, view: GuildView, seen: Seen, seen_at: datetime, cause: Cause, *, call: bool = False
+) -> None:
+    """Write down which managed roles members have. ``call``: nudge those of whom something new was seen.
 
     A role nobody of us granted is FOUND; one that is gone without our doing is TAKEN.
     """
     guild, managed = view.guild, view.managed
+    there = await t.presence.of_users(guild, seen)
     await t.presence.put_many(guild, dict.fromkeys(seen, True), seen_at)
     ledger = await t.ledger.of_users(guild, list(seen))
     rows: list[Grant] = []
@@ -40,17 +44,22 @@ async def record_seen(t: Tables, view: GuildView, seen: Seen, seen_at: datetime,
             entries.append(LogEntry(guild, user, row.role, action, cause, seen_at))
     await t.ledger.put_many(rows)
     await t.log.add(entries)
-    return {row.user for row in rows}
+    if call:
+        new = {row.user for row in rows} | {user for user in seen if not there.get(user)}
+        await t.nudges.add_many(NudgeKind.USER, map(str, new), cause, seen_at)
 
 
 def _corrected(ledger: Iterable[Grant], roles: frozenset[RoleId], seen_at: datetime) -> list[Grant]:
-    """Give the ledger rows that a sighting contradicts, as they should be; what is being changed now is left alone."""
+    """Give the ledger rows that a sighting contradicts, as they should be; what is being changed now is left alone.
+
+    A role that went with its holder, or was taken by hand, and is back was given by somebody else.
+    """
     rows = []
     for row in ledger:
-        if row.holding is Holding.UNSURE or row.since > seen_at - MARGIN:
+        if row.holding in {Holding.GIVING, Holding.TAKING} or row.since > seen_at - MARGIN:
             continue
         if row.role in roles and row.holding is not Holding.HELD:
-            rows.append(replace(row, holding=Holding.HELD))
+            rows.append(replace(row, holding=Holding.HELD, origin=Origin.FOUND))
         if row.role not in roles and row.holding is Holding.HELD:
             rows.append(replace(row, holding=Holding.TAKEN))
     return rows
@@ -65,8 +74,11 @@ async def _ours(t: Tables, row: Grant, seen_at: datetime) -> bool:
 
 
 async def record_gone(t: Tables, view: GuildView, users: list[DiscordUserId], seen_at: datetime) -> None:
-    """Write down that people are not members now; what they had is remembered for their return."""
+    """Write down that people are not members now; what they had is remembered for their return.
+
+    Who has something held by the brake is called, for the question about them is over.
+    """
     await t.presence.put_many(view.guild, dict.fromkeys(users, False), seen_at)
-    ledger = await t.ledger.of_users(view.guild, users)
-    held = [row for rows in ledger.values() for row in rows.values() if row.holding is not Holding.LEFT]
-    await t.ledger.put_many([replace(row, holding=Holding.LEFT) for row in held])
+    await t.ledger.leave(view.guild, users)
+    held = await t.holds.of_users(view.guild, users)
+    await t.nudges.add_many(NudgeKind.USER, map(str, held), Cause.CLOCK, seen_at)

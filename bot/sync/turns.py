@@ -1,4 +1,4 @@
-"""Turns: one piece of work for a key at a time in this process. Between processes the leases of nudges see to that."""
+"""Turns: one piece of work for a key at a time in this process, in the order of arrival."""
 
 import asyncio
 from collections import Counter

@@ -63,7 +63,15 @@ _HOLDINGS = {
     Holding.HELD: "has it",
     Holding.LEFT: "had it when they left",
     Holding.TAKEN: "somebody took it by hand",
-    Holding.UNSURE: "being changed",
+    Holding.GIVING: "being given",
+    Holding.TAKING: "being taken",
+}
+
+_ORIGINS = {
+    Origin.OURS: "given by me",
+    Origin.HAND: "given by me, as a creator asked",
+    Origin.ADOPTED: "given by somebody else and handed over to me",
+    Origin.FOUND: "given by somebody else",
 }
 
 
@@ -112,9 +120,9 @@ def explained(
 
 def ledger_line(grant: Grant, names: Mapping[RoleId, str]) -> str:
     """Say whose doing a role is."""
-    whose = "given by me" if grant.origin is Origin.OURS else "was there before me"
+    role = explain.named(names.get(grant.role), grant.role)
     since = f"since {explain.ago(grant.since)}, {_CAUSES[grant.cause]}"
-    return f"{explain.named(names.get(grant.role), grant.role)}: {_HOLDINGS[grant.holding]}, {whose} ({since})"
+    return f"{role}: {_HOLDINGS[grant.holding]}, {_ORIGINS[grant.origin]} ({since})"
 
 
 def row(

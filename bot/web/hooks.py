@@ -96,7 +96,7 @@ class HookRoutes:
                 await t.webhooks.received(campaign, now)
             link = await t.links.load_of_patron(patron)
             if link is not None:
-                await t.nudges.add(NudgeKind.PATRON, patron, Cause.WEBHOOK, now, reading=_reading(notice))
+                await t.nudges.add(NudgeKind.USER, str(link.user), Cause.WEBHOOK, now, reading=_reading(notice))
         if link is None:
             log.info("webhook_ignored", trigger=notice.trigger, why="not linked", patron=patron)
             return "not_linked"

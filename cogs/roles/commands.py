@@ -101,9 +101,8 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
     async def preview(self, interaction: discord.Interaction) -> None:
         """Count what a sync of everybody would do."""
         guild = _guild(interaction)
-        rules = await self._use.rules.of_guild(guild)
         policy = (await self._home(interaction)).settings.policy
-        effect = await self._use.previews.rule_change(guild, rules, policy)
+        effect = await self._use.previews.outlook(guild, policy)
         await say(interaction, texts.preview(effect.adds, effect.takes, effect.holds, policy))
 
     @app_commands.command(

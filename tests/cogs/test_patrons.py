@@ -55,7 +55,7 @@ async def test_explain_says_that_a_role_was_there_before(place: Place) -> None:
     await place.until(lambda t: t.ledger.of(place.guild, place.ann))
     message = await place.answer("patrons explain", member=place.ann)
     assert "❌ **Gold** for everybody on the tier Gold: no, the membership is not on this tier" in message.content
-    assert "was there before me" in message.content
+    assert "given by somebody else" in message.content
 
 
 async def test_list_pages_through_everybody_once(place: Place) -> None:

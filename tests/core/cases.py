@@ -22,6 +22,7 @@ from bot.core.model import (
     Policy,
     RoleId,
     RoleRule,
+    Source,
     TierId,
 )
 from tests.core.states import BASE, OBSERVED_AT
@@ -58,8 +59,8 @@ def by_hand(role: RoleId, expires_at: datetime | None = None) -> ManualGrant:
     return ManualGrant(GUILD, USER, role, "won a contest", DiscordUserId(3), NOW - 30 * DAY, expires_at)
 
 
-def doubt(role: RoleId, observed_at: datetime) -> dict[RoleId, Doubt]:
-    return {role: Doubt(GUILD, USER, role, observed_at)}
+def doubt(role: RoleId, observed_at: datetime, source: Source = Source.FETCH) -> dict[RoleId, Doubt]:
+    return {role: Doubt(GUILD, USER, role, observed_at, source)}
 
 
 def read_at(membership: Membership, observed_at: datetime, campaign: CampaignId = OURS) -> Membership:

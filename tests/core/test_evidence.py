@@ -1,4 +1,4 @@
-"""What takes a role away, and what does not: two agreeing readings, time, silence and a person's own act (law 3)."""
+"""What takes a role away, and what does not: two agreeing readings, time, silence and our own facts (law 3)."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.core.case import Case
-from bot.core.model import Doubt, Policy, Reason, RoleId
+from bot.core.model import Doubt, Origin, Policy, Reason, RoleId, Source
 from bot.core.reconcile import reconcile
 from tests.core.cases import (
     BRONZE,
@@ -42,7 +42,7 @@ def test_a_first_reading_only_leaves_a_doubt() -> None:
     decision = reconcile(LOST, NOW + DAY)
 
     assert not decision.change
-    assert decision.doubts == (Doubt(GUILD, USER, BRONZE, NOW),)
+    assert decision.doubts == (Doubt(GUILD, USER, BRONZE, NOW, Source.FETCH),)
 
 
 def test_the_same_reading_looked_at_again_is_no_second_one() -> None:
@@ -51,7 +51,7 @@ def test_the_same_reading_looked_at_again_is_no_second_one() -> None:
     decision = reconcile(again, NOW + DAY)
 
     assert not decision.change
-    assert decision.doubts == (Doubt(GUILD, USER, BRONZE, NOW),)
+    assert decision.doubts == (Doubt(GUILD, USER, BRONZE, NOW, Source.FETCH),)
 
 
 def test_a_second_reading_that_agrees_takes_the_role() -> None:
@@ -76,7 +76,7 @@ def test_a_doubt_about_one_role_says_nothing_of_another() -> None:
     decision = reconcile(replace(two, doubts=doubt(SILVER, NOW - MINUTE)), NOW)
 
     assert decision.change.revoke == {SILVER}
-    assert decision.doubts == (Doubt(GUILD, USER, BRONZE, NOW),)
+    assert decision.doubts == (Doubt(GUILD, USER, BRONZE, NOW, Source.FETCH),)
 
 
 def test_every_campaign_that_could_give_the_role_must_be_read_again() -> None:
@@ -90,7 +90,7 @@ def test_every_campaign_that_could_give_the_role_must_be_read_again() -> None:
     theirs_again = ours_again | {THEIRS: read_at(NOTHING, NOW + MINUTE, THEIRS)}
     doubted = carried_out(both, first)
 
-    assert first.doubts == (Doubt(GUILD, USER, BRONZE, NOW),)
+    assert first.doubts == (Doubt(GUILD, USER, BRONZE, NOW, Source.FETCH),)
     assert reconcile(replace(doubted, memberships=ours_again), NOW + DAY).doubts == first.doubts
     assert not reconcile(replace(doubted, memberships=ours_again), NOW + DAY).change
     assert reconcile(replace(doubted, memberships=theirs_again), NOW + DAY).change.revoke == {BRONZE}
@@ -117,9 +117,50 @@ def test_a_campaign_never_read_for_the_person_takes_nothing() -> None:
     assert reconcile(doubted, NOW).doubts == tuple(doubted.doubts.values())
 
 
-@pytest.mark.parametrize("confirmed", [False, True])
-def test_a_campaign_that_cannot_be_read_now_takes_nothing_and_the_doubt_waits(*, confirmed: bool) -> None:
-    outage = replace(LOST, unreadable=frozenset({OURS}), confirmed=confirmed)
+@pytest.mark.parametrize(
+    ("first", "second", "goes"),
+    [
+        (Source.WEBHOOK, Source.WEBHOOK, False),
+        (Source.WEBHOOK, Source.FETCH, True),
+        (Source.WEBHOOK, Source.LIST, True),
+        (Source.FETCH, Source.WEBHOOK, True),
+        (Source.LIST, Source.LIST, True),
+    ],
+)
+def test_two_webhooks_are_not_two_readings(first: Source, second: Source, *, goes: bool) -> None:
+    heard = replace(LOST, memberships={OURS: replace(NOTHING, observed_at=NOW, source=first)})
+    doubted = carried_out(heard, reconcile(heard, NOW))
+    again = replace(doubted, memberships={OURS: replace(NOTHING, observed_at=NOW + MINUTE, source=second)})
+
+    decision = reconcile(again, NOW + MINUTE)
+
+    assert doubted.doubts == doubt(BRONZE, NOW, first)
+    assert bool(decision.change.revoke) is goes
+    assert decision.doubts == (() if goes else tuple(doubted.doubts.values()))
+
+
+def test_a_doubt_that_rests_on_a_webhook_of_one_campaign_is_settled_by_no_other_webhook() -> None:
+    both = replace(
+        LOST,
+        rules=(rule(BRONZE), rule(BRONZE, campaign=THEIRS)),
+        memberships={
+            OURS: replace(NOTHING, observed_at=NOW - DAY, source=Source.WEBHOOK),
+            THEIRS: replace(read_at(NOTHING, NOW, THEIRS), source=Source.LIST),
+        },
+    )
+    doubted = carried_out(both, reconcile(both, NOW))
+    heard = {
+        OURS: replace(NOTHING, observed_at=NOW + MINUTE, source=Source.WEBHOOK),
+        THEIRS: replace(read_at(NOTHING, NOW + MINUTE, THEIRS), source=Source.LIST),
+    }
+
+    assert doubted.doubts == doubt(BRONZE, NOW, Source.WEBHOOK)
+    assert not taken(replace(doubted, memberships=heard))
+    assert taken(replace(doubted, memberships=heard | {OURS: read_at(NOTHING, NOW + MINUTE)})) == {BRONZE}
+
+
+def test_a_campaign_that_cannot_be_read_now_takes_nothing_and_the_doubt_waits() -> None:
+    outage = replace(LOST, unreadable=frozenset({OURS}))
     doubted = replace(outage, doubts=doubt(BRONZE, NOW - MINUTE))
 
     assert reconcile(outage, NOW).doubts == ()
@@ -138,11 +179,11 @@ def test_what_cannot_be_judged_takes_nothing_and_agrees_with_nothing() -> None:
         LOST, rules=(rule(BRONZE, amount(500)),), memberships={OURS: foreign}, doubts=doubt(BRONZE, NOW - MINUTE)
     )
 
-    for known in (unjudged, replace(unjudged, confirmed=True)):
-        decision = reconcile(known, NOW)
-        assert not decision.change
-        assert decision.doubts == ()
-        assert decision.verdicts[0].holds is None
+    decision = reconcile(unjudged, NOW)
+
+    assert not decision.change
+    assert decision.doubts == ()
+    assert decision.verdicts[0].holds is None
 
 
 def test_an_unlink_takes_the_roles_at_once_also_while_patreon_is_down() -> None:
@@ -151,30 +192,19 @@ def test_an_unlink_takes_the_roles_at_once_also_while_patreon_is_down() -> None:
     assert taken(unlinked) == {BRONZE}
 
 
-def test_a_persons_own_act_needs_no_second_reading() -> None:
-    assert taken(replace(LOST, confirmed=True)) == {BRONZE}
-    assert taken(replace(LOST, confirmed=True, memberships={})) == {BRONZE}
+def test_a_role_whose_rules_are_all_gone_goes_without_a_reading_if_we_gave_it() -> None:
+    orphan = replace(LOST, rules=(rule(SILVER),), unreadable=frozenset({OURS}))
 
-
-def test_a_role_whose_rules_are_all_gone_stays_until_somebody_asks_for_it() -> None:
-    orphan = replace(LOST, rules=(rule(SILVER),), doubts=doubt(BRONZE, NOW - DAY))
-
-    assert not reconcile(orphan, NOW).change
-    assert reconcile(orphan, NOW).doubts == ()
-    assert taken(replace(orphan, confirmed=True)) == {BRONZE}
+    assert taken(orphan) == {BRONZE}
+    assert taken(replace(orphan, ledger=grant(BRONZE, Origin.HAND))) == {BRONZE}
+    assert not taken(replace(orphan, ledger=grant(BRONZE, Origin.FOUND)))
 
 
 def test_an_ended_manual_grant_still_needs_the_readings_of_the_roles_rules() -> None:
     ended = replace(LOST, manual=(by_hand(BRONZE, NOW),))
 
-    assert reconcile(ended, NOW).doubts == (Doubt(GUILD, USER, BRONZE, NOW),)
+    assert reconcile(ended, NOW).doubts == (Doubt(GUILD, USER, BRONZE, NOW, Source.FETCH),)
     assert taken(replace(ended, doubts=doubt(BRONZE, NOW - MINUTE))) == {BRONZE}
-
-
-def test_another_roles_manual_grant_says_nothing_of_this_role() -> None:
-    orphan = replace(LOST, rules=(), manual=(by_hand(SILVER, NOW),))
-
-    assert not taken(orphan)
 
 
 @pytest.mark.parametrize("state", ["declined, day 3 of 7, after another try", "cancelled with paid time left"])
@@ -189,7 +219,7 @@ def test_time_alone_takes_nothing_only_a_reading_younger_than_the_end_does(state
     before_the_end = replace(doubted, memberships={OURS: read_at(known, end - MINUTE)})
     at_the_end = replace(doubted, memberships={OURS: read_at(known, end)})
 
-    assert by_the_clock.doubts == (Doubt(GUILD, USER, BRONZE, known.observed_at),)
+    assert by_the_clock.doubts == (Doubt(GUILD, USER, BRONZE, known.observed_at, Source.FETCH),)
     assert not reconcile(before_the_end, end + MINUTE).change
     assert reconcile(before_the_end, end + MINUTE).doubts == by_the_clock.doubts
     assert reconcile(at_the_end, end + MINUTE).change.revoke == {BRONZE}
@@ -212,7 +242,7 @@ def test_a_broken_links_end_is_its_own_confirmation() -> None:
     decision = reconcile(replace(broken, memberships=elsewhere), end)
 
     assert decision.entitlements[OURS].reason is Reason.UNLINKED
-    assert decision.doubts == (Doubt(GUILD, USER, BRONZE, NOW + MINUTE),)
+    assert decision.doubts == (Doubt(GUILD, USER, BRONZE, NOW + MINUTE, Source.FETCH),)
     assert reconcile(replace(broken, rules=(rule(BRONZE),)), end).change.revoke == {BRONZE}
 
 

@@ -33,9 +33,9 @@ def later(days: int = 1, **fields: Any) -> Membership:
     return replace(BASE, observed_at=OBSERVED_AT + days * DAY, **fields)
 
 
-def blank(status: PatronStatus, **fields: Any) -> Membership:
+def blank(status: PatronStatus, days: int = 1, **fields: Any) -> Membership:
     fields = {"charge": Charge.PAID, "paid_through": None, **fields}
-    return later(status=status, amount_cents=0, tiers=frozenset(), tier_cents=None, **fields)
+    return later(days, status=status, amount_cents=0, tiers=frozenset(), tier_cents=None, **fields)
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_what_a_reading_leaves_out_is_inherited_and_what_it_says_wins() -> None:
 
     inherited = carry(known, bare)
 
-    assert inherited == replace(known, observed_at=LATER)
-    assert carry(known, full) == full
+    assert inherited == replace(known, observed_at=LATER, listed=True)
+    assert carry(known, full) == replace(full, listed=True)
 
 
 def test_a_tiers_price_is_inherited_for_the_same_tiers_only() -> None:
@@ -131,8 +131,13 @@ def test_a_charge_that_brought_no_money_pays_for_no_time(charge: Charge) -> None
     assert carry(BASE, later(charge=charge, paid_through=try_again)).paid_through == BASE.paid_through
 
 
-def test_a_charge_that_went_through_says_anew_what_is_paid() -> None:
-    assert carry(BASE, later(paid_through=None)).paid_through is None
+def test_a_charge_that_went_through_says_anew_what_is_paid_and_takes_back_no_time_that_is_still_to_come() -> None:
+    assert BASE.paid_through
+    sooner, over = LATER + DAY, replace(BASE, paid_through=LATER)
+
+    assert carry(BASE, later(paid_through=sooner)).paid_through == sooner
+    assert carry(BASE, later(paid_through=None)).paid_through == BASE.paid_through
+    assert carry(over, later(paid_through=None)).paid_through is None
 
 
 def test_cancelling_keeps_the_later_of_the_ends_that_were_told() -> None:
@@ -165,13 +170,19 @@ def test_the_next_date_of_somebody_who_stopped_without_paying_moves_nothing(befo
     assert gone.paid_through == BASE.paid_through
 
 
-@pytest.mark.parametrize(("told", "kept"), [(-1, None), (0, None), (1, 1)])
-def test_a_date_that_is_over_is_forgotten_while_patreon_still_lists_the_tier(told: int, kept: int | None) -> None:
-    listed = later(status=PatronStatus.FORMER, paid_through=None)
+@pytest.mark.parametrize("told", [-1, 0, 1])
+def test_a_date_that_was_over_when_patreon_still_listed_the_tier_was_not_the_end(told: int) -> None:
+    end = LATER + told * DAY
+    known = carry(replace(BASE, paid_through=end), later(status=PatronStatus.FORMER, paid_through=None))
 
-    found = carry(replace(BASE, paid_through=LATER + told * DAY), listed).paid_through
-
-    assert found == (LATER + kept * DAY if kept else None)
+    assert known.paid_through == end
+    assert assess(known, Policy(), LATER + 2 * DAY).active is (told <= 0)
+    # A list that says the same again is read as one that says it to a single question.
+    again = replace(known, observed_at=LATER + 3 * DAY)
+    assert assess(again, Policy(), LATER + 9 * DAY).active
+    assert assess(again, Policy(), LATER + 9 * DAY).ends_at is None
+    gone = carry(again, blank(PatronStatus.FORMER, days=5))
+    assert not assess(gone, Policy(), LATER + 9 * DAY).active
 
 
 def test_the_latest_end_counts_while_patreon_still_lists_the_tier() -> None:

@@ -115,7 +115,6 @@ def test_a_role_found_on_the_person_is_protected_and_not_taken() -> None:
         membership=read_at(NOTHING, NOW),
         ledger=grant(BRONZE, Origin.FOUND),
         doubts=doubt(BRONZE, NOW - DAY),
-        confirmed=True,
     )
 
     decision = reconcile(found, NOW)
@@ -148,6 +147,45 @@ def test_where_the_creator_says_so_a_found_role_of_a_linked_person_is_taken_too(
     assert reconcile(found, NOW).change.revoke == {BRONZE}
     assert reconcile(replace(found, linked=False), NOW).protected == {BRONZE}
     assert reconcile(replace(found, rules=(rule(SILVER),)), NOW).protected == {BRONZE}
+
+
+def test_an_adopted_role_is_taken_from_linked_people_only() -> None:
+    adopted = case(
+        rule(BRONZE),
+        membership=read_at(NOTHING, NOW),
+        ledger=grant(BRONZE, Origin.ADOPTED),
+        doubts=doubt(BRONZE, NOW - DAY),
+    )
+
+    assert reconcile(adopted, NOW).change.revoke == {BRONZE}
+    assert reconcile(replace(adopted, linked=False), NOW).change == NO_CHANGE
+    assert reconcile(replace(adopted, linked=False), NOW).protected == {BRONZE}
+
+
+@pytest.mark.parametrize("origin", [Origin.ADOPTED, Origin.HAND])
+def test_a_role_that_a_rule_gives_too_becomes_ours(origin: Origin) -> None:
+    both = case(rule(BRONZE), rule(SILVER, amount(501)), ledger=grant(BRONZE, origin) | grant(SILVER, origin))
+
+    assert reconcile(both, NOW).claimed == {BRONZE}
+    assert reconcile(both, NOW).change.grant == frozenset()
+    assert reconcile(replace(both, linked=False), NOW).claimed == frozenset()
+    assert reconcile(replace(both, present=False), NOW).claimed == frozenset()
+    assert reconcile(replace(both, ledger=grant(BRONZE, Origin.FOUND) | grant(SILVER)), NOW).claimed == frozenset()
+    assert reconcile(replace(both, ledger=grant(BRONZE, origin, Holding.LEFT)), NOW).claimed == frozenset()
+
+
+def test_a_role_given_by_hand_is_not_earned_for_good() -> None:
+    by_a_creator = case(rule(BRONZE, sticky=True), membership=NOTHING, ledger=grant(BRONZE, Origin.HAND))
+
+    assert reconcile(by_a_creator, NOW).desired == frozenset()
+    assert reconcile(replace(by_a_creator, ledger=grant(BRONZE)), NOW).desired == {BRONZE}
+
+
+def test_a_role_a_moderator_took_comes_back_when_a_creator_gives_it_by_hand() -> None:
+    taken = case(rule(BRONZE), ledger=grant(BRONZE, holding=Holding.TAKEN), policy=Policy(restore_drift=False))
+
+    assert granted(reconcile(replace(taken, manual=(by_hand(BRONZE),)), NOW)) == {BRONZE}
+    assert reconcile(replace(taken, manual=(by_hand(BRONZE, NOW - DAY),)), NOW).change == NO_CHANGE
 
 
 def test_two_campaigns_may_give_one_role_and_it_goes_with_the_last_of_them() -> None:
@@ -274,12 +312,13 @@ def test_the_end_of_a_broken_links_grace_is_due_for_roles_that_nothing_paid_keep
     assert reconcile(lapsed, end).desired == frozenset()
 
 
-def test_what_was_begun_and_not_recorded_is_done_again() -> None:
-    unsure = case(rule(BRONZE), ledger=grant(BRONZE, holding=Holding.UNSURE))
-    not_due = replace(unsure, memberships={OURS: NOTHING}, doubts=doubt(BRONZE, NOW - MINUTE))
+@pytest.mark.parametrize("holding", [Holding.GIVING, Holding.TAKING])
+def test_what_was_begun_and_not_recorded_is_done_again(holding: Holding) -> None:
+    begun = case(rule(BRONZE), ledger=grant(BRONZE, holding=holding))
+    not_due = replace(begun, memberships={OURS: NOTHING}, doubts=doubt(BRONZE, NOW - MINUTE))
 
-    assert granted(reconcile(unsure, NOW)) == {BRONZE}
-    assert granted(reconcile(replace(unsure, policy=Policy(restore_drift=False)), NOW)) == {BRONZE}
+    assert granted(reconcile(begun, NOW)) == {BRONZE}
+    assert granted(reconcile(replace(begun, policy=Policy(restore_drift=False)), NOW)) == {BRONZE}
     assert reconcile(not_due, NOW).change == RoleChange(revoke=frozenset({BRONZE}))
 
 

@@ -1,7 +1,7 @@
 """Generated worlds for the laws: every status, charge, rule, policy and ledger that can be, plausible or not."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from hypothesis import strategies as st
 
@@ -24,6 +24,7 @@ from bot.core.model import (
     Revocable,
     RoleId,
     RoleRule,
+    Source,
     TierId,
 )
 from tests.core.cases import BRONZE, GOLD, GUILD, NOW, OURS, SILVER, THEIRS, USER, by_hand
@@ -62,6 +63,7 @@ def memberships(draw: st.DrawFn, campaign: CampaignId = OURS) -> Membership:
         gifted=draw(st.booleans()),
         trial=draw(st.booleans()),
         membership=draw(st.sampled_from([None, MembershipId("m")])),
+        source=draw(st.sampled_from(Source)),
     )
 
 
@@ -121,7 +123,7 @@ def manual_grants(draw: st.DrawFn) -> ManualGrant:
 def cases(draw: st.DrawFn, kinds: tuple[ConditionKind, ...] = tuple(ConditionKind)) -> Case:
     """Draw one person in one guild, with everything that may be known of them."""
     read = draw(st.frozensets(st.sampled_from([OURS, THEIRS])))
-    doubted: dict[RoleId, datetime] = draw(st.dictionaries(st.sampled_from(ROLES), instants))
+    doubted = draw(st.dictionaries(st.sampled_from(ROLES), st.tuples(instants, st.sampled_from(Source))))
     return Case(
         guild=GUILD,
         user=USER,
@@ -132,8 +134,7 @@ def cases(draw: st.DrawFn, kinds: tuple[ConditionKind, ...] = tuple(ConditionKin
         memberships={campaign: draw(memberships(campaign)) for campaign in sorted(read)},
         manual=tuple(draw(st.lists(manual_grants(), max_size=2))),
         ledger=draw(ledgers()),
-        doubts={role: Doubt(GUILD, USER, role, at) for role, at in doubted.items()},
+        doubts={role: Doubt(GUILD, USER, role, *first) for role, first in doubted.items()},
         unreadable=draw(st.sampled_from([frozenset(), frozenset(), frozenset({OURS})])),
-        confirmed=draw(st.sampled_from([False, False, True])),
         broken_since=draw(st.none() | instants),
     )

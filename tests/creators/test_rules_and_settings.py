@@ -23,7 +23,7 @@ from bot.errors import RuleRefused
 from bot.store import Store
 from bot.store.records import NudgeKind
 from tests.creators.desk import GOLD_TIER, PAYING, Desk, linked
-from tests.store.makers import ANN, BOB, GOLD, GUILD, NOW, PAGE, campaign, grant, membership
+from tests.store.makers import ANN, BOB, GOLD, GUILD, PAGE, campaign, grant, membership
 
 
 @pytest.mark.parametrize(
@@ -132,9 +132,9 @@ async def test_a_rule_of_another_guild_cannot_be_touched(desk: Desk) -> None:
 
 async def test_the_last_rule_of_a_role_can_leave_the_role_behind(desk: Desk) -> None:
     saved = await desk.rules.add(await desk.rules.draft(GUILD, Draft(GOLD, PAYING)))
+    await linked(desk, ANN, 1)
     async with desk.store.write() as t:
         await t.ledger.put(grant(ANN))
-        await t.presence.put(GUILD, ANN, present=True, seen_at=NOW)
     effect, last = await desk.rules.effect_of_removing(saved)
     assert (effect.takes, last) == (1, True)
     await desk.rules.remove(saved, stays=True)
@@ -160,7 +160,7 @@ async def test_a_rule_removed_twice_is_refused(desk: Desk) -> None:
         await desk.rules.remove(saved, stays=False)
 
 
-async def test_adopting_makes_found_roles_ours_and_counts_only_new_ones(desk: Desk) -> None:
+async def test_adopting_takes_found_roles_over_and_counts_only_new_ones(desk: Desk) -> None:
     await desk.rules.add(await desk.rules.draft(GUILD, Draft(GOLD, PAYING)))
     async with desk.store.write() as t:
         await t.ledger.put(grant(ANN, origin=Origin.FOUND))
@@ -168,8 +168,8 @@ async def test_adopting_makes_found_roles_ours_and_counts_only_new_ones(desk: De
     assert await desk.rules.adopt(GUILD, GOLD, {ANN, BOB}) == 0
     async with desk.store.read() as t:
         assert [(each.user, each.origin) for each in await t.ledger.holders(GUILD, GOLD)] == [
-            (ANN, Origin.OURS),
-            (BOB, Origin.OURS),
+            (ANN, Origin.ADOPTED),
+            (BOB, Origin.ADOPTED),
         ]
 
 

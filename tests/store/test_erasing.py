@@ -1,6 +1,6 @@
 """What is left of a person who unlinks, and of one who asks to be forgotten."""
 
-from bot.core.model import Cause, Doubt, patron_owner
+from bot.core.model import Cause, Doubt, Source, patron_owner
 from bot.store import Store, Tables
 from bot.store.records import GuildSettings, LogAction, LogEntry, NudgeKind, fingerprint
 from tests.store.makers import (
@@ -31,12 +31,12 @@ async def _fill(t: Tables) -> None:
         await t.attempts.add(attempt(f"start-{number}", user))
         await t.memberships.save(membership(number), None)
         await t.memberships.save(membership(number, campaign=OTHER_PAGE), None)
-        await t.nudges.add(NudgeKind.PATRON, patron(number), Cause.WEBHOOK, NOW, reading=membership(number))
+        await t.nudges.add(NudgeKind.USER, str(user), Cause.WEBHOOK, NOW, reading=membership(number))
         await t.ledger.put(grant(user))
         await t.manual.add(manual_grant(user))
         await t.presence.put(GUILD, user, present=True, seen_at=NOW)
         await t.presence.put(OTHER_GUILD, user, present=True, seen_at=NOW)
-        await t.doubts.replace(GUILD, user, [Doubt(GUILD, user, GOLD, NOW)])
+        await t.doubts.replace(GUILD, user, [Doubt(GUILD, user, GOLD, NOW, Source.LIST)])
         await t.log.add([LogEntry(GUILD, user, GOLD, LogAction.GRANTED, Cause.LINKED, NOW)])
     await t.memberships.stage(7, [membership(1, amount_cents=1), membership(2, amount_cents=1)])
 
@@ -51,7 +51,9 @@ async def test_an_erased_link_takes_everything_of_patreon_with_it(any_store: Sto
         assert await t.attempts.load(fingerprint("start-1")) is None
         assert await t.memberships.load_all(patron(1)) == {}
         assert [each.patron for each in await t.memberships.staged(7)] == [patron(2)]
-        assert await t.nudges.load(NudgeKind.PATRON, patron(1)) is None
+        nudge = await t.nudges.load(NudgeKind.USER, str(ANN))
+        assert nudge is not None
+        assert nudge.readings == ()
 
 
 async def test_an_erased_link_leaves_the_ledger_to_revoke_from(any_store: Store) -> None:
@@ -71,7 +73,7 @@ async def test_erasing_one_person_leaves_the_others_alone(any_store: Store) -> N
         assert await t.tokens.load(patron_owner(patron(2))) is not None
         assert await t.attempts.load(fingerprint("start-2")) is not None
         assert len(await t.memberships.load_all(patron(2))) == 2
-        nudge = await t.nudges.load(NudgeKind.PATRON, patron(2))
+        nudge = await t.nudges.load(NudgeKind.USER, str(BOB))
         assert nudge is not None
         assert nudge.readings == (membership(2),)
         assert len(await t.log.of(GUILD, BOB)) == 1

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bot.core.model import Cause, DiscordUserId, Doubt, Holding, Origin, RoleId
+from bot.core.model import Cause, DiscordUserId, Doubt, Holding, Origin, RoleId, Source
 from bot.store import Store
 from tests.store.makers import (
     ANN,
@@ -62,7 +62,7 @@ async def test_leaving_marks_what_was_held_and_not_what_was_taken(any_store: Sto
     async with any_store.write() as t:
         taken = grant(role=SILVER, holding=Holding.TAKEN)
         await t.ledger.put_many([grant(), taken, grant(guild=OTHER_GUILD), grant(BOB)])
-        await t.ledger.leave(GUILD, ANN)
+        await t.ledger.leave(GUILD, [ANN])
         assert await t.ledger.of(GUILD, ANN) == {GOLD: replace(grant(), holding=Holding.LEFT), SILVER: taken}
         assert await t.ledger.of(OTHER_GUILD, ANN) == {GOLD: grant(guild=OTHER_GUILD)}
         assert await t.ledger.of(GUILD, BOB) == {GOLD: grant(BOB)}
@@ -79,9 +79,28 @@ async def test_the_brake_counts_what_we_granted_and_people_still_hold(any_store:
                 grant(ANN, guild=OTHER_GUILD),
             ]
         )
-        assert await t.ledger.count_ours(GUILD) == 2
+        assert await t.ledger.count_ours(GUILD, at_most=10) == 2
+        assert await t.ledger.count_ours(GUILD, at_most=1) == 1
         assert [each.user for each in await t.ledger.holders(GUILD, GOLD)] == [ANN, BOB, CYD]
         assert await t.ledger.holders(GUILD, SILVER) == []
+
+
+async def test_revocations_under_way_are_counted_but_for_one_persons(any_store: Store) -> None:
+    async with any_store.write() as t:
+        taking = [grant(user, role, holding=Holding.TAKING) for user in (ANN, BOB) for role in (GOLD, SILVER)]
+        await t.ledger.put_many([*taking, grant(CYD), grant(ANN, guild=OTHER_GUILD, holding=Holding.TAKING)])
+        assert await t.ledger.count_taking(GUILD, but=CYD) == 4
+        assert await t.ledger.count_taking(GUILD, but=ANN) == 2
+
+
+async def test_a_role_that_is_gone_is_forgotten_of_everybody(any_store: Store) -> None:
+    async with any_store.write() as t:
+        left = grant(BOB, holding=Holding.LEFT)
+        await t.ledger.put_many([grant(ANN), left, grant(ANN, SILVER), grant(ANN, guild=OTHER_GUILD)])
+        await t.ledger.drop_role(GUILD, GOLD)
+        assert await t.ledger.users(GUILD) == [ANN]
+        assert await t.ledger.of(GUILD, ANN) == {SILVER: grant(ANN, SILVER)}
+        assert await t.ledger.of(OTHER_GUILD, ANN) == {GOLD: grant(guild=OTHER_GUILD)}
 
 
 async def test_people_of_a_ledger_are_paged_without_a_gap(any_store: Store) -> None:
@@ -184,7 +203,7 @@ async def test_whoever_an_audit_did_not_meet_is_gone(any_store: Store) -> None:
 
 
 def _doubt(user: DiscordUserId = ANN, role: RoleId = GOLD) -> Doubt:
-    return Doubt(GUILD, user, role, NOW)
+    return Doubt(GUILD, user, role, NOW, Source.LIST)
 
 
 async def test_doubts_are_replaced_as_a_whole(any_store: Store) -> None:

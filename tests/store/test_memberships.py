@@ -127,10 +127,24 @@ async def test_every_patron_of_a_campaign_is_named_once(any_store: Store) -> Non
     assert named == [patron(number) for number in range(5001)]
 
 
+async def test_what_was_observed_later_stays_whoever_writes_last(any_store: Store) -> None:
+    newer = membership(1, observed_at=NOW + HOUR, amount_cents=700)
+    async with any_store.write() as t:
+        await t.memberships.save(newer, NOW + DAY)
+        await t.memberships.save(membership(1), None)
+        assert await t.memberships.load(patron(1), PAGE) == newer
+        assert len(await t.memberships.due(NOW + DAY)) == 1
+        same_instant = membership(1, observed_at=NOW + HOUR, amount_cents=900)
+        await t.memberships.save(same_instant, None)
+        assert await t.memberships.load(patron(1), PAGE) == same_instant
+
+
 async def test_hearing_the_same_again_changes_only_when_it_was_heard(any_store: Store) -> None:
     async with any_store.write() as t:
         await t.memberships.save_many([MembershipRow(membership(1), NOW), MembershipRow(membership(2), NOW)])
-        await t.memberships.touch(PAGE, [patron(1), patron(3)], NOW + HOUR)
+        await t.memberships.touch(patron(1), PAGE, NOW + HOUR)
+        await t.memberships.touch(patron(3), PAGE, NOW + HOUR)
+        await t.memberships.touch(patron(2), PAGE, NOW - HOUR)
         assert await t.memberships.load(patron(1), PAGE) == membership(1, observed_at=NOW + HOUR)
         assert await t.memberships.load(patron(2), PAGE) == membership(2)
         assert len(await t.memberships.due(NOW)) == 2

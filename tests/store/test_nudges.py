@@ -16,13 +16,13 @@ KEY = patron(1)
 
 
 async def _load(t: Tables, key: str = KEY) -> Nudge:
-    nudge = await t.nudges.load(NudgeKind.PATRON, key)
+    nudge = await t.nudges.load(NudgeKind.USER, key)
     assert nudge is not None
     return nudge
 
 
 async def _claim(t: Tables, holder: str = "me", limit: int = 10) -> list[Nudge]:
-    return await t.nudges.claim(holder, NOW, NOW + HOUR, limit)
+    return await t.nudges.claim(holder, NOW, NOW + HOUR, limit, NudgeKind.USER)
 
 
 def test_every_cause_has_its_strength() -> None:
@@ -33,11 +33,11 @@ def test_every_cause_has_its_strength() -> None:
 
 async def test_a_nudge_comes_back_as_it_was(any_store: Store) -> None:
     async with any_store.write() as t:
-        await t.nudges.add(NudgeKind.PATRON, KEY, Cause.WEBHOOK, NOW, reading=membership())
+        await t.nudges.add(NudgeKind.USER, KEY, Cause.WEBHOOK, NOW, reading=membership())
     async with any_store.read() as t:
-        expected = Nudge(NudgeKind.PATRON, KEY, Cause.WEBHOOK, NOW, version=1, readings=(membership(),))
+        expected = Nudge(NudgeKind.USER, KEY, Cause.WEBHOOK, NOW, version=1, readings=(membership(),))
         assert await _load(t) == expected
-        assert await t.nudges.load(NudgeKind.USER, KEY) is None
+        assert await t.nudges.load(NudgeKind.GUILD, KEY) is None
 
 
 @pytest.mark.parametrize("causes", list(permutations([Cause.REFRESH, Cause.WEBHOOK, Cause.UNLINKED])))
@@ -46,17 +46,17 @@ async def test_in_whatever_order_they_come_merged_nudges_have_the_strongest_caus
 ) -> None:
     async with store.write() as t:
         for cause in causes:
-            await t.nudges.add(NudgeKind.PATRON, KEY, cause, NOW)
+            await t.nudges.add(NudgeKind.USER, KEY, cause, NOW)
         assert (await _load(t)).cause is Cause.UNLINKED
         assert (await _load(t)).version == 3
         assert await t.nudges.pending() == 1
-        assert await t.nudges.pending(urgent=True) == 1
+        assert await t.nudges.pending(cause=Cause.UNLINKED) == 1
 
 
 async def test_merged_nudges_are_due_at_the_earliest_instant(any_store: Store) -> None:
     async with any_store.write() as t:
         for due in (NOW + HOUR, NOW, NOW + DAY):
-            await t.nudges.add(NudgeKind.PATRON, KEY, Cause.CLOCK, due)
+            await t.nudges.add(NudgeKind.USER, KEY, Cause.CLOCK, due)
         assert (await _load(t)).due_at == NOW
 
 
@@ -65,8 +65,8 @@ async def test_the_last_reading_of_each_campaign_is_kept(any_store: Store) -> No
     elsewhere = membership(campaign=OTHER_PAGE)
     async with any_store.write() as t:
         for reading in (membership(), newest, elsewhere, membership(observed_at=NOW + HOUR / 2)):
-            await t.nudges.add(NudgeKind.PATRON, KEY, Cause.WEBHOOK, NOW, reading=reading)
-        await t.nudges.add(NudgeKind.PATRON, KEY, Cause.MANUAL, NOW)
+            await t.nudges.add(NudgeKind.USER, KEY, Cause.WEBHOOK, NOW, reading=reading)
+        await t.nudges.add(NudgeKind.USER, KEY, Cause.MANUAL, NOW)
         assert (await _load(t)).readings == (elsewhere, newest)
 
 
@@ -74,7 +74,7 @@ async def test_a_claim_gives_the_readings_of_each_nudge_to_it(any_store: Store) 
     async with any_store.write() as t:
         for number in range(3):
             reading = membership(number) if number else None
-            await t.nudges.add(NudgeKind.PATRON, patron(number), Cause.WEBHOOK, NOW, reading=reading)
+            await t.nudges.add(NudgeKind.USER, patron(number), Cause.WEBHOOK, NOW, reading=reading)
         claimed = {nudge.key: nudge.readings for nudge in await _claim(t)}
     assert claimed == {patron(0): (), patron(1): (membership(1),), patron(2): (membership(2),)}
 
@@ -82,7 +82,7 @@ async def test_a_claim_gives_the_readings_of_each_nudge_to_it(any_store: Store) 
 async def test_the_same_webhook_ten_times_at_once_is_one_nudge(any_store: Store) -> None:
     async def hear() -> None:
         async with any_store.write() as t:
-            await t.nudges.add(NudgeKind.PATRON, KEY, Cause.WEBHOOK, NOW, reading=membership())
+            await t.nudges.add(NudgeKind.USER, KEY, Cause.WEBHOOK, NOW, reading=membership())
 
     await asyncio.gather(*(hear() for _ in range(10)))
     async with any_store.read() as t:
@@ -104,10 +104,10 @@ async def test_thousands_are_added_and_merged_at_once(any_store: Store) -> None:
 
 async def test_nothing_is_claimed_before_it_is_due(any_store: Store) -> None:
     async with any_store.write() as t:
-        await t.nudges.add(NudgeKind.PATRON, KEY, Cause.CLOCK, NOW + HOUR)
+        await t.nudges.add(NudgeKind.USER, KEY, Cause.CLOCK, NOW + HOUR)
         assert await _claim(t) == []
         assert await t.nudges.next_due() == NOW + HOUR
-        assert len(await t.nudges.claim("me", NOW + HOUR, NOW + DAY, 10)) == 1
+        assert len(await t.nudges.claim("me", NOW + HOUR, NOW + DAY, 10, NudgeKind.USER)) == 1
 
 
 async def test_those_somebody_waits_for_come_first_then_the_oldest_due(any_store: Store) -> None:
@@ -121,37 +121,38 @@ async def test_those_somebody_waits_for_come_first_then_the_oldest_due(any_store
     ]
     async with any_store.write() as t:
         for key, cause, due in reversed(wanted):
-            await t.nudges.add(NudgeKind.PATRON, key, cause, due)
+            await t.nudges.add(NudgeKind.USER, key, cause, due)
         claimed = [nudge.key for nudge in [*await _claim(t, limit=2), *await _claim(t, limit=10)]]
     assert claimed == [key for key, _, _ in wanted]
 
 
 async def test_a_webhook_lifts_a_waiting_refresh_to_the_front(any_store: Store) -> None:
     async with any_store.write() as t:
-        await t.nudges.add(NudgeKind.PATRON, "long-waiting", Cause.REFRESH, NOW - DAY)
-        await t.nudges.add(NudgeKind.PATRON, KEY, Cause.REFRESH, NOW)
-        await t.nudges.add(NudgeKind.PATRON, KEY, Cause.WEBHOOK, NOW)
+        await t.nudges.add(NudgeKind.USER, "long-waiting", Cause.REFRESH, NOW - DAY)
+        await t.nudges.add(NudgeKind.USER, KEY, Cause.REFRESH, NOW)
+        await t.nudges.add(NudgeKind.USER, KEY, Cause.WEBHOOK, NOW)
         assert [nudge.key for nudge in await _claim(t, limit=1)] == [KEY]
 
 
 async def test_kinds_and_urgent_ones_can_be_claimed_alone(any_store: Store) -> None:
     async with any_store.write() as t:
         await t.nudges.add(NudgeKind.CAMPAIGN, PAGE, Cause.CLOCK, NOW)
-        await t.nudges.add(NudgeKind.PATRON, KEY, Cause.REFRESH, NOW)
-        await t.nudges.add(NudgeKind.PATRON, patron(2), Cause.WEBHOOK, NOW)
-        assert await t.nudges.pending(NudgeKind.PATRON) == 2
-        assert await t.nudges.pending(NudgeKind.PATRON, urgent=True) == 1
+        await t.nudges.add(NudgeKind.USER, KEY, Cause.REFRESH, NOW)
+        await t.nudges.add(NudgeKind.USER, patron(2), Cause.WEBHOOK, NOW)
+        assert await t.nudges.pending(NudgeKind.USER) == 2
+        assert await t.nudges.pending(NudgeKind.USER, cause=Cause.WEBHOOK) == 1
+        assert await t.nudges.pending(cause=Cause.CLOCK) == 1
         assert await t.nudges.pending(due_by=NOW - HOUR) == 0
-        urgent = await t.nudges.claim("me", NOW, NOW + HOUR, 10, NudgeKind.PATRON, urgent=True)
+        urgent = await t.nudges.claim("me", NOW, NOW + HOUR, 10, NudgeKind.USER, urgent=True)
         assert [nudge.key for nudge in urgent] == [patron(2)]
-        campaigns = await t.nudges.claim("me", NOW, NOW + HOUR, 10, kind=NudgeKind.CAMPAIGN)
+        campaigns = await t.nudges.claim("me", NOW, NOW + HOUR, 10, NudgeKind.CAMPAIGN)
         assert [nudge.key for nudge in campaigns] == [PAGE]
         assert [nudge.key for nudge in await _claim(t)] == [KEY]
 
 
 async def test_claimants_at_once_share_the_work_without_doing_any_of_it_twice(any_store: Store) -> None:
     async with any_store.write() as t:
-        await t.nudges.add_many(NudgeKind.PATRON, [patron(number) for number in range(60)], Cause.WEBHOOK, NOW)
+        await t.nudges.add_many(NudgeKind.USER, [patron(number) for number in range(60)], Cause.WEBHOOK, NOW)
     both_are_claiming = asyncio.Barrier(4)
 
     async def claim(holder: str) -> list[str]:
@@ -173,7 +174,7 @@ async def test_on_postgresql_a_claim_does_not_wait_for_another(postgres_url: str
     opened = await open_store(postgres_url, [SECRET_KEY])
     try:
         async with opened.write() as t:
-            await t.nudges.add_many(NudgeKind.PATRON, [patron(1), patron(2)], Cause.WEBHOOK, NOW)
+            await t.nudges.add_many(NudgeKind.USER, [patron(1), patron(2)], Cause.WEBHOOK, NOW)
         async with opened.write() as first:
             mine = await _claim(first, "first", limit=1)
 
@@ -191,29 +192,29 @@ async def test_on_postgresql_a_claim_does_not_wait_for_another(postgres_url: str
 
 async def test_what_is_claimed_is_claimed_by_nobody_else_until_the_lease_ends(any_store: Store) -> None:
     async with any_store.write() as t:
-        await t.nudges.add(NudgeKind.PATRON, KEY, Cause.WEBHOOK, NOW, reading=membership())
+        await t.nudges.add(NudgeKind.USER, KEY, Cause.WEBHOOK, NOW, reading=membership())
         (killed,) = await _claim(t, "killed")
         assert await _claim(t, "other") == []
         assert await t.nudges.next_due() == NOW + HOUR
-        (taken_over,) = await t.nudges.claim("other", NOW + HOUR, NOW + DAY, 10)
+        (taken_over,) = await t.nudges.claim("other", NOW + HOUR, NOW + DAY, 10, NudgeKind.USER)
         assert taken_over == replace(killed, holder="other")
 
 
 async def test_a_finished_nudge_is_gone_with_its_readings(any_store: Store) -> None:
     async with any_store.write() as t:
-        await t.nudges.add(NudgeKind.PATRON, KEY, Cause.WEBHOOK, NOW, reading=membership())
+        await t.nudges.add(NudgeKind.USER, KEY, Cause.WEBHOOK, NOW, reading=membership())
         (nudge,) = await _claim(t)
         assert await t.nudges.finish(nudge)
         assert await t.nudges.pending() == 0
-        await t.nudges.add(NudgeKind.PATRON, KEY, Cause.MANUAL, NOW)
+        await t.nudges.add(NudgeKind.USER, KEY, Cause.MANUAL, NOW)
         assert (await _load(t)).readings == ()
 
 
 async def test_a_nudge_that_arrives_during_the_work_runs_again(any_store: Store) -> None:
     async with any_store.write() as t:
-        await t.nudges.add(NudgeKind.PATRON, KEY, Cause.WEBHOOK, NOW)
+        await t.nudges.add(NudgeKind.USER, KEY, Cause.WEBHOOK, NOW)
         (nudge,) = await _claim(t)
-        await t.nudges.add(NudgeKind.PATRON, KEY, Cause.MANUAL, NOW, reading=membership())
+        await t.nudges.add(NudgeKind.USER, KEY, Cause.MANUAL, NOW, reading=membership())
         assert await _claim(t, "other") == []
         assert not await t.nudges.finish(nudge)
         (again,) = await _claim(t, "other")
@@ -224,39 +225,28 @@ async def test_a_nudge_that_arrives_during_the_work_runs_again(any_store: Store)
 
 async def test_a_lost_claim_can_neither_finish_nor_put_off_nor_extend(any_store: Store) -> None:
     async with any_store.write() as t:
-        await t.nudges.add(NudgeKind.PATRON, KEY, Cause.WEBHOOK, NOW)
+        await t.nudges.add(NudgeKind.USER, KEY, Cause.WEBHOOK, NOW)
         (late,) = await _claim(t, "late")
-        (owned,) = await t.nudges.claim("owner", NOW + HOUR, NOW + DAY, 10)
+        (owned,) = await t.nudges.claim("owner", NOW + HOUR, NOW + DAY, 10, NudgeKind.USER)
         assert not await t.nudges.finish(late)
         await t.nudges.postpone(late, NOW + DAY, "Late")
-        assert not await t.nudges.extend(late, NOW + DAY)
+        await t.nudges.extend([late], NOW + 9 * DAY)
         assert await _load(t) == owned
+        assert await t.nudges.next_due() == NOW + DAY
         assert await t.nudges.finish(owned)
 
 
 async def test_a_nudge_erased_during_the_work_counts_as_finished(any_store: Store) -> None:
     async with any_store.write() as t:
-        await t.nudges.add(NudgeKind.PATRON, KEY, Cause.WEBHOOK, NOW)
+        await t.nudges.add(NudgeKind.USER, KEY, Cause.WEBHOOK, NOW)
         (nudge,) = await _claim(t)
-        await t.nudges.drop(NudgeKind.PATRON, KEY)
+        await t.nudges.drop(NudgeKind.USER, KEY)
         assert await t.nudges.finish(nudge)
-
-
-async def test_many_are_finished_at_once_each_as_if_alone(any_store: Store) -> None:
-    keys = [patron(number) for number in range(1200)]
-    async with any_store.write() as t:
-        await t.nudges.add_many(NudgeKind.PATRON, keys, Cause.RULES, NOW)
-        claimed = await _claim(t, limit=1200)
-        await t.nudges.add(NudgeKind.PATRON, keys[3], Cause.WEBHOOK, NOW)
-        await t.nudges.finish_many(claimed)
-        assert await t.nudges.pending() == 1
-        (again,) = await _claim(t, "other")
-    assert (again.key, again.version) == (keys[3], 2)
 
 
 async def test_a_failure_comes_back_later_and_is_counted(any_store: Store) -> None:
     async with any_store.write() as t:
-        await t.nudges.add(NudgeKind.PATRON, KEY, Cause.WEBHOOK, NOW, reading=membership())
+        await t.nudges.add(NudgeKind.USER, KEY, Cause.WEBHOOK, NOW, reading=membership())
         for attempts in (1, 2):
             (nudge,) = await _claim(t)
             await t.nudges.postpone(nudge, NOW, "PatreonUnavailable")
@@ -266,13 +256,11 @@ async def test_a_failure_comes_back_later_and_is_counted(any_store: Store) -> No
         (nudge,) = await _claim(t)
         await t.nudges.postpone(nudge, NOW + HOUR, "PatreonUnavailable")
         assert await _claim(t) == []
-        assert [each.key for each in await t.nudges.failing(3)] == [KEY]
-        assert await t.nudges.failing(4) == []
 
 
 async def test_being_asked_to_wait_is_no_failure(any_store: Store) -> None:
     async with any_store.write() as t:
-        await t.nudges.add(NudgeKind.PATRON, KEY, Cause.WEBHOOK, NOW)
+        await t.nudges.add(NudgeKind.USER, KEY, Cause.WEBHOOK, NOW)
         (nudge,) = await _claim(t)
         await t.nudges.postpone(nudge, NOW + HOUR)
         waiting = await _load(t)
@@ -281,41 +269,40 @@ async def test_being_asked_to_wait_is_no_failure(any_store: Store) -> None:
 
 async def test_what_merged_with_a_failing_nudge_is_not_put_off_with_it(any_store: Store) -> None:
     async with any_store.write() as t:
-        await t.nudges.add(NudgeKind.PATRON, KEY, Cause.WEBHOOK, NOW)
+        await t.nudges.add(NudgeKind.USER, KEY, Cause.WEBHOOK, NOW)
         (nudge,) = await _claim(t)
-        await t.nudges.add(NudgeKind.PATRON, KEY, Cause.MANUAL, NOW)
+        await t.nudges.add(NudgeKind.USER, KEY, Cause.MANUAL, NOW)
         await t.nudges.postpone(nudge, NOW + DAY, "PatreonUnavailable")
         assert [each.key for each in await _claim(t)] == [KEY]
 
 
 async def test_a_success_forgets_the_failures_before_it(any_store: Store) -> None:
     async with any_store.write() as t:
-        await t.nudges.add(NudgeKind.PATRON, KEY, Cause.WEBHOOK, NOW)
+        await t.nudges.add(NudgeKind.USER, KEY, Cause.WEBHOOK, NOW)
         (nudge,) = await _claim(t)
         await t.nudges.postpone(nudge, NOW, "PatreonUnavailable")
         (nudge,) = await _claim(t)
-        await t.nudges.add(NudgeKind.PATRON, KEY, Cause.WEBHOOK, NOW)
+        await t.nudges.add(NudgeKind.USER, KEY, Cause.WEBHOOK, NOW)
         await t.nudges.finish(nudge)
         assert (await _load(t)).attempts == 0
-        assert await t.nudges.failing(1) == []
 
 
 async def test_a_stopping_process_gives_back_what_it_holds_as_it_was(any_store: Store) -> None:
     async with any_store.write() as t:
-        await t.nudges.add_many(NudgeKind.PATRON, [patron(1), patron(2)], Cause.WEBHOOK, NOW)
+        await t.nudges.add_many(NudgeKind.USER, [patron(1), patron(2)], Cause.WEBHOOK, NOW)
         (kept,) = await _claim(t, "staying", limit=1)
         await _claim(t, "stopping")
-        assert await t.nudges.release("stopping") == 1
+        await t.nudges.release("stopping")
         assert [nudge.key for nudge in await _claim(t, "next")] == [patron(2)]
         assert (await _load(t, kept.key)).holder == "staying"
 
 
 async def test_a_long_work_extends_its_claim(any_store: Store) -> None:
     async with any_store.write() as t:
-        await t.nudges.add_many(NudgeKind.PATRON, [patron(1), patron(2)], Cause.WEBHOOK, NOW)
+        await t.nudges.add_many(NudgeKind.USER, [patron(1), patron(2)], Cause.WEBHOOK, NOW)
         nudge, _other = await _claim(t)
-        assert await t.nudges.extend(nudge, NOW + DAY)
-        assert [each.key for each in await t.nudges.claim("other", NOW + HOUR, NOW + DAY, 10)] == [patron(2)]
+        await t.nudges.extend([nudge], NOW + DAY)
+        assert [each.key for each in await t.nudges.claim("other", NOW + HOUR, NOW + DAY, 10, NudgeKind.USER)] == [patron(2)]
 
 
 async def test_urgency_is_that_of_people_who_wait() -> None:

@@ -77,13 +77,14 @@ async def test_the_log_of_a_run_is_told_in_order(any_store: Store) -> None:
         assert await t.log.of_run(5) == entries
 
 
-async def test_the_brake_counts_recent_entries_of_one_action(any_store: Store) -> None:
-    revoked: dict[str, Any] = {"action": LogAction.REVOKED}
+async def test_the_brake_counts_recent_losses_but_not_what_people_asked_for(any_store: Store) -> None:
+    revoked: dict[str, Any] = {"action": LogAction.REVOKED, "cause": Cause.REFRESH}
     async with any_store.write() as t:
         await t.log.add([_entry(), _entry(**revoked), _entry(BOB, **revoked, at=NOW + HOUR)])
-        assert await t.log.count(GUILD, LogAction.REVOKED, NOW) == 2
-        assert await t.log.count(GUILD, LogAction.REVOKED, NOW + HOUR) == 1
-        assert await t.log.count(OTHER_GUILD, LogAction.REVOKED, NOW) == 0
+        await t.log.add([_entry(**revoked | {"cause": cause}) for cause in (Cause.UNLINKED, Cause.MANUAL)])
+        assert await t.log.count_lost(GUILD, NOW) == 2
+        assert await t.log.count_lost(GUILD, NOW + HOUR) == 1
+        assert await t.log.count_lost(OTHER_GUILD, NOW) == 0
 
 
 async def test_old_log_entries_are_purged(any_store: Store) -> None:

@@ -49,6 +49,7 @@ class PatreonDouble:
         self.calls: Counter[str] = Counter()
         self.fault: Exception | None = None
         self.own_faults: dict[PatronId, Exception] = {}
+        self.single_fault: Exception | None = None
         self.page_size = 1000
         self.break_after_pages: int | None = None
         self.unreadable: frozenset[str] = frozenset()
@@ -95,6 +96,8 @@ class PatreonDouble:
         """Answer one patron about themselves."""
         assert campaign == CAMPAIGN
         self._count("own")
+        if self.single_fault is not None:
+            raise self.single_fault
         if patron in self.own_faults:
             raise self.own_faults[patron]
         return self._told(self.memberships.get(patron), Source.FETCH)
@@ -103,6 +106,8 @@ class PatreonDouble:
         """Answer the creator about one membership."""
         assert campaign == CAMPAIGN
         self._count("one")
+        if self.single_fault is not None:
+            raise self.single_fault
         for membership in self.memberships.values():
             if membership.membership == membership_id:
                 return self._told(membership, Source.FETCH)
@@ -163,6 +168,7 @@ class GuildsDouble:
     page_size: int = 1000
     after_call: Callable[[], None] | None = None
     after_page: Callable[[], Awaitable[None]] | None = None
+    under_way: Callable[[], Awaitable[None]] | None = None
 
     @property
     def changes(self) -> list[tuple[str, DiscordUserId | int, RoleId | int]]:
@@ -190,6 +196,7 @@ class GuildsDouble:
 
     async def grant(self, guild: GuildId, user: DiscordUserId, role: RoleId, reason: str) -> bool:
         """Give a role."""
+        await self._travel()
         self._change("grant", guild, user, role, reason)
         if user not in self.members[guild]:
             return False
@@ -199,6 +206,7 @@ class GuildsDouble:
 
     async def revoke(self, guild: GuildId, user: DiscordUserId, role: RoleId, reason: str) -> bool:
         """Take a role."""
+        await self._travel()
         self._change("revoke", guild, user, role, reason)
         if user not in self.members[guild]:
             return False
@@ -225,6 +233,11 @@ class GuildsDouble:
             if self.after_page is not None:
                 await self.after_page()
             yield told
+
+    async def _travel(self) -> None:
+        """Let something happen while a change is on its way to Discord."""
+        if self.under_way is not None:
+            await self.under_way()
 
     def _change(self, call: str, guild: GuildId, user: DiscordUserId, role: RoleId, reason: str) -> None:
         self._there(guild)

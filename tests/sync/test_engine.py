@@ -65,7 +65,7 @@ async def test_two_engines_share_the_work_and_do_none_of_it_twice(world: World) 
 
     async with running(world), running(world):
         async with world.store.write() as t:
-            await t.nudges.add_many(NudgeKind.PATRON, map(patron_of, users), Cause.LINKED, world.clock())
+            await t.nudges.add_many(NudgeKind.USER, map(str, users), Cause.LINKED, world.clock())
         await until(lambda: all(SILVER in world.roles(user) for user in users))
 
     assert len(world.guilds.changes) == len(users)
@@ -83,6 +83,6 @@ async def test_stop_finishes_what_is_in_hand_and_leaves_the_rest(world: World) -
     await asyncio.wait_for(engine.run(stop), 30)
 
     async with world.store.read() as t:
-        left = await t.nudges.load(NudgeKind.PATRON, patron_of(ANN))
+        left = await t.nudges.load(NudgeKind.USER, str(ANN))
     assert GOLD in world.roles(ANN)
     assert left is None or left.holder is None

@@ -1,10 +1,9 @@
 """The first list and the first audit come at the same time, and neither may miss what the other brings."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-from bot.core.model import CREATOR, CampaignId, Cause, DiscordUserId, GuildId
-from bot.store.records import Nudge, NudgeKind
+from bot.core.model import CREATOR, CampaignId, Cause, Condition, ConditionKind, DiscordUserId, GuildId, RoleId
+from bot.store.records import CampaignState, Nudge, NudgeKind
 from bot.sync.brake import Brake
 from bot.sync.bulk import Bulk
 from bot.sync.campaigns import Refreshes
@@ -12,11 +11,10 @@ from bot.sync.cases import GuildView
 from bot.sync.guild_work import GuildWork
 from bot.sync.health import Health
 from bot.sync.parts import Parts
-from tests.sync.doubles import CAMPAIGN
-from tests.sync.world import ANN, DAY, GUILD, SILVER, World, patron_of
+from tests.sync.doubles import CAMPAIGN, SILVER_TIER
+from tests.sync.world import ANN, DAY, GUILD, MINUTE, SILVER, World, patron_of
 
-Guilds = list[GuildId]
-Listed = Mapping[CampaignId, datetime] | None
+Listed = Mapping[CampaignId, CampaignState] | None
 
 
 class _Interrupted(Bulk):
@@ -24,7 +22,7 @@ class _Interrupted(Bulk):
 
     meanwhile: Callable[[], Awaitable[object]]
 
-    async def load_views(self, guilds: Guilds, listed: Listed = None) -> list[GuildView]:
+    async def load_views(self, guilds: Iterable[GuildId], listed: Listed = None) -> list[GuildView]:
         views = await super().load_views(guilds, listed)
         await self.meanwhile()
         return views
@@ -69,3 +67,45 @@ async def test_audit_that_ends_while_the_list_is_taken_over_misses_nobody(bare: 
     await bare.settle()
 
     assert bare.roles(ANN) == {SILVER}
+
+
+async def test_rule_that_is_added_while_the_list_is_taken_over_misses_nobody(bare: World) -> None:
+    await _prepare(bare, ANN)
+    await bare.set_up()
+    extra = RoleId(13)
+    bare.patreon.pledge(patron_of(ANN), 600, SILVER_TIER, tier_cents=500)
+    bare.clock.move(MINUTE)
+
+    async def add_rule(parts: Parts) -> None:
+        async with parts.store.write() as t:
+            await t.rules.add(GUILD, CAMPAIGN, extra, Condition(ConditionKind.AMOUNT, 600))
+        bulk = Bulk(parts, Brake(parts), lambda: False)
+        await GuildWork(parts, bulk, lambda: False).guild(await _nudge(bare, NudgeKind.GUILD, str(GUILD), Cause.RULES))
+
+    await _refresh_during_which(bare, add_rule)
+    # The role has no audit yet, and her other roles stay: nothing but this calls for another look at her.
+    await bare.settle()
+
+    assert bare.roles(ANN) == {SILVER, extra}
+
+
+async def test_first_list_that_can_be_read_whole_again_has_everybody_looked_at(bare: World) -> None:
+    await _prepare(bare, ANN)
+    await bare.set_up()
+
+    async def nothing(_: Parts) -> None:
+        """Let nothing else happen."""
+
+    async def is_called() -> bool:
+        bare.clock.move(MINUTE)
+        await _refresh_during_which(bare, nothing)
+        called = await bare.waiting(NudgeKind.GUILD)
+        await bare.settle()
+        return bool(called)
+
+    assert not await is_called()
+    bare.patreon.unreadable = frozenset({"somebody"})
+    assert not await is_called()
+    bare.patreon.unreadable = frozenset()
+    assert await is_called()
+    assert not await is_called()

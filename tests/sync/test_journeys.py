@@ -270,13 +270,15 @@ async def test_same_webhook_ten_times_is_one_piece_of_work(world: World) -> None
     assert len(world.guilds.changes) == 2
 
 
-async def test_webhook_for_somebody_who_is_not_linked_costs_no_request(world: World) -> None:
-    world.patreon.pledge(patron_of(BOB))
+async def test_webhook_for_somebody_who_is_not_linked_any_more_costs_no_request(world: World) -> None:
+    await world.is_patron(BOB)
+    await world.hears(BOB, settle=False)
+    world.forget_calls()
 
-    await world.hears(BOB)
+    await world.unlinks(BOB)
 
     assert world.patreon.reads == 0
-    assert world.guilds.calls == []
+    assert [call[0] for call in world.guilds.calls] == ["revoke"]
     assert await world.pending() == 0
 
 

@@ -119,7 +119,7 @@ class World:
         for user in users:
             await self.stores_link(user)
             async with self.store.write() as t:
-                await t.nudges.add(NudgeKind.PATRON, patron_of(user), Cause.LINKED, self.clock())
+                await t.nudges.add(NudgeKind.USER, str(user), Cause.LINKED, self.clock())
         await self.settle()
 
     async def stores_link(self, user: DiscordUserId) -> None:
@@ -144,7 +144,9 @@ class World:
 
     async def hears_reading(self, reading: Membership) -> None:
         async with self.store.write() as t:
-            await t.nudges.add(NudgeKind.PATRON, reading.patron, Cause.WEBHOOK, self.clock(), reading=reading)
+            link = await t.links.load_of_patron(reading.patron)
+            assert link is not None, "the door stores nothing about a patron nobody linked"
+            await t.nudges.add(NudgeKind.USER, str(link.user), Cause.WEBHOOK, self.clock(), reading=reading)
 
     async def refreshes(self, cause: Cause = Cause.REFRESH) -> None:
         """Let the campaign's refresh be due now."""
@@ -161,7 +163,9 @@ class World:
         await self.settle()
 
     async def changes_rules(self) -> None:
-        await self.engine.members.rules_changed(GUILD)
+        """Let a change of rules or settings be judged, as the command that made it asks for it."""
+        async with self.store.write() as t:
+            await t.nudges.add(NudgeKind.GUILD, str(GUILD), Cause.RULES, self.clock())
         await self.settle()
 
     async def is_patron(self, *users: DiscordUserId, cents: int = 500, tier_id: str = SILVER_TIER) -> None:

@@ -43,7 +43,7 @@ async def link(doors: Doors) -> None:
 
 async def nudges(doors: Doors) -> list[Nudge]:
     async with doors.store.write() as t:
-        return await t.nudges.claim("test", doors.clock(), doors.clock(), 10)
+        return await t.nudges.claim("test", doors.clock(), doors.clock(), 10, NudgeKind.USER)
 
 
 async def test_a_signed_webhook_is_on_disk_before_it_is_answered(doors: Doors) -> None:
@@ -52,7 +52,7 @@ async def test_a_signed_webhook_is_on_disk_before_it_is_answered(doors: Doors) -
     assert await send(doors, body()) == 200
 
     (nudge,) = await nudges(doors)
-    assert (nudge.kind, nudge.key, nudge.cause) == (NudgeKind.PATRON, PATRON, Cause.WEBHOOK)
+    assert (nudge.kind, nudge.key, nudge.cause) == (NudgeKind.USER, str(ANN), Cause.WEBHOOK)
     assert [(reading.status, reading.charge) for reading in nudge.readings] == [(PatronStatus.ACTIVE, Charge.PAID)]
     assert doors.woken == ["hook"]
 

@@ -112,6 +112,7 @@ def _create_guilds() -> None:
         sa.Column("next_refresh_at", sa.BigInteger(), nullable=True),
         sa.Column("refreshed_at", sa.BigInteger(), nullable=True),
         sa.Column("total", sa.Integer(), nullable=True),
+        sa.Column("unreadable", sa.Integer(), server_default="0", nullable=False),
         sa.Column("frozen_since", sa.BigInteger(), nullable=True),
         sa.Column("frozen_why", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("campaign_id", name=op.f("pk_campaigns")),
@@ -124,6 +125,7 @@ def _create_guilds() -> None:
         sa.Column("staff_channel", sa.BigInteger(), nullable=True),
         sa.Column("audited_at", sa.BigInteger(), nullable=True),
         sa.Column("joined_at", sa.BigInteger(), nullable=True),
+        sa.Column("left_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("guild_id", name=op.f("pk_guilds")),
     )
     op.create_index(op.f("ix_guilds_campaign_id"), "guilds", ["campaign_id"])
@@ -199,6 +201,7 @@ def _create_roles() -> None:
         "doubts",
         *_ids("guild_id", "user_id", "role_id"),
         sa.Column("observed_at", sa.BigInteger(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("guild_id", "user_id", "role_id", name=op.f("pk_doubts")),
     )
     op.create_table(

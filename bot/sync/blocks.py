@@ -1,0 +1,69 @@
+"""Which roles of a guild may not be touched, found by looking and not by trying, and telling so once.
+
+A role Discord refused to touch although nothing was to be seen is not tried for the next person: what was told is kept as
+a fact until the guild's roles change, or its next audit.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+
+import structlog
+
+from bot.core.model import Block, GuildId, RoleId
+from bot.store.tables import Tables
+from bot.sync.parts import Parts
+from bot.sync.ports import Guilds
+from bot.sync.reports import RoleIsBlocked
+
+log = structlog.get_logger(__name__)
+
+Blocked = Mapping[RoleId, Block]
+
+
+async def load_refused(t: Tables, guild: GuildId) -> frozenset[RoleId]:
+    """Load the roles Discord refused to touch when it was asked."""
+    told = await load_told(t, guild)
+    return frozenset(role for role, block in told.items() if block is Block.REFUSED)
+
+
+async def load_told(t: Tables, guild: GuildId) -> dict[RoleId, Block]:
+    """Load the roles that were reported as blocked."""
+    facts = await t.facts.beginning_with(_key(guild))
+    return {RoleId(int(key.rpartition(":")[2])): Block(value) for key, value in facts.items()}
+
+
+async def forget(t: Tables, guild: GuildId, roles: Iterable[RoleId]) -> None:
+    """Forget that roles were reported as blocked: they are tried, and told about, anew."""
+    for role in sorted(roles):
+        await t.facts.drop(_key(guild, role))
+
+
+def find(guilds: Guilds, guild: GuildId, roles: Iterable[RoleId], refused: frozenset[RoleId]) -> Blocked:
+    """Say, without a request, which of these roles may not be touched, and why. Raises GuildUnavailable."""
+    found = {role: guilds.blocked(guild, role) or (Block.REFUSED if role in refused else None) for role in roles}
+    return {role: block for role, block in found.items() if block is not None}
+
+
+class BlockReports:
+    """Tells of blocked roles, each once for as long as it stays blocked the same way, also over restarts."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._telling = asyncio.Lock()
+
+    async def tell(self, guild: GuildId, blocked: Blocked) -> None:
+        """Report what was not reported yet."""
+        for role, block in sorted(blocked.items()):
+            async with self._telling:
+                async with self._parts.store.read() as t:
+                    known = await t.facts.get(_key(guild, role))
+                if known == block.value:
+                    continue
+                async with self._parts.store.write() as t:
+                    await t.facts.set(_key(guild, role), block.value)
+            log.warning("role_blocked", guild=guild, role=role, block=block.value)
+            await self._parts.tell(RoleIsBlocked(guild, role, block))
+
+
+def _key(guild: GuildId, role: RoleId | str = "") -> str:
+    return f"blocked:{guild}:{role}"

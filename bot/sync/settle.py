@@ -1,0 +1,132 @@
+"""One person made right in every guild, from stored data. Patreon is not asked here.
+
+Every path to a role change ends here, also that of a whole campaign: what bulk work found is only a nudge to this. A
+person's nudge is claimed by one worker at a time, so nobody else settles them meanwhile.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.core.model import CampaignId, Cause, DiscordUserId, GuildId, Link
+from bot.store.records import NudgeKind
+from bot.store.tables import Tables
+from bot.sync.apply import Order
+from bot.sync.carrier import Carrier, over
+from bot.sync.cases import GuildView, load_view
+from bot.sync.parts import Parts
+from bot.sync.sightings import record_gone, record_seen
+
+# After these somebody waits for an answer, even when there is nothing to do.
+_ANSWERED = frozenset({Cause.LINKED, Cause.UNLINKED, Cause.MANUAL})
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What one pass over a person came to. ``in_doubt``: a second reading would settle some revocation."""
+
+    in_doubt: bool = False
+    due_at: datetime | None = None
+
+
+class Settler:
+    """Settles people."""
+
+    def __init__(self, parts: Parts, carrier: Carrier) -> None:
+        self._parts = parts
+        self._carrier = carrier
+
+    async def settle(self, user: DiscordUserId, cause: Cause, *, answer: bool = True) -> Settled:
+        """Make one person right in all their guilds, side by side.
+
+        One guild that fails does not keep the others waiting; its error is raised when all have ended. Without
+        ``answer`` a report comes only when something changed: more is to follow for whoever waits.
+        """
+        async with self._parts.store.read() as t:
+            link = await t.links.load(user)
+            due = await t.memberships.due_of(link.patron) if link else {}
+            guilds = await self._guilds(t, user, due)
+            left = await t.guilds.left() & set(guilds)
+        if link is None and left:
+            await self._forget(user, left)
+        guilds = [guild for guild in guilds if guild not in left]
+        answer = answer and cause in _ANSWERED
+        outcomes = await asyncio.gather(
+            *(self._in_guild(guild, user, cause, answer=answer) for guild in guilds), return_exceptions=True
+        )
+        settled = [outcome for outcome in outcomes if isinstance(outcome, Settled)]
+        due_at = min((each.due_at for each in settled if each.due_at is not None), default=None)
+        moved = [campaign for campaign, at in due.items() if at != due_at]
+        if link is not None and moved:
+            async with self._parts.store.write() as t:
+                for campaign in sorted(moved):
+                    await t.memberships.set_due(link.patron, campaign, due_at)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return Settled(any(each.in_doubt for each in settled), due_at)
+
+    async def _guilds(self, t: Tables, user: DiscordUserId, campaigns: Iterable[CampaignId]) -> list[GuildId]:
+        """Name the guilds that concern a person: known of them, or with rules for what they are a patron of."""
+        known = set(await t.guilds_of(user))
+        for campaign in campaigns:
+            known.update(await t.rules.guilds_of(campaign))
+        return sorted(known)
+
+    async def _forget(self, user: DiscordUserId, left: Iterable[GuildId]) -> None:
+        """Forget what somebody who is not linked had in guilds the bot is not in any more: nothing can be taken back."""
+        async with self._parts.store.write() as t:
+            for guild in sorted(left):
+                await t.ledger.drop_user(guild, user)
+                await t.presence.forget(guild, user)
+
+    async def _in_guild(self, guild: GuildId, user: DiscordUserId, cause: Cause, *, answer: bool) -> Settled:
+        async with self._parts.store.read() as t:
+            view = await load_view(t, guild)
+            link = await t.links.load(user)
+            seen = (await t.presence.of_users(guild, [user])).get(user)
+        if not await self._workable(view):
+            return Settled()
+        # Somebody nobody ever saw here, or who has just linked: what they had before us must be known first.
+        newly = cause is Cause.LINKED and link is not None and not _audited_after(view, link)
+        if seen is None or newly:
+            await self._look(view, user, cause)
+        async with self._parts.store.read() as t:
+            order = await self._carrier.order(t, guild, user, cause)
+            held = bool(await t.holds.of_users(guild, [user]))
+        if answer or held or self._matters(order):
+            order = await self._carrier.carry(guild, user, cause, answer=answer)
+        return Settled(bool(order.decision.doubts), order.decision.due_at)
+
+    def _matters(self, order: Order) -> bool:
+        """Say whether there is anything to do or to write down."""
+        case, decision = order.case, order.decision
+        doubts_changed = {*decision.doubts} != {*case.doubts.values()}
+        ended = over(case, self._parts.now()) or (order.link is None and case.ledger)
+        return bool(decision.change or decision.claimed or doubts_changed or ended)
+
+    async def _workable(self, view: GuildView) -> bool:
+        """Say whether roles may move in a guild now; when not, everybody there is looked at when they may."""
+        guild = view.guild
+        if view.audited and self._parts.guilds.is_ready(guild):
+            return True
+        async with self._parts.store.write() as t:
+            if await t.nudges.load(NudgeKind.GUILD, str(guild)) is None:
+                why = Cause.CLOCK if view.audited else Cause.AUDIT
+                await t.nudges.add(NudgeKind.GUILD, str(guild), why, self._parts.now())
+        return False
+
+    async def _look(self, view: GuildView, user: DiscordUserId, cause: Cause) -> None:
+        seen_at = self._parts.now()
+        roles = await self._parts.guilds.fetch_roles(view.guild, user)
+        async with self._parts.store.write() as t:
+            if roles is None:
+                await record_gone(t, view, [user], seen_at)
+            else:
+                await record_seen(t, view, {user: roles}, seen_at, cause)
+
+
+def _audited_after(view: GuildView, link: Link) -> bool:
+    audited_at = view.settings.audited_at
+    return audited_at is not None and audited_at >= link.linked_at

@@ -1,0 +1,280 @@
+"""Who is in a guild and has what there: joins nobody told of, audits that end early, roles given by others, lost guilds."""
+
+from dataclasses import replace
+
+from bot.core.model import Cause, DiscordUserId, Grant, ManualGrant, Origin, Policy, RoleId
+from bot.errors import GuildUnavailable
+from bot.store.records import NudgeKind
+from bot.sync.reports import PatronSynced, RoleIsBlocked
+from tests.sync.world import ANN, BOB, CAT, DAY, GOLD, GUILD, HOUR, MINUTE, SILVER, World, patron_of
+
+CROWD = tuple(DiscordUserId(1000 + number) for number in range(20))
+EXTRA = RoleId(50)
+
+
+async def test_whoever_joined_while_nobody_listened_gets_the_role_by_the_audit(world: World) -> None:
+    world.patreon.pledge(patron_of(ANN))
+    await world.links(ANN)
+    world.guilds.members[GUILD][ANN] = set()
+    world.clock.move(HOUR)
+
+    await world.audits()
+
+    assert world.roles(ANN) == {SILVER}
+
+
+async def test_whoever_left_and_came_back_while_nobody_listened_gets_the_role_by_the_audit(world: World) -> None:
+    await world.is_patron(ANN)
+    await world.leaves(ANN)
+    world.clock.move(HOUR)
+    world.guilds.members[GUILD][ANN] = set()
+
+    await world.audits()
+
+    assert world.roles(ANN) == {SILVER}
+
+
+async def test_what_an_audit_found_before_it_was_cut_off_is_put_right(world: World) -> None:
+    await world.is_patron(ANN, BOB)
+    world.clock.move(MINUTE)
+    world.guilds.members[GUILD][ANN] = set()
+    world.guilds.page_size = 1
+    pages: list[int] = []
+
+    async def the_second_fails() -> None:
+        pages.append(1)
+        if len(pages) == 2:
+            raise GuildUnavailable("cut")
+
+    world.guilds.after_page = the_second_fails
+    await world.audits()
+
+    assert world.roles(ANN) == {SILVER}
+
+
+async def test_what_happens_during_the_first_audit_does_not_cost_a_second(bare: World) -> None:
+    bare.guilds.members[GUILD] = {ANN: set(), BOB: set()}
+    bare.patreon.pledge(patron_of(ANN))
+    await bare.stores_link(ANN)
+
+    async def somebody_is_settled() -> None:
+        if not await bare.waiting(NudgeKind.USER):
+            async with bare.store.write() as t:
+                await t.nudges.add(NudgeKind.USER, str(ANN), Cause.JOINED, bare.clock())
+            await bare.new_engine().drain()
+
+    bare.guilds.after_page = somebody_is_settled
+    await bare.set_up()
+
+    assert [call[0] for call in bare.guilds.looks] == ["page"]
+    assert bare.roles(ANN) == {SILVER}
+
+
+async def test_role_somebody_else_gave_after_a_return_is_not_ours(world: World) -> None:
+    await world.is_patron(ANN)
+    await world.leaves(ANN)
+    world.patreon.cancel(patron_of(ANN))
+    await world.hears(ANN)
+    await world.joins(ANN)
+    assert world.roles(ANN) == set()
+    world.clock.move(HOUR)
+
+    world.guilds.members[GUILD][ANN] = {SILVER}
+    await world.audits()
+    for _ in range(3):
+        await world.refreshes()
+
+    assert (await world.ledger(ANN))[SILVER].origin is Origin.FOUND
+    assert world.roles(ANN) == {SILVER}
+
+
+async def test_role_a_moderator_took_stays_taken_over_a_return_where_the_guild_wants_that(world: World) -> None:
+    async with world.store.write() as t:
+        settings = await t.guilds.load(GUILD)
+        await t.guilds.save(replace(settings, policy=Policy(restore_drift=False)))
+    await world.is_patron(ANN)
+    world.clock.move(MINUTE)
+    world.guilds.members[GUILD][ANN] = set()
+    await world.audits()
+    assert world.roles(ANN) == set()
+
+    await world.leaves(ANN)
+    await world.joins(ANN)
+
+    assert world.roles(ANN) == set()
+
+
+async def test_somebody_without_a_link_leaves_no_trace_by_using_a_command(world: World) -> None:
+    await world.engine.members.seen(GUILD, ANN, frozenset({SILVER}))
+
+    assert await world.ledger(ANN) == {}
+    async with world.store.read() as t:
+        assert await t.presence.present(GUILD, ANN) is None
+
+
+async def test_who_unlinks_leaves_no_trace_in_the_guild(world: World) -> None:
+    await world.is_patron(ANN)
+
+    await world.unlinks(ANN)
+
+    assert await world.ledger(ANN) == {}
+    async with world.store.read() as t:
+        assert await t.presence.present(GUILD, ANN) is None
+
+
+# --- roles by a creator's hand
+
+
+async def _is_given(world: World, user: DiscordUserId, role: RoleId) -> None:
+    async with world.store.write() as t:
+        await t.presence.put(GUILD, user, present=True, seen_at=world.clock())
+        await t.manual.add(ManualGrant(GUILD, user, role, "won a contest", CAT, world.clock()))
+        await t.nudges.add(NudgeKind.USER, str(user), Cause.MANUAL, world.clock())
+    await world.settle()
+
+
+async def test_role_given_by_hand_is_there_also_in_a_guild_without_rules(bare: World) -> None:
+    bare.guilds.members[GUILD][ANN] = set()
+
+    await _is_given(bare, ANN, GOLD)
+
+    assert bare.roles(ANN) == {GOLD}
+
+
+async def test_role_whose_grant_ended_while_the_guild_was_away_goes_when_it_is_back(world: World) -> None:
+    await world.is_patron(ANN)
+    await _is_given(world, ANN, EXTRA)
+    world.guilds.away.add(GUILD)
+    async with world.store.write() as t:
+        await t.manual.end(GUILD, ANN, EXTRA)
+        await t.nudges.add(NudgeKind.USER, str(ANN), Cause.MANUAL, world.clock())
+    await world.settle()
+
+    world.guilds.away.clear()
+    await world.later(MINUTE)
+
+    assert world.roles(ANN) == {SILVER}
+
+
+async def test_sticky_role_given_by_hand_ends_with_the_grant(world: World) -> None:
+    async with world.store.write() as t:
+        gold = next(rule for rule in await t.rules.of_guild(GUILD) if rule.role == GOLD)
+        await t.rules.add(GUILD, gold.campaign, GOLD, gold.condition, sticky=True)
+    await world.is_patron(ANN)
+    await _is_given(world, ANN, GOLD)
+    assert world.roles(ANN) == {SILVER, GOLD}
+
+    async with world.store.write() as t:
+        await t.manual.end(GUILD, ANN, GOLD)
+        await t.nudges.add(NudgeKind.USER, str(ANN), Cause.MANUAL, world.clock())
+    await world.settle()
+    await world.refreshes()
+
+    assert world.roles(ANN) == {SILVER}
+
+
+# --- roles that were adopted
+
+
+async def _adopts(world: World, user: DiscordUserId) -> None:
+    world.guilds.members[GUILD].setdefault(user, {SILVER})
+    async with world.store.write() as t:
+        await t.ledger.put_many([Grant(GUILD, user, SILVER, Origin.ADOPTED, world.clock(), Cause.RULES)])
+    await world.changes_rules()
+
+
+async def test_adopted_role_stays_on_those_who_never_linked(world: World) -> None:
+    await _adopts(world, BOB)
+    await world.later(2 * DAY)
+    await world.changes_rules()
+
+    assert world.roles(BOB) == {SILVER}
+    assert (await world.ledger(BOB))[SILVER].origin is Origin.ADOPTED
+
+
+async def test_adopted_role_of_a_patron_becomes_ours_and_that_of_somebody_else_goes(world: World) -> None:
+    await world.is_patron(ANN)
+    await _adopts(world, BOB)
+    await _adopts(world, CAT)
+    world.patreon.pledge(patron_of(BOB))
+    await world.links(BOB)
+    await world.links(CAT)
+    for _ in range(2):
+        await world.refreshes()
+
+    assert world.roles(BOB) == {SILVER}
+    assert (await world.ledger(BOB))[SILVER].origin is Origin.OURS
+    assert world.roles(CAT) == set()
+
+
+# --- roles that may not be touched
+
+
+async def test_role_that_discord_refused_is_not_tried_for_the_next_person(world: World) -> None:
+    world.guilds.refused.add(SILVER)
+    await world.is_patron(CROWD[0])
+    await world.is_patron(*CROWD[1:])
+    assert len(world.guilds.changes) == 1
+    assert len(world.heard(RoleIsBlocked)) == 1
+
+    world.guilds.refused.clear()
+    await world.engine.members.roles_changed(GUILD)
+    await world.settle()
+
+    assert all(world.roles(user) == {SILVER} for user in CROWD)
+
+
+async def test_role_that_discord_refused_is_tried_again_after_the_next_audit(world: World) -> None:
+    world.guilds.refused.add(SILVER)
+    await world.is_patron(ANN)
+    world.guilds.refused.clear()
+
+    await world.audits()
+    await world.changes_rules()
+
+    assert world.roles(ANN) == {SILVER}
+
+
+# --- a guild the bot was thrown out of
+
+
+async def test_guild_the_bot_was_thrown_out_of_asks_for_nothing_and_keeps_nobody_waiting(world: World) -> None:
+    await world.is_patron(ANN, BOB)
+    world.guilds.away.add(GUILD)
+    await world.engine.members.guild_left(GUILD)
+    world.forget_calls()
+
+    await world.unlinks(ANN)
+    world.patreon.cancel(patron_of(BOB))
+    await world.later(3 * DAY)
+
+    assert await world.pending() == 0
+    assert world.guilds.calls == []
+    assert await world.ledger(ANN) == {}
+
+
+async def test_guild_the_bot_came_back_to_is_put_right(world: World) -> None:
+    await world.is_patron(ANN, BOB)
+    await world.engine.members.guilds_are(set())
+    world.patreon.pledge(patron_of(ANN), 1000, "gold")  # type: ignore[arg-type] # a NewType of str
+    await world.refreshes()
+    assert world.roles(ANN) == {SILVER}
+
+    await world.engine.members.guilds_are({GUILD})
+    await world.settle()
+    await world.refreshes()
+
+    assert world.roles(ANN) == {GOLD}
+
+
+async def test_whoever_waits_in_a_paused_guild_is_told_that_it_is(world: World) -> None:
+    async with world.store.write() as t:
+        settings = await t.guilds.load(GUILD)
+        await t.guilds.save(replace(settings, policy=Policy(paused=True)))
+
+    await world.is_patron(ANN)
+
+    [report] = world.heard(PatronSynced)
+    assert report.paused
+    assert report.change.grant == {SILVER}
+    assert world.roles(ANN) == set()
