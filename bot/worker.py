@@ -23,6 +23,7 @@ from bot.guilds import Guilds
 from bot.linking import Linking, PersonalData
 from bot.metrics import Metrics
 from bot.patreon.client import PatreonClient
+from bot.stopping import unless
 from bot.store import Store
 from bot.sync import Engine, EngineSettings, Previews
 from bot.sync.reports import PatronSynced, Report
@@ -212,15 +213,7 @@ class Worker:
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, Result]) -> Result | None:
         """Do something that may take long, but drop it when the worker stops; None then."""
-        doing = asyncio.create_task(work)
-        stopping = asyncio.create_task(self._stop.wait())
-        try:
-            await asyncio.wait([doing, stopping], return_when=asyncio.FIRST_COMPLETED)
-            return doing.result() if doing.done() else None
-        finally:
-            for task in (doing, stopping):
-                task.cancel()
-            await asyncio.gather(doing, stopping, return_exceptions=True)
+        return await unless(self._stop, work)
 
     async def _count(self, report: Report) -> None:
         self._metrics.reports.labels(type(report).__name__).inc()
