@@ -121,7 +121,7 @@ class Worker:
             await self.bot.furnish(use_cases)
             working = asyncio.create_task(engine.run(self._stop), name="engine")
             tending = asyncio.create_task(self._tend(campaign), name="webhook")
-            tidying = asyncio.create_task(self._tidy(linking), name="tidying")
+            tidying = asyncio.create_task(self._tidy(linking, personal), name="tidying")
             gateway = asyncio.create_task(self._connect(), name="gateway")
             inner = [working, tending, tidying]
             await asyncio.wait([*inner, gateway], return_when=asyncio.FIRST_COMPLETED)
@@ -218,13 +218,14 @@ class Worker:
                     log.warning("webhook_not_tended", error=type(error).__name__, detail=str(error))
             await self._unless_stopped(self._sleep(TEND_EVERY.total_seconds()))
 
-    async def _tidy(self, linking: Linking) -> None:
-        """Let attempts to link forget what they no longer need, for as long as the worker runs."""
+    async def _tidy(self, linking: Linking, personal: PersonalData) -> None:
+        """Let attempts to link forget what they no longer need and erasures end, for as long as the worker runs."""
         while not self._stop.is_set():
             try:
                 await linking.tidy()
+                await personal.tidy()
             except StoreError as error:
-                log.warning("attempts_not_tidied", detail=str(error))
+                log.warning("not_tidied", detail=str(error))
             await self._unless_stopped(self._sleep(TIDY_EVERY.total_seconds()))
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, Result]) -> Result | None:

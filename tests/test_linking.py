@@ -6,12 +6,23 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from bot.core.model import CREATOR, CampaignId, Cause, Link, Tokens, patron_owner
+from bot.core.model import (
+    CREATOR,
+    CampaignId,
+    Cause,
+    Grant,
+    Holding,
+    Link,
+    ManualGrant,
+    Origin,
+    Tokens,
+    patron_owner,
+)
 from bot.errors import AccessRevoked, LinkError, LinkProblem, PatreonUnavailable, RateLimited
 from bot.linking import Confirmation, Linked, Linking, PersonalData
 from bot.patreon.renewal import Renewer
 from bot.store import Store
-from bot.store.records import Nudge, NudgeKind, fingerprint
+from bot.store.records import LogAction, LogEntry, Nudge, NudgeKind, fingerprint
 from bot.vault import StoreVault
 from tests.conftest import Clock
 from tests.doors import (
@@ -425,3 +436,50 @@ async def test_erasing_leaves_nothing_to_show_and_lets_the_engine_take_the_roles
     world.clock.move(timedelta(seconds=2))
     assert [nudge.cause for nudge in await world.nudges()] == [Cause.UNLINKED]
     assert not await world.data.erase(BOB)
+
+
+async def test_erasing_ends_roles_given_by_hand_and_forgets_their_note(world: World) -> None:
+    async with world.store.write() as t:
+        await t.manual.add(ManualGrant(GUILD, ANN, GOLD, "our friend Ann", BOB, START, None))
+        await t.manual.add(ManualGrant(GUILD, BOB, GOLD, "somebody else", BOB, START, None))
+
+    await world.data.erase(ANN)
+
+    assert (await world.data.show(ANN)).manual == ()
+    assert len((await world.data.show(BOB)).manual) == 1
+
+
+async def test_an_erasure_is_complete_when_the_last_role_was_taken_back(world: World) -> None:
+    role = Grant(GUILD, ANN, GOLD, Origin.OURS, START, Cause.LINKED, Holding.HELD)
+    async with world.store.write() as t:
+        await t.ledger.put(role)
+        await t.presence.put(GUILD, ANN, present=True, seen_at=START)
+    await world.data.erase(ANN)
+
+    await world.data.tidy()
+    assert (await world.data.show(ANN)).guilds == (GUILD,), "the engine has to know where to take the role"
+    async with world.store.write() as t:
+        await t.ledger.drop(GUILD, ANN, GOLD)
+        await t.log.add([LogEntry(GUILD, ANN, GOLD, LogAction.REVOKED, Cause.UNLINKED, START)])
+    await world.data.tidy()
+
+    async with world.store.read() as t:
+        assert await t.log.of(GUILD, ANN) == []
+        assert await t.presence.present(GUILD, ANN) is None
+        assert await t.facts.named("") == ["configured_campaign", "key_check"]
+
+
+async def test_who_links_again_after_an_erasure_keeps_what_belongs_to_the_new_link(world: World) -> None:
+    await world.data.erase(ANN)
+    asked = await world.ask()
+    await world.data.tidy()
+    await world.linking.finish(asked.token)
+    async with world.store.write() as t:
+        await t.log.add([LogEntry(GUILD, ANN, GOLD, LogAction.GRANTED, Cause.LINKED, START)])
+
+    await world.data.tidy()
+    await world.data.unlink(ANN)
+    await world.data.tidy()
+
+    async with world.store.read() as t:
+        assert len(await t.log.of(GUILD, ANN)) == 1

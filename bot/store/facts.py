@@ -14,6 +14,11 @@ class Facts(Subject):
         row = await self._row(select(facts.c.value).where(facts.c.key == key))
         return None if row is None else str(row.value)
 
+    async def named(self, prefix: str) -> list[str]:
+        """Name the facts whose names begin so, in order."""
+        keys = select(facts.c.key).where(facts.c.key.startswith(prefix, autoescape=True))
+        return [str(row.key) for row in await self._rows(keys.order_by(facts.c.key))]
+
     async def set(self, key: str, value: str) -> None:
         """Store a fact over the one before."""
         await self._put(facts, [{"key": key, "value": value}])
