@@ -54,7 +54,10 @@ class LinkRoutes:
 
     async def confirm(self, request: web.Request) -> web.StreamResponse:
         """Link on "yes", forget everything on any other answer."""
-        form = await request.post()
+        try:
+            form = await request.post()
+        except (ValueError, LookupError):  # not the form it says it is, or in no encoding there is
+            raise web.HTTPBadRequest from None
         token, answer = form.get("token"), form.get("answer")
         if not isinstance(token, str):
             raise LinkError(LinkProblem.FORGED)

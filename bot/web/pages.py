@@ -90,6 +90,10 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if error.status < web.HTTPBadRequest.status_code:
             raise
         return _answer(request, error)
+    except web.RequestPayloadError:
+        return _answer(request, web.HTTPBadRequest())
+    except ConnectionError:
+        raise  # whoever asked is gone, and aiohttp knows it
     except (LinkError, PatreonError, StoreError) as error:
         log.info("page_failed", route=_route(request), error=type(error).__name__, detail=str(error))
         return _answer(request, error)
@@ -115,7 +119,12 @@ def _route(request: web.Request) -> str:
 
 
 async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    """Put the security headers on every answer; nothing but the style sheet may be kept by anybody."""
+    """Dress the answer that is about to go out."""
+    dress(response)
+
+
+def dress(response: web.StreamResponse) -> None:
+    """Put the security headers on an answer; nothing but the style sheet may be kept by anybody."""
     response.headers.update(SECURITY_HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")
 

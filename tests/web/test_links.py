@@ -107,6 +107,22 @@ async def test_a_form_without_our_token_is_not_ours(doors: Doors, form: dict[str
     assert (await doors.client.post("/link/confirm", data=form)).status == 400
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/x-www-form-urlencoded", b"\xff\xfe"),
+        ("application/x-www-form-urlencoded; charset=nonsense", b"token=x"),
+        ("multipart/form-data", b"token=x"),
+        ("multipart/form-data; boundary=x", b"token=x"),
+    ],
+)
+async def test_a_form_that_cannot_be_read_is_not_our_fault(doors: Doors, kind: str, body: bytes) -> None:
+    answer = await doors.client.post("/link/confirm", data=body, headers={"Content-Type": kind})
+
+    assert answer.status == 400
+    assert texts.BAD_REQUEST.title in await answer.text()
+
+
 async def test_a_file_in_place_of_the_token_is_not_ours(doors: Doors) -> None:
     assert (await doors.client.post("/link/confirm", data={"token": io.BytesIO(b"bytes"), "answer": "yes"})).status == 400
 
