@@ -147,12 +147,52 @@ async def test_a_state_is_good_once(world: World) -> None:
     await fails(world.linking.returned(state, "ann"), LinkProblem.USED)
 
 
-async def test_a_confirmation_is_good_once_and_links_once(world: World) -> None:
+async def test_confirming_twice_links_once_and_gives_the_same_answer(world: World) -> None:
+    asked = await world.ask()
+    first = await world.linking.finish(asked.token)
+
+    assert await world.linking.finish(asked.token) == first
+    assert world.woken == 1
+
+
+async def test_confirming_twice_at_once_links_once_and_gives_the_same_answer(world: World) -> None:
+    asked = await world.ask()
+
+    first, second = await asyncio.gather(world.linking.finish(asked.token), world.linking.finish(asked.token))
+
+    assert first == second
+    assert world.woken == 1
+
+
+async def test_a_confirmation_is_spent_when_the_link_it_made_is_gone(world: World) -> None:
     asked = await world.ask()
     await world.linking.finish(asked.token)
+    await world.data.unlink(ANN)
+
+    await fails(world.linking.finish(asked.token), LinkProblem.FORGED)
+    assert await world.stored_link() is None
+
+
+async def test_a_confirmation_says_nothing_of_a_link_that_was_there_before(world: World) -> None:
+    await world.link()
+    world.clock.move(timedelta(seconds=1))
+    world.patreon.people["again"] = identity(PATRON, membership())
+    asked = await world.ask("again")
+    await world.linking.refuse(asked.token)
 
     await fails(world.linking.finish(asked.token), LinkProblem.USED)
-    assert world.woken == 1
+
+
+async def test_saying_no_twice_is_no_error_but_no_after_yes_comes_too_late(world: World) -> None:
+    refused, agreed = await world.ask(), None
+    await world.linking.refuse(refused.token)
+    await world.linking.refuse(refused.token)
+    world.patreon.used.clear()
+    agreed = await world.ask()
+    await world.linking.finish(agreed.token)
+
+    await fails(world.linking.refuse(agreed.token), LinkProblem.USED)
+    assert await world.stored_link() is not None
 
 
 async def test_forged_tokens_lead_nowhere(world: World) -> None:
@@ -209,12 +249,24 @@ async def test_a_question_nobody_answers_keeps_name_and_tokens_ten_minutes_and_n
     assert kept == [(True, True, True), (False, False, True), (False, False, False)]
 
 
-async def test_opening_the_button_again_makes_the_first_state_worthless(world: World) -> None:
+async def test_the_button_may_be_opened_twice_and_finished_in_either_tab_once(world: World) -> None:
     url = await world.linking.begin(ANN, GUILD)
     first, second = await world.open(url), await world.open(url)
+    assert (await world.linking.returned(first, "ann")).user == ANN
 
-    await fails(world.linking.returned(first, "ann"), LinkProblem.FORGED)
-    assert (await world.linking.returned(second, "ann")).user == ANN
+    await fails(world.linking.returned(second, "ann"), LinkProblem.USED)
+
+
+async def test_a_state_tells_neither_its_link_nor_what_is_stored_of_it(world: World) -> None:
+    url = await world.linking.begin(ANN, GUILD)
+    token, state = url.rsplit("/", 1)[1], await world.open(url)
+
+    assert state not in (token, fingerprint(token))
+    assert state != await world.open(await world.linking.begin(ANN, GUILD))
+    async with world.store.read() as t:
+        attempt = await t.attempts.load_latest(ANN)
+        assert attempt is not None
+        assert state not in (attempt.key, attempt.state_hash)
 
 
 @pytest.mark.parametrize("code", [None, ""])

@@ -110,6 +110,15 @@ PATREON_DENIED = Page(
     ),
 )
 
+PATREON_SET_UP = Page(
+    502,
+    "This bot is not set up right at Patreon",
+    (
+        "Patreon does not let the bot ask whose account this is, so nobody can link here just now. " + NOTHING_CHANGED,
+        "The fault is not yours. Please tell the server's team: whoever runs the bot finds the reason in its log.",
+    ),
+)
+
 STORE_DOWN = Page(
     503,
     "One moment, please",

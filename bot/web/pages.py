@@ -11,7 +11,7 @@ import structlog
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from bot.errors import LinkError, PatreonError, PatreonUnavailable, RateLimited, StoreError
+from bot.errors import AccessDenied, LinkError, PatreonError, PatreonUnavailable, RateLimited, RequestRefused, StoreError
 from bot.texts import pages as texts
 
 log = structlog.get_logger(__name__)
@@ -71,6 +71,8 @@ def page_for(error: Exception) -> texts.Page:
             return texts.LINK_PROBLEMS[problem]
         case PatreonUnavailable() | RateLimited():
             return texts.PATREON_DOWN
+        case AccessDenied() | RequestRefused():
+            return texts.PATREON_SET_UP
         case PatreonError():
             return texts.PATREON_DENIED
         case StoreError():
@@ -95,7 +97,8 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     except ConnectionError:
         raise  # whoever asked is gone, and aiohttp knows it
     except (LinkError, PatreonError, StoreError) as error:
-        log.info("page_failed", route=_route(request), error=type(error).__name__, detail=str(error))
+        tell = log.info if isinstance(error, LinkError) else log.warning
+        tell("page_failed", route=_route(request), error=type(error).__name__, detail=str(error))
         return _answer(request, error)
     except Exception as error:
         log.exception("page_broke", route=_route(request))
