@@ -504,7 +504,7 @@ async def test_erasing_ends_roles_given_by_hand_and_forgets_their_note(world: Wo
 async def test_an_erasure_is_complete_when_the_last_role_was_taken_back(world: World) -> None:
     role = Grant(GUILD, ANN, GOLD, Origin.OURS, START, Cause.LINKED, Holding.HELD)
     async with world.store.write() as t:
-        await t.ledger.put(role)
+        await t.ledger.put_many([role])
         await t.presence.put(GUILD, ANN, present=True, seen_at=START)
     await world.data.erase(ANN)
 

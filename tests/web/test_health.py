@@ -72,9 +72,8 @@ async def test_a_refresh_that_was_missed_three_times_is_not_ready(store: Store, 
 async def test_a_campaign_that_is_served_no_more_makes_nothing_unready(store: Store, clock: Clock) -> None:
     await furnish(store)
     async with store.write() as t:
-        campaign = await t.campaigns.load(CAMPAIGN)
-        assert campaign is not None
-        await t.campaigns.save(replace(campaign, campaign=CampaignId("served before")), clock())
+        (state,) = await t.campaigns.load_all()
+        await t.campaigns.save(replace(state.campaign, campaign=CampaignId("served before")), clock())
         await t.campaigns.refreshed(CampaignId("served before"), clock(), 10)
         now = clock.move(timedelta(days=1))
         await t.campaigns.refreshed(CAMPAIGN, now, 10)

@@ -11,7 +11,7 @@ import pytest
 from bot.core.model import CampaignId
 from bot.errors import AccessDenied, AccessRevoked, PatreonError, PatreonUnavailable, UnexpectedAnswer
 from bot.texts import pages as texts
-from tests.doors import ANN, BOB, CAMPAIGN, CREATOR_ID, OTHER_PATRON, PATRON, identity, membership
+from tests.doors import ANN, BOB, CREATOR_ID, OTHER_PATRON, PATRON, identity, membership
 from tests.web.conftest import Doors
 
 
@@ -180,9 +180,8 @@ async def test_patreon_in_trouble_on_its_consent_page_is_told_as_down(doors: Doo
 
 async def test_a_campaign_that_was_not_read_yet_goes_without_a_name(doors: Doors) -> None:
     async with doors.store.write() as t:
-        campaign = await t.campaigns.load(CAMPAIGN)
-        assert campaign is not None
-        await t.campaigns.save(replace(campaign, name="", url=""), doors.clock())
+        (state,) = await t.campaigns.load_all()
+        await t.campaigns.save(replace(state.campaign, name="", url=""), doors.clock())
     doors.patreon.people["ann"] = identity(PATRON)
 
     answer = await doors.client.post("/link/confirm", data={"token": await doors.question(), "answer": "yes"})
