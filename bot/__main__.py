@@ -7,10 +7,11 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Coroutine
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import structlog
 import typer
@@ -20,9 +21,12 @@ from bot.app import migrate_database, open_app
 from bot.config import Config, load_config
 from bot.errors import BotError, ConfigError
 from bot.logs import set_up_logs
+from bot.stopping import unless
 from bot.texts import command_line as texts
 
 log = structlog.get_logger(__name__)
+
+Result = TypeVar("Result")
 
 
 class Exit(IntEnum):
@@ -74,7 +78,7 @@ def worker(context: typer.Context, config: Path_ = None) -> None:
 def check(context: typer.Context, config: Path_ = None) -> None:
     """Try everything and say what to mend."""
     loaded = _load(config or context.obj)
-    findings = _complete(doctor.examine(loaded))
+    findings = _complete(_unless_signalled(doctor.examine(loaded)))
     for finding in findings:
         typer.echo(texts.finding(finding.mark.value, finding.subject, finding.message))
     raise typer.Exit(Exit.FAILED if any(finding.mark is doctor.Mark.BAD for finding in findings) else Exit.FINE)
@@ -83,7 +87,7 @@ def check(context: typer.Context, config: Path_ = None) -> None:
 @cli.command(help=texts.MIGRATE_HELP)
 def migrate(context: typer.Context, config: Path_ = None) -> None:
     """Bring the database to the newest shape."""
-    _complete(migrate_database(_load(config or context.obj)))
+    _complete(_unless_signalled(migrate_database(_load(config or context.obj))))
     typer.echo(texts.MIGRATED)
 
 
@@ -111,14 +115,39 @@ def _serve(path: Path | None, *, web: bool, worker: bool) -> NoReturn:
 
 async def _until_signalled(config: Config, *, web: bool, worker: bool) -> None:
     """Keep the parts running until SIGTERM or SIGINT, then let each finish what is in hand."""
+    stop = _signalled()
+    async with contextlib.AsyncExitStack() as stack:
+        app = await unless(stop, stack.enter_async_context(open_app(config, web=web, worker=worker)))
+        if app is None:
+            _leave_at_once(Exit.FINE)
+        await app.run_until(stop)
+    log.info("stopped")
+
+
+async def _unless_signalled(work: Coroutine[Any, Any, Result]) -> Result | None:
+    """Do what has no parts to stop; a signal ends it, and the process, in the middle."""
+    stop = _signalled()
+    result = await unless(stop, work)
+    if stop.is_set():
+        _leave_at_once(Exit.FAILED)
+    return result
+
+
+def _signalled() -> asyncio.Event:
+    """Give the event that SIGTERM and SIGINT set from now on."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):  # Windows knows no such handlers; Ctrl-C interrupts there
             loop.add_signal_handler(name, stop.set)
-    async with open_app(config, web=web, worker=worker) as app:
-        await app.run_until(stop)
+    return stop
+
+
+def _leave_at_once(code: Exit) -> NoReturn:
+    """End without waiting for threads: one that waits for a database hears nobody, and loses nothing by a kill (law 7)."""
     log.info("stopped")
+    sys.stdout.flush()
+    os._exit(code)
 
 
 def _complete(work: Coroutine[Any, Any, Any]) -> Any:

@@ -19,8 +19,13 @@ from bot.errors import ConfigError
 DEFAULT_PATH = Path("config.json")
 """Read when it exists and neither ``--config`` nor ``BOT_CONFIG`` names another file."""
 
+DEFAULT_DATABASE = "sqlite:///data/patron-roles.db"
+
 MIN_SECRET_KEY = 32
 """Characters a key for encryption needs at least."""
+
+RANDOM_KEY = "a random one: openssl rand -base64 32"
+"""How to make a key for encryption."""
 
 Problem = tuple[str, str]
 
@@ -46,6 +51,14 @@ def _to_http(value: object) -> str:
     return _to_url(value, ("https", "http"))
 
 
+def _to_origin(value: object) -> str:
+    """Take nothing behind the host: pages name one another by absolute paths, and Patreon compares to the letter."""
+    origin = _to_http(value)
+    if URL(origin).path != "/" or any(mark in origin for mark in "?#@"):
+        raise ValueError("must be scheme, host and port only: no path, query, fragment or credentials")
+    return origin
+
+
 def _to_gateway(value: object) -> str:
     return _to_url(value, ("wss", "ws"))
 
@@ -69,7 +82,7 @@ def _to_database(value: object) -> str:
 def _check_key(value: SecretStr | str) -> SecretStr | str:
     plain = value.get_secret_value() if isinstance(value, SecretStr) else value
     if len(plain) < MIN_SECRET_KEY:
-        raise ValueError(f"must have at least {MIN_SECRET_KEY} characters; a random one: openssl rand -base64 32")
+        raise ValueError(f"must have at least {MIN_SECRET_KEY} characters; {RANDOM_KEY}")
     return value
 
 
@@ -107,7 +120,7 @@ class PatreonConfig(_Section):
 class WebConfig(_Section):
     """The HTTP doors. ``public_url`` is how a browser and Patreon reach them."""
 
-    public_url: HttpUrl
+    public_url: Annotated[str, BeforeValidator(_to_origin)]
     host: str = "0.0.0.0"  # noqa: S104 - a dyno or a container is reached from outside only on every interface
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
 
@@ -132,7 +145,7 @@ class Config(_Section):
     discord: DiscordConfig
     patreon: PatreonConfig
     web: WebConfig
-    database_url: Annotated[str, BeforeValidator(_to_database), Field(repr=False)] = "sqlite:///data/patron-roles.db"
+    database_url: Annotated[str, BeforeValidator(_to_database), Field(repr=False)] = DEFAULT_DATABASE
     secret_keys: Annotated[tuple[SecretKey, ...], BeforeValidator(_split), Field(min_length=1)]
     sync: SyncConfig = SyncConfig()
     log: LogConfig = LogConfig()
@@ -180,7 +193,7 @@ def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
         found = next((environ[name] for name in names if environ.get(name, "").strip()), None)
         if found is not None:
             _put(values, key, found.strip())
-    if "DYNO" in environ and not values.get("database_url"):
+    if "DYNO" in environ and _lies_with_the_program(values.get("database_url") or DEFAULT_DATABASE):
         problems.append(("database_url", "a dyno forgets its files at each restart: add a PostgreSQL database"))
     try:
         config = Config.model_validate(_without_blanks(values))
@@ -190,6 +203,11 @@ def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
         if not problems:
             return config
     raise ConfigError(sorted(set(problems), key=_file_order))
+
+
+def _lies_with_the_program(url: object) -> bool:
+    """Say whether a database is a file named from the program's folder; an absolute path may be a mounted disk."""
+    return isinstance(url, str) and url.startswith("sqlite:///") and not url.startswith("sqlite:////")
 
 
 def _file_order(problem: Problem) -> tuple[int, str]:
@@ -260,6 +278,8 @@ def _message(key: str, detail: dict[str, Any], environ: Mapping[str, str]) -> st
 def _missing(key: str, environ: Mapping[str, str]) -> str:
     names = config_keys().get(key, (key.upper(),))
     message = f"is missing: set {key} in config.json, or {names[0]} in the environment"
+    if key == "secret_keys":
+        message += f"; {RANDOM_KEY}"
     unknown = [name for name in environ if name not in _all_names()]
     close = difflib.get_close_matches(names[0], unknown, n=1, cutoff=0.8)
     return message + (f" (there is a {close[0]}: is it meant?)" if close else "")

@@ -28,7 +28,7 @@ class Metrics:
         self.pending = Gauge("patron_roles_nudges_pending", "Rows that wait for the engine", registry=self.registry)
         self.linked = Gauge("patron_roles_links", "Linked people", registry=self.registry)
         self.refreshed_at = Gauge(
-            "patron_roles_refreshed_timestamp_seconds", "When a campaign was last read to its end", registry=self.registry
+            "patron_roles_refreshed_timestamp_seconds", "When the campaign was last read to its end", registry=self.registry
         )
 
     def render(self) -> bytes:

@@ -8,8 +8,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any, TypeVar
 
+import aiohttp
 import discord
 import structlog
 
@@ -23,6 +25,7 @@ from bot.guilds import Guilds
 from bot.linking import Linking, PersonalData
 from bot.metrics import Metrics
 from bot.patreon.client import PatreonClient
+from bot.stopping import unless
 from bot.store import Store
 from bot.sync import Engine, EngineSettings, Previews
 from bot.sync.reports import PatronSynced, Report
@@ -118,7 +121,7 @@ class Worker:
             await self.bot.furnish(use_cases)
             working = asyncio.create_task(engine.run(self._stop), name="engine")
             tending = asyncio.create_task(self._tend(campaign), name="webhook")
-            tidying = asyncio.create_task(self._tidy(linking), name="tidying")
+            tidying = asyncio.create_task(self._tidy(linking, personal), name="tidying")
             gateway = asyncio.create_task(self._connect(), name="gateway")
             inner = [working, tending, tidying]
             await asyncio.wait([*inner, gateway], return_when=asyncio.FIRST_COMPLETED)
@@ -132,27 +135,41 @@ class Worker:
             task.result()
 
     async def _connect(self) -> None:
-        """Stay connected to Discord; what only the operator can mend becomes a ConfigError."""
-        try:
-            await self.bot.start(self._config.discord.token.get_secret_value())
-        except discord.LoginFailure:
-            raise ConfigError([("discord.token", texts.DISCORD_BAD_TOKEN)]) from None
-        except discord.PrivilegedIntentsRequired:
-            raise ConfigError([("discord.token", texts.INTENT_MISSING)]) from None
+        """Stay connected to Discord once it answers; what only the operator can mend becomes a ConfigError."""
+        async for _ in self._tries():
+            try:
+                await self.bot.start(self._config.discord.token.get_secret_value())
+            except discord.LoginFailure:
+                raise ConfigError([("discord.token", texts.DISCORD_BAD_TOKEN)]) from None
+            except discord.PrivilegedIntentsRequired:
+                raise ConfigError([("discord.token", texts.INTENT_MISSING)]) from None
+            except (OSError, aiohttp.ClientError, discord.GatewayNotFound, discord.HTTPException) as error:
+                if self.bot.is_closed() or not _may_pass(error):
+                    raise
+                log.warning("discord_not_reached", error=type(error).__name__, detail=str(error))
+                await self.bot.hang_up()
+            else:
+                return
 
     async def _settle(self) -> CampaignId | None:
         """Ask which campaign it is until Patreon answers; one that is known from before will do. None: stopped before."""
-        delay, wanted = FIRST_RETRY, self._config.patreon.campaign_id
-        while not self._stop.is_set():
+        wanted = self._config.patreon.campaign_id
+        async for _ in self._tries():
             try:
                 return await self._unless_stopped(settle_campaign(self._store, self._patreon, wanted, self._now))
             except PatreonError as error:
                 log.warning("campaign_not_asked", error=type(error).__name__, detail=str(error))
                 if known := await known_campaign(self._store, wanted):
                     return known
-            await self._unless_stopped(self._sleep(delay.total_seconds()))
-            delay = min(delay * 2, LAST_RETRY)
         return None
+
+    async def _tries(self) -> AsyncIterator[None]:
+        """Give a turn to try something at once, and further ones after longer and longer pauses, until the worker stops."""
+        pause = FIRST_RETRY
+        while not self._stop.is_set():
+            yield
+            await self._unless_stopped(self._sleep(pause.total_seconds()))
+            pause = min(pause * 2, LAST_RETRY)
 
     def _assemble(self, campaign: CampaignId, linking: Linking, personal: PersonalData) -> tuple[Engine, UseCases]:
         """Build engine and use cases around the gateway's client."""
@@ -201,29 +218,29 @@ class Worker:
                     log.warning("webhook_not_tended", error=type(error).__name__, detail=str(error))
             await self._unless_stopped(self._sleep(TEND_EVERY.total_seconds()))
 
-    async def _tidy(self, linking: Linking) -> None:
-        """Let attempts to link forget what they no longer need, for as long as the worker runs."""
+    async def _tidy(self, linking: Linking, personal: PersonalData) -> None:
+        """Let attempts to link forget what they no longer need and erasures end, for as long as the worker runs."""
         while not self._stop.is_set():
             try:
                 await linking.tidy()
+                await personal.tidy()
             except StoreError as error:
-                log.warning("attempts_not_tidied", detail=str(error))
+                log.warning("not_tidied", detail=str(error))
             await self._unless_stopped(self._sleep(TIDY_EVERY.total_seconds()))
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, Result]) -> Result | None:
         """Do something that may take long, but drop it when the worker stops; None then."""
-        doing = asyncio.create_task(work)
-        stopping = asyncio.create_task(self._stop.wait())
-        try:
-            await asyncio.wait([doing, stopping], return_when=asyncio.FIRST_COMPLETED)
-            return doing.result() if doing.done() else None
-        finally:
-            for task in (doing, stopping):
-                task.cancel()
-            await asyncio.gather(doing, stopping, return_exceptions=True)
+        return await unless(self._stop, work)
 
     async def _count(self, report: Report) -> None:
         self._metrics.reports.labels(type(report).__name__).inc()
         if isinstance(report, PatronSynced) and not report.shadow:
             self._metrics.role_changes.labels("granted").inc(len(report.change.grant))
             self._metrics.role_changes.labels("revoked").inc(len(report.change.revoke))
+
+
+def _may_pass(error: Exception) -> bool:
+    """Tell Discord's trouble, and a firewall before it that has had too much of us, from a request it will never take."""
+    if isinstance(error, discord.HTTPException):
+        return error.status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.status == HTTPStatus.TOO_MANY_REQUESTS
+    return True

@@ -55,6 +55,9 @@ async def playing(port: int = 0) -> AsyncIterator[tuple[str, App]]:
 async def _set_the_scene(stage: Stage) -> None:
     """Let the creator make a rule for each tier, with the bot's own commands, so that the story can begin with a patron."""
     clara, guild = stage.guild.owner_id, stage.guild
+    staff = next(channel.id for channel in guild.channels.values() if channel.name == "staff")
+    told = await stage.discord.run_command(clara, "settings", {"staff_channel": str(staff)}, guild=guild.id)
+    await told.wait_for(lambda message: not message.loading, _READY_WITHIN)
     roles = {role.name: role.id for role in guild.roles.values()}
     for title in _RULES:
         tier = stage.world.patreon.tier(title, stage.world.patreon.campaign())

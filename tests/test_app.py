@@ -5,17 +5,21 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import aiohttp
+import discord
 import pytest
+from structlog.testing import capture_logs
 
 from bot.app import App, open_app, webhook_secrets
 from bot.config import Config, load_config
 from bot.core.model import CREATOR
 from bot.errors import ConfigError, StoreError
 from bot.store import Store
+from sandbox.discord.faults import Fault as DiscordFault
+from sandbox.discord.server import DiscordServer
 from sandbox.stage import Stage, free_port
 from sandbox.world.examples import small_world
 from sandbox.world.patreon_faults import Fault
-from tests.waiting import PATIENCE, until_found
+from tests.waiting import PATIENCE, until, until_found
 
 
 @pytest.fixture
@@ -105,8 +109,8 @@ async def test_the_doors_listen_while_patreon_is_down_and_the_campaign_is_settle
         assert await settled(app.store)
 
 
-async def soon(_seconds: float) -> None:
-    await asyncio.sleep(0.02)
+async def soon(seconds: float) -> None:
+    await asyncio.sleep(seconds / 500)
 
 
 async def test_a_stop_is_heard_while_patreon_is_down(configure: Configure, stage: Stage) -> None:
@@ -116,6 +120,57 @@ async def test_a_stop_is_heard_while_patreon_is_down(configure: Configure, stage
 
     assert app.worker is not None
     assert app.worker.task.done()
+
+
+async def test_the_doors_stay_open_while_discord_is_down_and_the_gateway_connects_when_it_is_back(
+    configure: Configure, stage: Stage
+) -> None:
+    port = free_port()
+    config = configure(
+        DISCORD_API_URL=f"http://127.0.0.1:{port}/api/v10", DISCORD_GATEWAY_URL=f"ws://127.0.0.1:{port}/gateway"
+    )
+    with capture_logs() as logged:
+        async with open_app(config, sleep=soon) as app:
+            await until(lambda: [entry["event"] for entry in logged].count("discord_not_reached") > 2)
+            assert (await get(app, "/healthz"))[0] == 200
+            assert (await get(app, "/readyz"))[0] == 503
+            async with DiscordServer(stage.world.discord).serve(port):
+                await until_ready(app)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        DiscordFault("PUT /applications/*/commands", cut=True, times=2),
+        DiscordFault("GET /gateway/bot", status=404),
+        DiscordFault("GET /oauth2/applications/@me", status=429, html=True),
+    ],
+)
+async def test_a_start_that_discord_cuts_short_is_tried_again(
+    configure: Configure, stage: Stage, fault: DiscordFault
+) -> None:
+    stage.discord.faults.add(fault)
+    async with open_app(configure(), sleep=soon) as app:
+        await until_ready(app)
+
+    assert stage.discord.faults.active == ()
+
+
+async def test_a_stop_is_heard_while_discord_is_down(configure: Configure) -> None:
+    with capture_logs() as logged:
+        async with asyncio.timeout(PATIENCE), open_app(configure(DISCORD_API_URL="http://127.0.0.1:1"), web=False) as app:
+            await until(lambda: "discord_not_reached" in [entry["event"] for entry in logged])
+
+    assert app.worker is not None
+    assert app.worker.task.done()
+
+
+async def test_what_discord_will_never_take_ends_the_bot(configure: Configure, stage: Stage) -> None:
+    stage.discord.faults.add(DiscordFault("GET /oauth2/applications/@me", status=403))
+    async with open_app(configure(), web=False, sleep=soon) as app:
+        with pytest.raises(discord.Forbidden):
+            async with asyncio.timeout(PATIENCE):
+                await app.run_until(asyncio.Event())
 
 
 async def test_a_configured_campaign_of_somebody_else_ends_the_bot_with_the_key(configure: Configure) -> None:

@@ -61,6 +61,16 @@ def test_each_missing_key_names_its_environment_variable() -> None:
     assert "SECRET_KEYS" in problems({})["secret_keys"]
 
 
+def test_a_missing_encryption_key_says_how_to_make_one() -> None:
+    assert "openssl rand -base64 32" in problems({})["secret_keys"]
+    assert "openssl rand -base64 32" in problems(MINIMUM | {"SECRET_KEYS": ","})["secret_keys"]
+
+
+@pytest.mark.parametrize("url", ["https://bot.example/", "https://bot.example:8443", "http://127.0.0.1:8080"])
+def test_the_public_address_is_a_scheme_a_host_and_perhaps_a_port(url: str) -> None:
+    assert load_config(None, MINIMUM | {"WEB_PUBLIC_URL": url}).web.public_url == url.rstrip("/")
+
+
 def test_the_environment_alone_is_enough() -> None:
     config = load_config(None, MINIMUM)
 
@@ -124,6 +134,10 @@ def test_lists_in_the_environment_are_separated_by_commas() -> None:
         ("DISCORD_GATEWAY_URL", "https://gateway.example", "discord.gateway_url"),
         ("PATREON_API_VERSION", "3", "patreon.api_version"),
         ("WEB_PUBLIC_URL", "bot.example", "web.public_url"),
+        ("WEB_PUBLIC_URL", "https://bot.example/patreon", "web.public_url"),
+        ("WEB_PUBLIC_URL", "https://bot.example?to=bot", "web.public_url"),
+        ("WEB_PUBLIC_URL", "https://bot.example#bot", "web.public_url"),
+        ("WEB_PUBLIC_URL", "https://name:word@bot.example", "web.public_url"),
         ("WEB_PORT", "90000", "web.port"),
         ("DATABASE_URL", "mysql://host/name", "database_url"),
         ("DATABASE_URL", "postgres://name:geheim/word@host/name", "database_url"),
@@ -195,7 +209,10 @@ def test_a_section_that_is_no_object_is_reported(tmp_path: Path) -> None:
 
 
 def test_a_dyno_wants_a_database_of_its_own_unless_one_is_named() -> None:
+    example = Path(__file__).parent.parent / "config.example.json"
     assert list(problems(MINIMUM | {"DYNO": "web.1"})) == ["database_url"]
+    assert list(problems(MINIMUM | {"DYNO": "web.1"}, example)) == ["database_url"]
+    assert list(problems(MINIMUM | {"DYNO": "web.1", "DATABASE_URL": "sqlite:///bot.db"})) == ["database_url"]
     for url in ("postgres://u:p@h/d", "sqlite:////mnt/litestream/bot.db"):
         assert load_config(None, MINIMUM | {"DYNO": "web.1", "DATABASE_URL": url}).database_url == url
 

@@ -1,6 +1,8 @@
 """The examination: every part is tried whatever the one before said, and each finding says what to do."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,8 @@ import pytest
 from bot.config import Config, load_config
 from bot.core.model import CampaignId, Condition, ConditionKind, GuildId, RoleId
 from bot.doctor import Finding, Mark, examine
-from bot.store import open_store
+from bot.store import migrate, open_store
+from sandbox.discord.faults import Fault as DiscordFault
 from sandbox.stage import Stage
 from sandbox.world.examples import small_world
 from sandbox.world.patreon_faults import Fault
@@ -71,6 +74,36 @@ async def test_a_database_that_cannot_be_opened_keeps_discord_from_nothing(confi
     assert the(findings, "database")[0] is Mark.BAD
     assert the(findings, "patreon")[0] is Mark.NOTE
     assert the(findings, "discord")[0] is Mark.FINE
+
+
+async def test_a_database_that_breaks_after_opening_keeps_discord_from_nothing(configure: Configure, tmp_path: Path) -> None:
+    config = configure()
+    await migrate(config.database_url)
+    with closing(sqlite3.connect(tmp_path / "bot.db")) as database:
+        database.execute("DROP TABLE rules")
+
+    findings = await examine(config)
+
+    assert [mark for mark, _ in of(findings, "database")] == [Mark.FINE, Mark.BAD]
+    assert the(findings, "patreon")[0] is Mark.FINE
+    assert the(findings, "discord")[0] is Mark.FINE
+
+
+async def test_a_server_that_fails_keeps_the_others_from_nothing(configure: Configure, stage: Stage) -> None:
+    stage.discord.faults.add(DiscordFault("GET /guilds/*/roles", status=403))
+    findings = await examine(configure(DISCORD_GUILD_IDS=f"{stage.guild.id},99999999999999999999"))
+
+    mark, message = the(findings, f"server {stage.guild.id}")
+    assert mark is Mark.BAD
+    assert "403" in message
+    assert the(findings, "discord")[1].endswith("in 1 server")
+    assert "Invite" in the(findings, "server 99999999999999999999")[1]
+
+
+async def test_a_discord_that_hangs_up_is_said_to_be_down(configure: Configure, stage: Stage) -> None:
+    stage.discord.faults.add(DiscordFault("GET /users/@me", cut=True, times=2))
+
+    assert "ServerDisconnectedError" in the(await examine(configure()), "discord")[1]
 
 
 async def test_patreon_down_is_told_apart_from_a_dead_token(configure: Configure, stage: Stage) -> None:

@@ -6,12 +6,23 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from bot.core.model import CREATOR, CampaignId, Cause, Link, Tokens, patron_owner
+from bot.core.model import (
+    CREATOR,
+    CampaignId,
+    Cause,
+    Grant,
+    Holding,
+    Link,
+    ManualGrant,
+    Origin,
+    Tokens,
+    patron_owner,
+)
 from bot.errors import AccessRevoked, LinkError, LinkProblem, PatreonUnavailable, RateLimited
 from bot.linking import Confirmation, Linked, Linking, PersonalData
 from bot.patreon.renewal import Renewer
 from bot.store import Store
-from bot.store.records import Nudge, NudgeKind, fingerprint
+from bot.store.records import LogAction, LogEntry, Nudge, NudgeKind, fingerprint
 from bot.vault import StoreVault
 from tests.conftest import Clock
 from tests.doors import (
@@ -136,12 +147,52 @@ async def test_a_state_is_good_once(world: World) -> None:
     await fails(world.linking.returned(state, "ann"), LinkProblem.USED)
 
 
-async def test_a_confirmation_is_good_once_and_links_once(world: World) -> None:
+async def test_confirming_twice_links_once_and_gives_the_same_answer(world: World) -> None:
+    asked = await world.ask()
+    first = await world.linking.finish(asked.token)
+
+    assert await world.linking.finish(asked.token) == first
+    assert world.woken == 1
+
+
+async def test_confirming_twice_at_once_links_once_and_gives_the_same_answer(world: World) -> None:
+    asked = await world.ask()
+
+    first, second = await asyncio.gather(world.linking.finish(asked.token), world.linking.finish(asked.token))
+
+    assert first == second
+    assert world.woken == 1
+
+
+async def test_a_confirmation_is_spent_when_the_link_it_made_is_gone(world: World) -> None:
     asked = await world.ask()
     await world.linking.finish(asked.token)
+    await world.data.unlink(ANN)
+
+    await fails(world.linking.finish(asked.token), LinkProblem.FORGED)
+    assert await world.stored_link() is None
+
+
+async def test_a_confirmation_says_nothing_of_a_link_that_was_there_before(world: World) -> None:
+    await world.link()
+    world.clock.move(timedelta(seconds=1))
+    world.patreon.people["again"] = identity(PATRON, membership())
+    asked = await world.ask("again")
+    await world.linking.refuse(asked.token)
 
     await fails(world.linking.finish(asked.token), LinkProblem.USED)
-    assert world.woken == 1
+
+
+async def test_saying_no_twice_is_no_error_but_no_after_yes_comes_too_late(world: World) -> None:
+    refused, agreed = await world.ask(), None
+    await world.linking.refuse(refused.token)
+    await world.linking.refuse(refused.token)
+    world.patreon.used.clear()
+    agreed = await world.ask()
+    await world.linking.finish(agreed.token)
+
+    await fails(world.linking.refuse(agreed.token), LinkProblem.USED)
+    assert await world.stored_link() is not None
 
 
 async def test_forged_tokens_lead_nowhere(world: World) -> None:
@@ -198,12 +249,24 @@ async def test_a_question_nobody_answers_keeps_name_and_tokens_ten_minutes_and_n
     assert kept == [(True, True, True), (False, False, True), (False, False, False)]
 
 
-async def test_opening_the_button_again_makes_the_first_state_worthless(world: World) -> None:
+async def test_the_button_may_be_opened_twice_and_finished_in_either_tab_once(world: World) -> None:
     url = await world.linking.begin(ANN, GUILD)
     first, second = await world.open(url), await world.open(url)
+    assert (await world.linking.returned(first, "ann")).user == ANN
 
-    await fails(world.linking.returned(first, "ann"), LinkProblem.FORGED)
-    assert (await world.linking.returned(second, "ann")).user == ANN
+    await fails(world.linking.returned(second, "ann"), LinkProblem.USED)
+
+
+async def test_a_state_tells_neither_its_link_nor_what_is_stored_of_it(world: World) -> None:
+    url = await world.linking.begin(ANN, GUILD)
+    token, state = url.rsplit("/", 1)[1], await world.open(url)
+
+    assert state not in (token, fingerprint(token))
+    assert state != await world.open(await world.linking.begin(ANN, GUILD))
+    async with world.store.read() as t:
+        attempt = await t.attempts.load_latest(ANN)
+        assert attempt is not None
+        assert state not in (attempt.key, attempt.state_hash)
 
 
 @pytest.mark.parametrize("code", [None, ""])
@@ -425,3 +488,50 @@ async def test_erasing_leaves_nothing_to_show_and_lets_the_engine_take_the_roles
     world.clock.move(timedelta(seconds=2))
     assert [nudge.cause for nudge in await world.nudges()] == [Cause.UNLINKED]
     assert not await world.data.erase(BOB)
+
+
+async def test_erasing_ends_roles_given_by_hand_and_forgets_their_note(world: World) -> None:
+    async with world.store.write() as t:
+        await t.manual.add(ManualGrant(GUILD, ANN, GOLD, "our friend Ann", BOB, START, None))
+        await t.manual.add(ManualGrant(GUILD, BOB, GOLD, "somebody else", BOB, START, None))
+
+    await world.data.erase(ANN)
+
+    assert (await world.data.show(ANN)).manual == ()
+    assert len((await world.data.show(BOB)).manual) == 1
+
+
+async def test_an_erasure_is_complete_when_the_last_role_was_taken_back(world: World) -> None:
+    role = Grant(GUILD, ANN, GOLD, Origin.OURS, START, Cause.LINKED, Holding.HELD)
+    async with world.store.write() as t:
+        await t.ledger.put_many([role])
+        await t.presence.put(GUILD, ANN, present=True, seen_at=START)
+    await world.data.erase(ANN)
+
+    await world.data.tidy()
+    assert (await world.data.show(ANN)).guilds == (GUILD,), "the engine has to know where to take the role"
+    async with world.store.write() as t:
+        await t.ledger.drop(GUILD, ANN, GOLD)
+        await t.log.add([LogEntry(GUILD, ANN, GOLD, LogAction.REVOKED, Cause.UNLINKED, START)])
+    await world.data.tidy()
+
+    async with world.store.read() as t:
+        assert await t.log.of(GUILD, ANN) == []
+        assert await t.presence.present(GUILD, ANN) is None
+        assert await t.facts.named("") == ["configured_campaign", "key_check"]
+
+
+async def test_who_links_again_after_an_erasure_keeps_what_belongs_to_the_new_link(world: World) -> None:
+    await world.data.erase(ANN)
+    asked = await world.ask()
+    await world.data.tidy()
+    await world.linking.finish(asked.token)
+    async with world.store.write() as t:
+        await t.log.add([LogEntry(GUILD, ANN, GOLD, LogAction.GRANTED, Cause.LINKED, START)])
+
+    await world.data.tidy()
+    await world.data.unlink(ANN)
+    await world.data.tidy()
+
+    async with world.store.read() as t:
+        assert len(await t.log.of(GUILD, ANN)) == 1

@@ -83,6 +83,14 @@ def test_functions_are_short(path: Path) -> None:
     assert long == []
 
 
+def test_an_image_holds_the_program_and_neither_configuration_nor_database() -> None:
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    rules = [line for line in lines if not line.startswith("#")]
+
+    assert rules[0] == "*"
+    assert {rule for rule in rules if rule.startswith("!")} == {"!bot", "!cogs", "!requirements.txt"}
+
+
 def test_nothing_is_called_utils() -> None:
     assert [path for path in sources("bot", "cogs", "sandbox", "tests") if path.stem in {"utils", "helpers", "misc"}] == []
 

@@ -135,6 +135,12 @@ class PatronRolesBot(commands.AutoShardedBot):
         await self._facts.set(_COMMANDS, fingerprint)
         log.info("commands_synced", commands=len(payload))
 
+    async def hang_up(self) -> None:
+        """Give back what a ``start`` that failed has opened, so that it can be called again."""
+        await self.http.close()
+        # discord.py makes a connector only where there is none, and this one was closed with its session.
+        self.http.connector = discord.utils.MISSING
+
     async def launch_shards(self) -> None:
         """Connect. With an address of our own only the number of shards is taken from Discord's answer."""
         if self._own_gateway and self.shard_count is None:

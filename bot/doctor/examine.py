@@ -34,9 +34,11 @@ async def examine(config: Config, now: Callable[[], datetime] = utc_now) -> list
             findings.append(fine("database", texts.DATABASE_FINE))
             findings += await _patreon(config, store, now)
             managed = await _managed_roles(store)
+        except StoreError as error:
+            findings.append(bad("database", texts.DATABASE_BAD.format(detail=error)))
         finally:
             await store.close()
-    return findings + await examine_discord(config.discord, managed)
+    return findings + [finding async for finding in examine_discord(config.discord, managed)]
 
 
 def _address(config: Config) -> Finding:
@@ -67,7 +69,7 @@ async def _patreon(config: Config, store: Store, now: Callable[[], datetime]) ->
             return [bad("patreon", texts.PATREON_BAD.format(error=type(error).__name__))]
         except PatreonError as error:
             return [bad("patreon", texts.PATREON_DOWN.format(error=type(error).__name__))]
-        works = fine("patreon", texts.PATREON_FINE.format(name=campaign.name, tiers=len(campaign.tiers)))
+        works = fine("patreon", texts.patreon_fine(campaign.name, len(campaign.tiers)))
         return [works, await _webhook(config, patreon)]
 
 

@@ -6,6 +6,7 @@ Over Discord's REST API alone: a second gateway session would disturb the runnin
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+import aiohttp
 import discord
 
 from bot.config import DiscordConfig
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
 
 SUBJECT = "discord"
 
+# Time-outs are OSErrors; aiohttp's errors are not all.
+_TROUBLE = (discord.HTTPException, aiohttp.ClientError, OSError)
+
 Managed = Mapping[GuildId, frozenset[RoleId]]
 
 
-async def examine_discord(config: DiscordConfig, managed: Managed) -> list[Finding]:
+async def examine_discord(config: DiscordConfig, managed: Managed) -> AsyncIterator[Finding]:
     """Log in and look at every server that the configuration or a rule names, or else at each the bot is in.
 
     ``managed`` are the roles that rules name.
@@ -31,20 +35,18 @@ async def examine_discord(config: DiscordConfig, managed: Managed) -> list[Findi
     async with discord.Client(intents=discord.Intents(guilds=True)) as client:
         try:
             await client.login(config.token.get_secret_value())
-            return [finding async for finding in _look(client, config, managed)]
+            async for finding in _look(client, config, managed):
+                yield finding
         except discord.LoginFailure:
-            return [bad(SUBJECT, texts.DISCORD_BAD_TOKEN)]
-        except discord.HTTPException as error:
-            return [bad(SUBJECT, texts.DISCORD_DOWN.format(error=f"it said {error.status}"))]
-        except (OSError, TimeoutError) as error:
-            # aiohttp's connection errors are OSErrors
-            return [bad(SUBJECT, texts.DISCORD_DOWN.format(error=type(error).__name__))]
+            yield bad(SUBJECT, texts.DISCORD_BAD_TOKEN)
+        except _TROUBLE as error:
+            yield _down(SUBJECT, error)
 
 
 async def _look(client: discord.Client, config: DiscordConfig, managed: Managed) -> AsyncIterator[Finding]:
     there = {GuildId(guild.id) async for guild in client.fetch_guilds(limit=None)}
     name = client.user.name if client.user else "?"
-    yield fine(SUBJECT, texts.DISCORD_FINE.format(name=name, guilds=len(there)))
+    yield fine(SUBJECT, texts.discord_fine(name, len(there)))
     flags = (await client.application_info()).flags
     if not (flags.gateway_guild_members or flags.gateway_guild_members_limited):
         yield bad(SUBJECT, texts.INTENT_MISSING)
@@ -52,15 +54,20 @@ async def _look(client: discord.Client, config: DiscordConfig, managed: Managed)
     if not wanted:
         yield bad(SUBJECT, texts.GUILD_NONE.format(invite=_invite(client)))
     for guild in sorted(wanted):
-        if guild in there:
-            async for finding in _look_at_guild(client, guild, managed.get(guild, frozenset())):
+        subject = f"server {guild}"
+        if guild not in there:
+            yield bad(subject, texts.GUILD_ABSENT.format(invite=_invite(client)))
+            continue
+        try:
+            async for finding in _look_at_guild(client, subject, guild, managed.get(guild, frozenset())):
                 yield finding
-        else:
-            yield bad(f"server {guild}", texts.GUILD_ABSENT.format(invite=_invite(client)))
+        except _TROUBLE as error:
+            yield _down(subject, error)
 
 
-async def _look_at_guild(client: discord.Client, guild: GuildId, managed: frozenset[RoleId]) -> AsyncIterator[Finding]:
-    subject = f"server {guild}"
+async def _look_at_guild(
+    client: discord.Client, subject: str, guild: GuildId, managed: frozenset[RoleId]
+) -> AsyncIterator[Finding]:
     roles = {RoleId(int(role["id"])): role for role in await client.http.get_roles(guild)}
     me = await client.http.get_member(guild, client.user.id if client.user else 0)
     mine = [roles[found] for found in (RoleId(int(role)) for role in me["roles"]) if found in roles]
@@ -77,6 +84,11 @@ async def _look_at_guild(client: discord.Client, guild: GuildId, managed: frozen
         yield bad(subject, texts.GUILD_GONE.format(roles=", ".join(gone)))
     if not above and not gone:
         yield fine(subject, texts.GUILD_FINE)
+
+
+def _down(subject: str, error: Exception) -> Finding:
+    said = f"it said {error.status}" if isinstance(error, discord.HTTPException) else type(error).__name__
+    return bad(subject, texts.DISCORD_DOWN.format(error=said))
 
 
 def _may_manage(mine: "Iterable[Role]") -> bool:

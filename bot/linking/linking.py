@@ -25,7 +25,9 @@ from bot.core.model import (
 )
 from bot.core.readings import carry
 from bot.errors import AccessDenied, AccessRevoked, LinkError, LinkProblem, PatreonError
+from bot.linking.consent import refusal
 from bot.linking.outlook import Linked, look_ahead
+from bot.linking.repeats import agreed, denied, state_of
 from bot.patreon.answers import Identity
 from bot.store import Store, Tables
 from bot.store.codec import digest
@@ -120,22 +122,18 @@ class Linking:
         return f"{self._public_url}/link/{token}"
 
     async def authorize(self, token: str) -> str:
-        """Give the address of Patreon's consent page, with a state that only this attempt knows.
-
-        Pressing the button again is allowed until Patreon sent somebody back: the newest state is the one that counts.
-        """
-        state = self._new_token()
+        """Give Patreon's consent page, with this attempt's state; the button works until Patreon sent somebody back."""
+        state = state_of(token)
         async with self._store.write() as t:
             await t.attempts.take_start(fingerprint(token), fingerprint(state), self._now())
         return self._patreon.authorize_url(state)
 
-    async def returned(self, state: str, code: str | None) -> Confirmation:
-        """Use up the state, redeem the code, see who it is, and prepare the question.
+    async def returned(self, state: str, code: str | None, error: str | None = None) -> Confirmation:
+        """Use up the state, redeem the code, see who it is, and prepare the question; ``error`` is for want of a code.
 
         Raises:
-            LinkError: the state is unknown, old or used; no code came, which is how Patreon reports a refusal; or this
-                account cannot be linked to this user.
-            PatreonError: Patreon did not answer or did not take the code; the state is used up all the same.
+            LinkError: the state is unknown, old or used; the person said no; or the two cannot be linked.
+            PatreonError: Patreon did not answer, or refused code or client; the state is used up all the same.
 
         """
         async with self._store.write() as t:
@@ -143,7 +141,7 @@ class Linking:
             if not code:
                 await t.attempts.refuse(attempt.key)
         if not code:
-            raise LinkError(LinkProblem.REFUSED)
+            raise refusal(error or "")
         tokens = await self._patreon.exchange_code(code)
         identity = await self._patreon.fetch_identity(tokens)
         token = await self._ask(attempt, identity, tokens)
@@ -156,13 +154,17 @@ class Linking:
         )
 
     async def refuse(self, confirm_token: str) -> None:
-        """End the attempt without a link: the person said that this is not them. Name and tokens are forgotten."""
+        """End the attempt without a link: the person said, perhaps once more, that this is not them."""
         async with self._store.write() as t:
+            if await denied(t, await t.attempts.load_by_confirm(fingerprint(confirm_token))):
+                return
             attempt = await t.attempts.take_confirm(fingerprint(confirm_token), self._now())
             await self._keep_pair(t, attempt)
 
     async def finish(self, confirm_token: str) -> Linked:
         """Link: tie, tokens, memberships and the row for the engine reach the disk together, then the engine is woken.
+
+        Confirming again changes nothing and gives the result once more.
 
         Raises:
             LinkError: the token is unknown, old or used; or one of the two was linked elsewhere in between.
@@ -177,7 +179,13 @@ class Linking:
         except LinkError as refused:
             if refused.problem in (LinkProblem.PATRON_TAKEN, LinkProblem.USER_TAKEN):
                 await self.refuse(confirm_token)
-            raise
+            if refused.problem is not LinkProblem.USED:
+                raise
+            async with self._store.read() as t:
+                again = await agreed(t, waiting, readings, self._now())
+            if again is None:
+                raise
+            return again
         link = linked.link
         log.info("linked", user=link.user, patron=link.patron, roles=len(linked.roles), pending=linked.pending)
         self._wake()

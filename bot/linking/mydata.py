@@ -19,6 +19,9 @@ log = structlog.get_logger(__name__)
 LOG_ENTRIES = 50
 """How many of the newest log entries per guild are shown."""
 
+# Facts named so remember whose erasure is not complete.
+_ERASED = "erased:"
+
 
 @dataclass(frozen=True, slots=True)
 class MyData:
@@ -78,17 +81,41 @@ class PersonalData:
             )
 
     async def erase(self, user: DiscordUserId) -> bool:
-        """Unlink and erase everything else about the person; say whether there was a link.
+        """Unlink and erase everything else about the person, roles given by hand included; say whether there was a link.
 
-        What the engine still needs to take back roles (the ledger) goes when it has done so. A creator's list read later
-        names the patron again, without any tie to a Discord user.
+        What the engine needs to take back roles (ledger and presence), and what it notes on the way, goes in ``tidy``. A
+        creator's list read later names the patron again, without any tie to a Discord user.
         """
         async with self._store.write() as t:
+            for guild in await t.manual.guilds_of(user):
+                for grant in await t.manual.of(guild, user):
+                    await t.manual.end(guild, user, grant.role)
             link = await t.erase_everything(user)
+            await t.facts.set(f"{_ERASED}{user}", self._now().isoformat())
             await self._nudge(t, user)
         log.info("erased", user=user)
         self._wake()
         return link is not None
 
+    async def tidy(self) -> None:
+        """Complete erasures: what was left until the last role was taken back goes.
+
+        Called every minute. Somebody who is linked or was given a role again meanwhile has come back, and is left alone.
+        """
+        async with self._store.read() as t:
+            erased = await t.facts.beginning_with(_ERASED)
+        for fact in erased:
+            async with self._store.write() as t:
+                await _complete(t, fact, DiscordUserId(int(fact.removeprefix(_ERASED))))
+
     async def _nudge(self, t: Tables, user: DiscordUserId) -> None:
         await t.nudges.add(NudgeKind.USER, str(user), Cause.UNLINKED, self._now())
+
+
+async def _complete(t: Tables, fact: str, user: DiscordUserId) -> None:
+    """Erase what is left of somebody; not yet while a role is to be taken back or they are linking anew."""
+    if not await t.links.load(user) and not await t.manual.guilds_of(user):
+        if await t.ledger.guilds_of(user) or await t.attempts.load_latest(user):
+            return
+        await t.erase_everything(user)
+    await t.facts.drop(fact)

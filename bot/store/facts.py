@@ -16,8 +16,8 @@ class Facts(Subject):
 
     async def beginning_with(self, prefix: str) -> dict[str, str]:
         """Load the facts whose names begin so, by name."""
-        behind = (facts.c.key >= prefix) & (facts.c.key < prefix + "\U0010ffff")
-        return {row.key: row.value for row in await self._rows(select(facts).where(behind).order_by(facts.c.key))}
+        known = select(facts).where(facts.c.key.startswith(prefix, autoescape=True)).order_by(facts.c.key)
+        return {row.key: row.value for row in await self._rows(known)}
 
     async def set(self, key: str, value: str) -> None:
         """Store a fact over the one before."""

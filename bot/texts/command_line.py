@@ -1,5 +1,7 @@
 """Every sentence of the command line. Words only: which of them is printed is decided by its callers."""
 
+from bot.texts.explain import counted
+
 HELP = "Keeps Discord roles equal to what patrons give on Patreon."
 CONFIG_HELP = "The configuration file; BOT_CONFIG or config.json when left out."
 RUN_HELP = "Everything in one process (also when no command is named)."
@@ -11,7 +13,6 @@ MIGRATED = "The database is up to date."
 
 DATABASE_FINE = "opens, and is up to date"
 DATABASE_BAD = "cannot be used: {detail}. Look at database_url and secret_keys"
-PATREON_FINE = "the creator's token works; the campaign is “{name}” with {tiers} tiers"
 PATREON_BAD = "the creator's token does not work ({error}). Paste a new pair from Patreon's portal into the configuration"
 PATREON_DOWN = "does not answer now ({error}). If it stays so, look at patreon.api_url"
 PATREON_NOT_TRIED = "was not tried, since the database has to keep what it answers"
@@ -22,7 +23,6 @@ WEBHOOK_PAUSED = "is paused by Patreon after failures. The running bot starts it
 WEBHOOK_MISSING = "is not registered yet. The running bot does that when web.public_url is https"
 WEBHOOK_HTTP = "needs web.public_url to start with https. Without it the periodic refresh alone sees changes"
 WEBHOOK_DENIED = "cannot be looked at with the creator's token: it lacks the scope w:campaigns.webhook"
-DISCORD_FINE = "the token works; the bot is “{name}” in {guilds} servers"
 DISCORD_BAD_TOKEN = "refuses the token. Copy it again from the developer portal (Bot, Reset Token)"  # noqa: S105 - a sentence
 DISCORD_DOWN = "does not answer now ({error}). If it stays so, look at discord.api_url"
 INTENT_MISSING = "the Server Members intent is off. Switch it on in the developer portal (Bot, Privileged Gateway Intents)"
@@ -34,6 +34,16 @@ GUILD_RANK = "the bot's role is below {roles}. Drag it above them in the server 
 GUILD_GONE = "a rule names a role that is gone ({roles}). Remove the rule with /roles remove"
 ADDRESS_HTTP = "{url} is not https; Patreon takes such an address for tests on this machine only"
 ADDRESS_FINE = "{url}; the redirect URI to enter at Patreon is {redirect}"
+
+
+def patreon_fine(name: str, tiers: int) -> str:
+    """Say which campaign the creator's token reads."""
+    return f"the creator's token works; the campaign is “{name}” with {counted(tiers, 'tier')}"
+
+
+def discord_fine(name: str, guilds: int) -> str:
+    """Say whom the bot's token belongs to."""
+    return f"the token works; the bot is “{name}” in {counted(guilds, 'server')}"
 
 
 def problem(key: str, message: str) -> str:

@@ -54,16 +54,20 @@ NO_GUILD = "You are in no server that I serve."
 PRIVACY = (
     "I keep that your Discord user and your Patreon account belong together, what Patreon says of your membership, the "
     "roles I gave you and when, and Patreon's permission to look, encrypted. No e-mail address, no card, no address.\n"
-    "**Export** gives you all of it as a file. **Delete** unlinks you, takes back the roles I gave and wipes the rest."
+    "**Export** gives you all of it as a file. **Delete** unlinks you, takes back the roles I gave, also those the team "
+    "gave through me, and wipes the rest."
 )
 PRIVACY_EXPORT = "Export"
 PRIVACY_DELETE = "Delete everything"
 PRIVACY_EXPORTED = "Here is everything stored about you. Only you can see this file."
-PRIVACY_ASK = "Delete everything stored about you? You are unlinked and the roles I gave you go. This cannot be undone."
+PRIVACY_ASK = (
+    "Delete everything stored about you? You are unlinked, and the roles I gave you go, also those the team gave through "
+    "me. This cannot be undone."
+)
 PRIVACY_YES = "Delete"
 PRIVACY_NO = "Keep"
 PRIVACY_KEPT = "Everything stays as it is."
-PRIVACY_DONE = "Deleted. You are unlinked, and the roles I gave you are on their way out."
+PRIVACY_DONE = "Deleted. The roles I gave you are on their way out, and what is needed for that goes with the last of them."
 
 _LINK_PROBLEMS = {
     LinkProblem.EXPIRED: "That link has expired. Type /link for a new one.",

@@ -110,6 +110,15 @@ PATREON_DENIED = Page(
     ),
 )
 
+PATREON_SET_UP = Page(
+    502,
+    "This bot is not set up right at Patreon",
+    (
+        "Patreon does not let the bot ask whose account this is, so nobody can link here just now. " + NOTHING_CHANGED,
+        "The fault is not yours. Please tell the server's team: whoever runs the bot finds the reason in its log.",
+    ),
+)
+
 STORE_DOWN = Page(
     503,
     "One moment, please",
@@ -160,7 +169,8 @@ PRIVACY: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "The number of your Discord user and the number of your Patreon account, and that they belong together.",
             "What Patreon says of your membership: tier, amount, dates, and whether the last charge went through.",
-            "The roles it gave you, when and why.",
+            "The roles it gave you, when and why, those the server's team gave you by hand with their note included.",
+            "Whether you are in a server it serves.",
             "Patreon's permission to look at your membership, encrypted.",
         ),
     ),
@@ -176,7 +186,8 @@ PRIVACY: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "What you can do",
         (
-            "/privacy in Discord shows all of it and erases all of it.",
+            "/privacy in Discord shows all of it and erases all of it; the roles go first, and a minute later the rest.",
+            "A creator's list of patrons at Patreon names your pledge even then, but no longer your Discord user.",
             "/unlink erases the tie between the accounts and Patreon's permission at once, and takes back its roles.",
             "At Patreon, under the connected apps of your settings, you can end the permission as well.",
         ),

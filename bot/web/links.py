@@ -42,9 +42,10 @@ class LinkRoutes:
         raise web.HTTPSeeOther(url)
 
     async def come_back(self, request: web.Request) -> web.StreamResponse:
-        """Take Patreon's code and ask about both accounts. No code means no, with or without an ``error``."""
+        """Take Patreon's code and ask about both accounts."""
         query = request.query
-        asked = await self._counted("asked", self._linking.returned(query.get("state", ""), query.get("code")))
+        step = self._linking.returned(query.get("state", ""), query.get("code"), query.get("error"))
+        asked = await self._counted("asked", step)
         return request.app[PAGES].show(
             "confirm.html",
             token=asked.token,
@@ -54,7 +55,10 @@ class LinkRoutes:
 
     async def confirm(self, request: web.Request) -> web.StreamResponse:
         """Link on "yes", forget everything on any other answer."""
-        form = await request.post()
+        try:
+            form = await request.post()
+        except (ValueError, LookupError):  # not the form it says it is, or in no encoding there is
+            raise web.HTTPBadRequest from None
         token, answer = form.get("token"), form.get("answer")
         if not isinstance(token, str):
             raise LinkError(LinkProblem.FORGED)
@@ -69,7 +73,7 @@ class LinkRoutes:
             "linked.html",
             roles=[_to_line(role) for role in linked.roles],
             sentences=list(_sentences(linked)),
-            campaigns=linked.not_patron_of,
+            campaigns=[(campaign.name or texts.UNNAMED_CAMPAIGN, campaign.url) for campaign in linked.not_patron_of],
         )
 
     async def _counted(self, outcome: str, step: Awaitable[Step]) -> Step:

@@ -11,7 +11,7 @@ import structlog
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from bot.errors import LinkError, PatreonError, PatreonUnavailable, RateLimited, StoreError
+from bot.errors import AccessDenied, LinkError, PatreonError, PatreonUnavailable, RateLimited, RequestRefused, StoreError
 from bot.texts import pages as texts
 
 log = structlog.get_logger(__name__)
@@ -71,6 +71,8 @@ def page_for(error: Exception) -> texts.Page:
             return texts.LINK_PROBLEMS[problem]
         case PatreonUnavailable() | RateLimited():
             return texts.PATREON_DOWN
+        case AccessDenied() | RequestRefused():
+            return texts.PATREON_SET_UP
         case PatreonError():
             return texts.PATREON_DENIED
         case StoreError():
@@ -90,8 +92,13 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if error.status < web.HTTPBadRequest.status_code:
             raise
         return _answer(request, error)
+    except web.RequestPayloadError:
+        return _answer(request, web.HTTPBadRequest())
+    except ConnectionError:
+        raise  # whoever asked is gone, and aiohttp knows it
     except (LinkError, PatreonError, StoreError) as error:
-        log.info("page_failed", route=_route(request), error=type(error).__name__, detail=str(error))
+        tell = log.info if isinstance(error, LinkError) else log.warning
+        tell("page_failed", route=_route(request), error=type(error).__name__, detail=str(error))
         return _answer(request, error)
     except Exception as error:
         log.exception("page_broke", route=_route(request))
@@ -115,7 +122,12 @@ def _route(request: web.Request) -> str:
 
 
 async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    """Put the security headers on every answer; nothing but the style sheet may be kept by anybody."""
+    """Dress the answer that is about to go out."""
+    dress(response)
+
+
+def dress(response: web.StreamResponse) -> None:
+    """Put the security headers on an answer; nothing but the style sheet may be kept by anybody."""
     response.headers.update(SECURITY_HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")
 

@@ -1,11 +1,12 @@
 """Whether this process can do its work: the database, the gateway, the last refresh; and the gauges read from rows.
 
-Asked by machines a few times a minute, so each answer costs one small read. What follows from an answer is the platform's.
+Asked by machines a few times a minute, so each costs a few small reads. What follows from an answer is the platform's.
 """
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from bot.campaigns import configured_campaign
 from bot.errors import StoreError
 from bot.metrics import Metrics
 from bot.store import Store
@@ -55,25 +56,30 @@ class Readiness:
         return Health(ready=ready, detail="connected" if ready else "not connected")
 
     async def refresh(self) -> Health:
-        """Say when a campaign was last read to its end; none yet is fine, since a first start may be a minute old."""
+        """Say when the campaign was last read to its end; not yet is fine, since a first start may be a minute old."""
         try:
-            refreshed = await self._refreshed()
+            refreshed_at = await self._refreshed_at()
         except StoreError:
             return Health(ready=False, detail="not known")
-        if not refreshed:
+        if refreshed_at is None:
             return Health(ready=True, detail="none yet")
-        oldest = min(refreshed)
-        return Health(ready=self._now() - oldest <= self._patience, detail=oldest.isoformat(timespec="seconds"))
+        ready = self._now() - refreshed_at <= self._patience
+        return Health(ready=ready, detail=refreshed_at.isoformat(timespec="seconds"))
 
     async def set_gauges(self) -> None:
         """Read what /metrics shows of the rows."""
         async with self._store.read() as t:
             self._metrics.linked.set(await t.links.count())
             self._metrics.pending.set(await t.nudges.pending())
-        refreshed = await self._refreshed()
-        if refreshed:
-            self._metrics.refreshed_at.set(min(refreshed).timestamp())
+        refreshed_at = await self._refreshed_at()
+        if refreshed_at is not None:
+            self._metrics.refreshed_at.set(refreshed_at.timestamp())
 
-    async def _refreshed(self) -> list[datetime]:
+    async def _refreshed_at(self) -> datetime | None:
+        """Ask about the campaign that is served now; one that was served before is nobody's care any more."""
+        campaign = await configured_campaign(self._store)
+        if campaign is None:
+            return None
         async with self._store.read() as t:
-            return [state.refreshed_at for state in await t.campaigns.load_all() if state.refreshed_at is not None]
+            state = await t.campaigns.state(campaign)
+        return None if state is None else state.refreshed_at

@@ -6,11 +6,14 @@ Which routes exist is said by the route classes; limits and headers that hold fo
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, cast
 
 import structlog
 from aiohttp import web
 
-from bot.web.pages import PAGES, Pages, add_headers, guard, style_sheet
+from bot.texts import pages as texts
+from bot.web.pages import PAGES, Pages, add_headers, dress, guard, style_sheet
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +33,20 @@ async def build_web(routes: Sequence[web.AbstractRouteDef]) -> web.Application:
     return app
 
 
+class _Handler(web.RequestHandler):
+    """Answers what never becomes a request (no HTTP, or broken HTTP) as all else is answered, and without a word of it."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """Leave out ``message``, which repeats what was sent; no page, since no browser sends such."""
+        answer = super().handle_error(request, status, exc, f"{texts.BAD_REQUEST.title}\n" if message else None)
+        dress(answer)
+        return answer
+
+
 @asynccontextmanager
 async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
     """Listen while the block runs and give the port, which is chosen by the system when ``port`` is 0.
@@ -38,13 +55,20 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[i
         OSError: the address is taken or not ours.
 
     """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_WITHIN)
+    loop = asyncio.get_running_loop()
+    runner = web.AppRunner(app, shutdown_timeout=STOP_WITHIN)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
-        listening = int(runner.addresses[0][1])
-        log.info("web_listening", port=listening)
-        yield listening
+        # Not by a TCPSite, which takes no handler but aiohttp's own.
+        options: dict[str, Any] = {"loop": loop, "access_log": None}
+        make = partial(_Handler, cast("web.Server", runner.server), **options)
+        server = await loop.create_server(make, host, port)
+        try:
+            listening = int(server.sockets[0].getsockname()[1])
+            log.info("web_listening", port=listening)
+            yield listening
+        finally:
+            server.close()
     finally:
         await runner.cleanup()
 

@@ -55,6 +55,16 @@ class Acts:
         unique = {message.id: message for message in [*self._posted, *answers]}
         return [unique[key] for key in sorted(unique)]
 
+    @property
+    def asked(self) -> dict[int, str]:
+        """Say by message what it answers: who used which command, or pressed what."""
+        names = {user.id: user.global_name or user.name for user in self._world.discord.users.values()}
+        return {
+            message.id: f"{names[interaction.user_id]} used {interaction.title}"
+            for interaction in reversed(self._interactions)
+            for message in interaction.messages
+        }
+
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """Collect what bots and people post while the block runs."""
@@ -137,8 +147,8 @@ class Acts:
         days = int(asked["days"])
         if not 0 < days <= _MAX_DAYS:
             raise Refused("The clock moves forward, by up to 400 days.")
-        self._world.clock.move(timedelta(days=days))
         self._world.timeline.add("world", f"The clock moves {days} day{'s' if days > 1 else ''} on")
+        self._world.clock.move(timedelta(days=days))
         return {}
 
     async def weather(self, asked: Json) -> Json:

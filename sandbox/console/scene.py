@@ -1,5 +1,6 @@
 """What the page shows, as one JSON value: the guild, its messages, Patreon's accounts, the time line. Reads only."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from sandbox.console.weather import Weather
@@ -7,6 +8,7 @@ from sandbox.discord.server import DiscordServer
 from sandbox.world import World
 from sandbox.world.guild_records import Guild, Json, Message
 from sandbox.world.patreon_model import Account, Membership
+from sandbox.world.timeline import Entry
 
 _SHOWN_MESSAGES = 60
 _SHOWN_ENTRIES = 120
@@ -22,8 +24,8 @@ class Scene:
         self._guild = guild
         self._weather = weather
 
-    def draw(self, messages: list[Message]) -> Json:
-        """Return everything the page needs to draw itself anew."""
+    def draw(self, messages: list[Message], asked: Mapping[int, str]) -> Json:
+        """Return everything the page needs to draw itself anew; ``asked`` says by message what it answers."""
         return {
             "now": self._world.clock.now().isoformat(),
             "guild": self._guild.name,
@@ -32,13 +34,28 @@ class Scene:
             "roles": self._roles(),
             "channels": {str(channel.id): channel.name for channel in self._guild.channels.values()},
             "commands": self._commands(),
-            "messages": [self._message(message) for message in messages[-_SHOWN_MESSAGES:] if not message.deleted],
-            "patreon": self._patreon(),
-            "timeline": [
-                {"at": entry.at.isoformat(), "kind": entry.kind, "text": entry.text}
-                for entry in reversed(self._world.timeline.entries[-_SHOWN_ENTRIES:])
+            "messages": [
+                self._message(message, asked.get(message.id))
+                for message in messages[-_SHOWN_MESSAGES:]
+                if not message.deleted
             ],
+            "patreon": self._patreon(),
+            "timeline": self._timeline(calls=False),
+            "calls": self._timeline(calls=True),
         }
+
+    def _timeline(self, *, calls: bool) -> list[Json]:
+        """Return the newest entries first: with the programs' ``calls``, or only what somebody or something did."""
+        entries = [entry for entry in self._world.timeline.entries if calls or not _is_call(entry)]
+        return [
+            {
+                "at": entry.at.isoformat(),
+                "kind": "trouble" if _failed(entry) else entry.kind,
+                "text": entry.text,
+                "why": entry.data.get("reason"),
+            }
+            for entry in reversed(entries[-_SHOWN_ENTRIES:])
+        ]
 
     def _people(self) -> list[Json]:
         users = [user for user in self._world.discord.users.values() if not user.bot]
@@ -78,10 +95,11 @@ class Scene:
                 found += _leaves(command, command["name"], staff=staff)
         return found
 
-    def _message(self, message: Message) -> Json:
+    def _message(self, message: Message, asked: str | None) -> Json:
         author = self._world.discord.user(message.author_id)
         return {
             "id": str(message.id),
+            "asked": asked,
             "from": author.global_name or author.name,
             "seen": self._seen(message),
             "only_for": str(message.only_for) if message.only_for else None,
@@ -123,6 +141,7 @@ class Scene:
             "name": account.first_name,
             "pledging": running,
             "state": _state(membership, self._world.clock.now()),
+            "mood": _mood(membership),
             "verbs": _verbs(membership),
         }
 
@@ -151,7 +170,7 @@ def _state(membership: Membership | None, now: datetime) -> str:
         return "free member"
     if membership.ends_at is not None and membership.entitled:
         days = max(0, (membership.ends_at - now).days)
-        return f"{what}, cancelled, paid for {days} more days"
+        return f"{what}, cancelled, paid for {days} more day{'' if days == 1 else 's'}"
     if membership.status == "former_patron":
         return "former patron"
     worth = f"{what}, {_money(membership.cents)}" + (" a year" if membership.cadence == _YEARLY else "")
@@ -159,6 +178,28 @@ def _state(membership: Membership | None, now: datetime) -> str:
 
 
 _YEARLY = 12
+
+
+def _mood(membership: Membership | None) -> str:
+    """Say in a word how a membership does, for the colour of its state."""
+    if membership is None or not (membership.entitled or membership.declined_since):
+        return "none"
+    if membership.declined_since:
+        return "none" if membership.status == "former_patron" else "bad"
+    return "good" if membership.gifted or membership.ends_at is None else "ending"
+
+
+def _is_call(entry: Entry) -> bool:
+    """Tell what programs say to one another from what happens; a call that fails is something that happens."""
+    return entry.kind in _CALLS and not _failed(entry)
+
+
+def _failed(entry: Entry) -> bool:
+    return bool(entry.data.get("status", 0) >= _BAD_REQUEST)
+
+
+_CALLS = frozenset({"discord.answer", "discord.call", "discord.event", "discord.gateway", "patreon.call"})
+_BAD_REQUEST = 400
 
 
 def _verbs(membership: Membership | None) -> list[str]:

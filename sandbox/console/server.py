@@ -62,7 +62,9 @@ class Console:
         return web.FileResponse(_STATIC / "index.html")
 
     async def _state(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._scene.draw(self._acts.messages), headers={"Cache-Control": "no-store"})
+        return web.json_response(
+            self._scene.draw(self._acts.messages, self._acts.asked), headers={"Cache-Control": "no-store"}
+        )
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})

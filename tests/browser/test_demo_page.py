@@ -2,7 +2,7 @@
 
 from sandbox.demo import playing
 from tests.browser import walks
-from tests.browser.chromium import DESK, browsing, page_of
+from tests.browser.chromium import DESK, PHONE, browsing, page_of
 
 
 async def test_the_story_of_ann_on_the_page_of_the_demo() -> None:
@@ -13,6 +13,8 @@ async def test_the_story_of_ann_on_the_page_of_the_demo() -> None:
         assert await tab.locator(".roles li").all_inner_texts() == ["Silver"]
         await walks.until_roles(page, "Ann", "Silver")
         await page.locator("#messages").get_by_text("Your roles: Silver").wait_for()
+        await page.locator("#messages").get_by_text("Ann used /link").wait_for()
+        await page.locator("#timeline").get_by_text("account linked: tier Silver").wait_for()
 
         await walks.change_pledge(page, "Ann", "Gold")
         await walks.until_roles(page, "Ann", "Gold")
@@ -33,3 +35,15 @@ async def test_the_story_of_ann_on_the_page_of_the_demo() -> None:
         await walks.until_roles(page, "Ann", "Gold")
         await page.get_by_role("button", name="+31 days").click()
         await walks.until_roles(page, "Ann")
+
+
+async def test_the_page_of_the_demo_fits_a_phone() -> None:
+    async with playing() as (url, _), browsing() as browser, page_of(browser, PHONE) as page:
+        await page.goto(url)
+        await walks.send(page, "Ann", "link")
+        await page.get_by_role("link", name="Link my Patreon account").wait_for()
+
+        wide = (
+            "[...document.querySelectorAll('body, section, .guild, #messages')].filter((e) => e.scrollWidth > e.clientWidth)"
+        )
+        assert await page.evaluate(f"{wide}.map((e) => e.id || e.className || e.tagName)") == []

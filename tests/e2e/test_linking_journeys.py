@@ -5,9 +5,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
-from bot.core.model import DiscordUserId, PatronId, patron_owner
+from bot.core.model import DiscordUserId, GuildId, PatronId, patron_owner
 from sandbox.world.patreon_faults import Fault
 from tests.e2e.theatre import Theatre, link_of
+from tests.waiting import PATIENCE, until_found
 
 
 async def test_the_first_link_gives_the_role_and_edits_the_link_message(house: Theatre) -> None:
@@ -185,3 +186,24 @@ async def test_patreon_being_down_while_linking_says_try_again_and_links_nobody(
 
     assert "/link" in page
     assert house.roles("Ann") == set()
+
+
+async def test_who_has_everything_deleted_loses_every_role_of_the_bot_and_leaves_no_row(house: Theatre) -> None:
+    ann, guild = DiscordUserId(house.user("Ann")), GuildId(house.guild.id)
+    await house.link("Ann")
+    await house.command("Clara", "patrons grant", member=str(ann), role=str(house.role("Gold")), reason="a friend")
+    await house.until_roles("Ann", "Silver", "Gold")
+
+    asked = await house.command("Ann", "privacy")
+    await house.press(asked, "Delete everything")
+    await asked.wait_for(lambda message: "cannot be undone" in message.content, PATIENCE)
+    await house.press(asked, "Delete")
+    await house.until_roles("Ann")
+
+    async def nothing_left() -> bool:
+        house.world.clock.move(timedelta(minutes=1))
+        async with house.app.store.read() as t:
+            rows = [await t.manual.of(guild, ann), await t.ledger.of(guild, ann), await t.log.of(guild, ann)]
+            return not any(rows) and await t.presence.present(guild, ann) is None
+
+    await until_found(nothing_left)

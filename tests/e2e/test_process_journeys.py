@@ -1,6 +1,8 @@
 """Journeys of the bot as processes of its own: signals, web and worker apart, and what is never written down (law 11)."""
 
+import asyncio
 import re
+import socket
 from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
@@ -12,6 +14,7 @@ from sandbox.world.examples import BOT_TOKEN, small_world
 from sandbox.world.patreon_faults import Fault
 from tests.e2e.processes import running
 from tests.e2e.theatre import Theatre, link_of
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -38,6 +41,18 @@ async def test_sigterm_while_patreon_hangs_in_a_refresh_ends_with_0_and_the_next
     async with running("run", house.environment) as bot:
         await bot.said("refresh_ended")
         assert await bot.stop() == 0, bot.log
+
+
+@pytest.mark.parametrize(("command", "code"), [("run", 0), ("web", 0), ("worker", 0), ("check", 1), ("migrate", 1)])
+async def test_sigterm_is_heard_while_the_database_is_silent(stage: Stage, command: str, code: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(0)
+        house = Theatre(stage, f"postgresql://bot@127.0.0.1:{silent.getsockname()[1]}/bot")
+        async with running(command, house.environment) as bot, asyncio.timeout(PATIENCE):
+            connection, _ = await asyncio.get_running_loop().sock_accept(silent)
+            with connection:
+                assert await bot.stop() == code, bot.log
+    assert '"event": "stopped"' in bot.log
 
 
 async def test_web_and_worker_on_one_database_link_a_patron_together(stage: Stage, postgres_url: str) -> None:

@@ -104,6 +104,46 @@ async def test_the_clock_moves_and_time_does_its_work(page: Page) -> None:
     assert (await page.account("Hana"))["state"] == "former patron"
 
 
+async def test_the_last_day_that_is_paid_for_is_one_day(page: Page) -> None:
+    await page.act("clock", days=8)
+
+    assert (await page.account("Hana"))["state"] == "Gold, cancelled, paid for 1 more day"
+
+
+async def test_how_a_membership_does_is_said_in_a_word(page: Page) -> None:
+    moods = {name: (await page.account(name))["mood"] for name in ("Ann", "Gil", "Hana", "Jo", "Ivo", "Kim", "Nia", "Ben")}
+
+    assert moods == {
+        "Ann": "good",
+        "Gil": "bad",
+        "Hana": "ending",
+        "Jo": "good",
+        "Ivo": "good",
+        "Kim": "none",
+        "Nia": "none",
+        "Ben": "none",
+    }
+
+
+async def test_the_time_line_tells_what_happened_and_calls_only_when_asked_or_failed(page: Page) -> None:
+    address = f"{page.stage.patreon.api_url}/oauth2/v2/identity"
+    world, guild = page.stage.world, page.stage.guild
+    gold = next(role.id for role in guild.roles.values() if role.name == "Gold")
+    ann = next(user.id for user in world.discord.users.values() if user.name == "ann")
+    world.discord.give_role(guild.id, ann, gold, reason="because")
+    world.timeline.add("patreon.call", "GET /fine → 200", status=200)
+    async with page.session.get(address) as answer:
+        assert answer.status == 401
+
+    state = await page.state()
+
+    told = {entry["text"]: entry for entry in state["timeline"]}
+    assert told["ann got Gold"]["why"] == "because"
+    assert "GET /fine → 200" not in told
+    assert "GET /fine → 200" in [entry["text"] for entry in state["calls"]]
+    assert [entry["text"] for entry in state["timeline"] if entry["kind"] == "trouble"] == ["GET /oauth2/v2/identity → 401"]
+
+
 @pytest.mark.parametrize("days", [0, -1, 401])
 async def test_the_clock_moves_forward_only_and_within_reason(page: Page, days: int) -> None:
     assert "forward" in (await page.act("clock", days=days))["error"]

@@ -104,6 +104,10 @@ async def test_a_fact_is_what_was_set_last(any_store: Store) -> None:
         await t.facts.drop("commands")
         assert await t.facts.get("commands") is None
         assert await t.facts.get("other") == "x"
+        await t.facts.set("of_%", "y")
+        await t.facts.set("of_them", "z")
+        assert await t.facts.named("of_") == ["of_%", "of_them"]
+        assert await t.facts.named("of_%") == ["of_%"]
 
 
 def _webhook(webhook: str = "99", **changes: Any) -> WebhookRecord:

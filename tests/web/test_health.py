@@ -1,7 +1,9 @@
 """What machines ask: alive, ready, numbers."""
 
+from dataclasses import replace
 from datetime import timedelta
 
+from bot.core.model import CampaignId
 from bot.errors import StoreError
 from bot.metrics import Metrics
 from bot.store import Store
@@ -65,6 +67,26 @@ async def test_a_refresh_that_was_missed_three_times_is_not_ready(store: Store, 
     assert (await probe()).ready
     clock.move(timedelta(seconds=1))
     assert not (await probe()).ready
+
+
+async def test_a_campaign_that_is_served_no_more_makes_nothing_unready(store: Store, clock: Clock) -> None:
+    await furnish(store)
+    async with store.write() as t:
+        (state,) = await t.campaigns.load_all()
+        await t.campaigns.save(replace(state.campaign, campaign=CampaignId("served before")), clock())
+        await t.campaigns.refreshed(CampaignId("served before"), clock(), 10)
+        now = clock.move(timedelta(days=1))
+        await t.campaigns.refreshed(CAMPAIGN, now, 10)
+    metrics = Metrics()
+    asked = readiness(store, clock, metrics)
+
+    assert await asked.refresh() == Health(ready=True, detail=now.isoformat(timespec="seconds"))
+    await asked.set_gauges()
+    assert metrics.registry.get_sample_value("patron_roles_refreshed_timestamp_seconds") == now.timestamp()
+
+
+async def test_before_any_campaign_is_settled_there_is_no_refresh_to_miss(store: Store, clock: Clock) -> None:
+    assert await readiness(store, clock, Metrics()).refresh() == Health(ready=True, detail="none yet")
 
 
 async def test_only_a_process_with_a_gateway_is_asked_about_it(store: Store, clock: Clock) -> None:

@@ -1,12 +1,15 @@
 """The patron's way through the browser: what each page says, for every outcome, and what it must never say."""
 
 import io
+from collections.abc import MutableMapping
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from bot.core.model import CampaignId
-from bot.errors import AccessRevoked, PatreonError, PatreonUnavailable, UnexpectedAnswer
+from bot.errors import AccessDenied, AccessRevoked, PatreonError, PatreonUnavailable, UnexpectedAnswer
 from bot.texts import pages as texts
 from tests.doors import ANN, BOB, CREATOR_ID, OTHER_PATRON, PATRON, identity, membership
 from tests.web.conftest import Doors
@@ -80,14 +83,25 @@ async def test_an_answer_that_is_neither_yes_nor_no_does_not_link(doors: Doors) 
         assert await t.links.load(ANN) is None
 
 
-async def test_confirming_twice_says_used(doors: Doors) -> None:
-    token = await doors.question()
-    await doors.client.post("/link/confirm", data={"token": token, "answer": "yes"})
+async def test_a_double_click_shows_the_result_twice(doors: Doors) -> None:
+    form = {"token": await doors.question(), "answer": "yes"}
+    await doors.client.post("/link/confirm", data=form)
 
-    answer = await doors.client.post("/link/confirm", data={"token": token, "answer": "yes"})
+    answer = await doors.client.post("/link/confirm", data=form)
 
-    assert answer.status == 410
-    assert "used already" in await answer.text()
+    assert answer.status == 200
+    assert "Gold &lt;3" in await answer.text()
+    assert doors.woken == ["link"]
+
+
+async def test_a_double_click_on_no_says_no_link_was_made_twice(doors: Doors) -> None:
+    form = {"token": await doors.question(), "answer": "no"}
+    await doors.client.post("/link/confirm", data=form)
+
+    answer = await doors.client.post("/link/confirm", data=form)
+
+    assert answer.status == 200
+    assert "No link was made" in await answer.text()
 
 
 async def test_opening_the_confirming_address_links_nothing(doors: Doors) -> None:
@@ -107,6 +121,22 @@ async def test_a_form_without_our_token_is_not_ours(doors: Doors, form: dict[str
     assert (await doors.client.post("/link/confirm", data=form)).status == 400
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/x-www-form-urlencoded", b"\xff\xfe"),
+        ("application/x-www-form-urlencoded; charset=nonsense", b"token=x"),
+        ("multipart/form-data", b"token=x"),
+        ("multipart/form-data; boundary=x", b"token=x"),
+    ],
+)
+async def test_a_form_that_cannot_be_read_is_not_our_fault(doors: Doors, kind: str, body: bytes) -> None:
+    answer = await doors.client.post("/link/confirm", data=body, headers={"Content-Type": kind})
+
+    assert answer.status == 400
+    assert texts.BAD_REQUEST.title in await answer.text()
+
+
 async def test_a_file_in_place_of_the_token_is_not_ours(doors: Doors) -> None:
     assert (await doors.client.post("/link/confirm", data={"token": io.BytesIO(b"bytes"), "answer": "yes"})).status == 400
 
@@ -119,12 +149,44 @@ async def test_a_return_without_our_state_is_not_ours(doors: Doors, query: str) 
     assert texts.START_AGAIN in await answer.text()
 
 
-@pytest.mark.parametrize("query", ["", "&error=access_denied", "&error=invalid_request&code="])
+@pytest.mark.parametrize("query", ["", "&error=access_denied", "&error=&code="])
 async def test_a_refusal_at_patreon_is_told_kindly(doors: Doors, query: str) -> None:
     answer = await doors.client.get(f"/oauth/redirect?state={await doors.consent()}{query}")
 
     assert answer.status == 200
     assert "No link was made" in await answer.text()
+
+
+@pytest.mark.parametrize(("error", "logged_as"), [("invalid_scope", "invalid_scope"), ("<b>%0a", "an unknown error")])
+async def test_a_set_up_that_patreon_refuses_is_not_called_a_no_and_is_in_the_log(
+    doors: Doors, logged: list[MutableMapping[str, Any]], error: str, logged_as: str
+) -> None:
+    answer = await doors.client.get(f"/oauth/redirect?state={await doors.consent()}&error={error}")
+    page = await answer.text()
+
+    assert answer.status == 502
+    assert "not set up right" in page
+    assert "You chose" not in page
+    (entry,) = [entry for entry in logged if entry["event"] == "page_failed"]
+    assert (entry["log_level"], entry["detail"]) == ("warning", f"the consent page said {logged_as}")
+
+
+async def test_patreon_in_trouble_on_its_consent_page_is_told_as_down(doors: Doors) -> None:
+    answer = await doors.client.get(f"/oauth/redirect?state={await doors.consent()}&error=temporarily_unavailable")
+
+    assert answer.status == 503
+    assert "Patreon does not answer" in await answer.text()
+
+
+async def test_a_campaign_that_was_not_read_yet_goes_without_a_name(doors: Doors) -> None:
+    async with doors.store.write() as t:
+        (state,) = await t.campaigns.load_all()
+        await t.campaigns.save(replace(state.campaign, name="", url=""), doors.clock())
+    doors.patreon.people["ann"] = identity(PATRON)
+
+    answer = await doors.client.post("/link/confirm", data={"token": await doors.question(), "answer": "yes"})
+
+    assert "is not a patron of the campaign yet" in await answer.text()
 
 
 async def test_an_expired_link_says_so_at_every_step(doors: Doors) -> None:
@@ -189,6 +251,7 @@ async def test_a_patron_of_somebody_else_is_shown_the_campaign(doors: Doors) -> 
     [
         (PatreonUnavailable("HTML where JSON belongs"), 503, "Patreon does not answer"),
         (AccessRevoked("invalid_grant"), 502, "did not accept the sign-in"),
+        (AccessDenied("invalid_client"), 502, "not set up right"),
         (UnexpectedAnswer("data.attributes"), 502, "did not accept the sign-in"),
     ],
 )

@@ -1,12 +1,14 @@
 """What holds for every answer: headers, limits, error pages, and that nothing secret is in a log line."""
 
+import asyncio
+
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from bot.errors import LinkProblem, StoreError
 from bot.texts import pages as texts
-from bot.web.server import MAX_BODY, build_web
+from bot.web.server import MAX_BODY, build_web, serving
 from tests.web.conftest import Doors
 
 
@@ -88,6 +90,49 @@ async def test_what_nobody_foresaw_gets_a_page_without_a_word_of_it(logged: list
     assert "very-secret-detail" not in page
     (entry,) = logged
     assert (entry["event"], entry["route"]) == ("page_broke", "/breaks/{token}")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"what-is-this\r\n\r\n", b"GET / HTTP/1.1\r\nHost : secret-header\r\n\r\n", b"GET /%ff" + b"x" * 9000 + b"\r\n\r\n"],
+)
+async def test_what_is_no_http_is_answered_with_our_headers_and_without_a_word_of_it(sent: bytes) -> None:
+    async with serving(await build_web([]), "127.0.0.1", 0) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        answer = (await reader.read()).decode()
+        writer.close()
+        await writer.wait_closed()
+
+    assert " 400 " in answer.partition("\r\n")[0]
+    assert "Server: patron-roles\r\n" in answer
+    assert "Content-Security-Policy: default-src 'none'" in answer
+    assert texts.BAD_REQUEST.title in answer
+    assert not [word for word in ("aiohttp", "Python", "what-is-this", "secret-header", "xxx") if word in answer]
+
+
+@pytest.mark.parametrize(
+    ("sent", "answered"),
+    [
+        (b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 400 "),
+        (b"Content-Length: 100\r\n\r\nabc", ""),
+    ],
+)
+async def test_a_body_that_breaks_off_or_cannot_be_unpacked_is_not_our_fault(
+    logged: list[dict[str, object]], sent: bytes, answered: str
+) -> None:
+    async def take(request: web.Request) -> web.Response:
+        return web.Response(body=await request.read())
+
+    async with serving(await build_web([web.post("/take", take)]), "127.0.0.1", 0) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /take HTTP/1.1\r\nHost: bot.test\r\nConnection: close\r\n" + sent)
+        writer.write_eof()
+        assert (await reader.read()).decode().startswith(answered)
+        writer.close()
+        await writer.wait_closed()
+
+    assert [entry["event"] for entry in logged] == ["web_listening"]
 
 
 async def test_a_database_that_is_gone_gets_a_page_that_says_try_again() -> None:

@@ -127,6 +127,7 @@ function drawMessages(messages) {
 
 function drawMessage(message) {
   const made = element("li", { className: "message" },
+    message.asked ? element("div", { className: "seen", textContent: message.asked }) : null,
     element("span", { className: "from", textContent: message.from }), " ",
     element("span", { className: "seen", textContent: message.seen }));
   if (message.loading) made.append(element("div", { className: "body seen", textContent: "… is thinking" }));
@@ -195,13 +196,22 @@ function select(pairs, properties = {}) {
   return made;
 }
 
+// What was shown before, by id, so that a row that has changed can say so.
+const known = { members: new Map(), accounts: new Map() };
+
+function changed(list, id, value) {
+  const before = known[list].get(id);
+  known[list].set(id, value);
+  return before !== undefined && before !== value ? " changed" : "";
+}
+
 function drawMembers(members) {
   at("members").replaceChildren(...members.map((member) => {
     const verb = member.present ? "leave" : "join";
-    const row = element("div", { className: "row" }, element("span", { textContent: member.name }),
-      member.fixed ? null : button(verb, () => post("/guild", { verb, user: member.id })));
     const pills = member.roles.map((role) => element("span", { className: "pill managed", textContent: role }));
-    return element("li", { className: member.present ? "" : "away" }, row, ...pills);
+    const mark = changed("members", member.id, member.roles.join());
+    return element("li", { className: (member.present ? "" : "away") + mark }, element("span", { textContent: member.name }), ...pills,
+      member.fixed ? null : button(verb, () => post("/guild", { verb, user: member.id }), "quiet"));
   }));
 }
 
@@ -299,7 +309,8 @@ function drawPatreon(patreon) {
   const weather = select(patreon.weather.choices.map((c) => [c.value, c.text]), { ariaLabel: "how Patreon is today" });
   weather.value = patreon.weather.now;
   weather.onchange = () => post("/weather", { value: weather.value });
-  const hooks = button(patreon.webhooks ? "Webhooks: on" : "Webhooks: off", () => post("/webhooks", { on: !patreon.webhooks }));
+  const tick = element("input", { type: "checkbox", checked: patreon.webhooks, onchange: () => post("/webhooks", { on: tick.checked }) });
+  const hooks = element("label", { title: "without them the bot sees changes when it reads the campaign" }, tick, " webhooks");
   at("weather").className = patreon.weather.now === "fine" ? "" : "bad";
   at("weather").replaceChildren(weather, hooks);
   at("campaign-name").textContent = patreon.campaign;
@@ -311,18 +322,42 @@ function drawAccount(account) {
   const tiers = select([["", account.pledging ? "change to …" : "pledge …"], ...state.patreon.tiers.map((t) => [t.id, `${t.title} · ${t.price}`])]);
   tiers.onchange = () => act("pledge", { tier: tiers.value });
   const verbs = account.verbs.map((verb) => button(verb, () => act(verb)));
-  return element("li", {},
+  return element("li", { className: changed("accounts", account.id, account.state) },
     element("b", { textContent: account.name }), " ",
-    element("span", { className: "state", textContent: account.state }),
+    element("span", { className: "state " + account.mood, textContent: account.state }),
     element("div", { className: "verbs" }, tiers, ...verbs));
 }
 
 function drawTimeline(entries) {
-  at("timeline").replaceChildren(...entries.map((entry) => {
-    const kind = entry.kind.includes("role") ? "role" : entry.kind.split(".")[0] === "discord" ? "discord" : "patreon";
-    return element("li", {}, element("time", { textContent: entry.at.slice(11, 19) }), element("span", { className: kind, textContent: entry.text.replace(/\/\d{15,}/g, "/…"), title: entry.text }));
-  }));
+  const rows = [];
+  let day = "";
+  for (const { times, ...entry } of runs(entries)) {
+    if (entry.at.slice(0, 10) !== day) {
+      day = entry.at.slice(0, 10);
+      rows.push(element("li", { className: "day", textContent: new Date(entry.at).toLocaleDateString("en-GB", { dateStyle: "medium", timeZone: "UTC" }) }));
+    }
+    const kind = entry.kind.includes("role") ? "role" : entry.kind.split(".")[0];
+    const text = (entry.kind === "patreon.webhook" ? "webhook " : "") + entry.text.replace(/\/\d{15,}/g, "/…") + (times > 1 ? ` (${times} times)` : "");
+    rows.push(element("li", {},
+      element("time", { textContent: entry.at.slice(11, 19) }),
+      element("span", { className: kind, textContent: text, title: entry.text }),
+      entry.why ? element("div", { className: "why", textContent: entry.why, title: "from the audit log" }) : null));
+  }
+  at("timeline").replaceChildren(...rows);
 }
+
+// What happened several times in a row is told once.
+function runs(entries) {
+  const told = [];
+  for (const entry of entries) {
+    const last = told.at(-1);
+    if (last && last.text === entry.text && last.kind === entry.kind && last.why === entry.why) last.times += 1;
+    else told.push({ ...entry, times: 1 });
+  }
+  return told;
+}
+
+at("calls").onchange = () => draw();
 
 for (const mover of document.querySelectorAll("[data-days]")) {
   mover.onclick = () => post("/clock", { days: Number(mover.dataset.days) });
@@ -336,5 +371,5 @@ function draw() {
   part("members", state.members, drawMembers);
   part("roles", state.roles, drawRoles);
   part("patreon", state.patreon, drawPatreon);
-  part("timeline", state.timeline, drawTimeline);
+  part("timeline", at("calls").checked ? state.calls : state.timeline, drawTimeline);
 }
