@@ -106,8 +106,8 @@ async def test_a_fact_is_what_was_set_last(any_store: Store) -> None:
         assert await t.facts.get("other") == "x"
         await t.facts.set("of_%", "y")
         await t.facts.set("of_them", "z")
-        assert await t.facts.named("of_") == ["of_%", "of_them"]
-        assert await t.facts.named("of_%") == ["of_%"]
+        assert list(await t.facts.beginning_with("of_")) == ["of_%", "of_them"]
+        assert list(await t.facts.beginning_with("of_%")) == ["of_%"]
 
 
 def _webhook(webhook: str = "99", **changes: Any) -> WebhookRecord:
