@@ -56,27 +56,30 @@ class People:
             stored = await t.memberships.load_all(link.patron)
         # Patreon tells of one change in several webhooks; those that say what was read since are no news.
         ask = any(each is not _Taken.SAME for each in taken) or _asks(cause, link, stored, heard=bool(taken))
-        settled = False
+        settled = doubted = False
         # What a webhook said before the read failed was settled by it then.
         if not ask or cause is Cause.MANUAL or any(each is not _Taken.OLD for each in taken):
             # What was given or ended by hand does not wait for Patreon; whoever waits is told when it has answered.
             found = await self._settler.settle(link.user, cause, answer=not ask)
             settled = True
             # Time alone takes nothing, nor does an answer that was the first of its kind: it is read again first.
-            ask = ask or (cause in {Cause.CLOCK, Cause.WEBHOOK} and found.in_doubt)
-        read, later = await self._read(nudge, link, stored, cause, ask=ask)
+            doubted = cause in {Cause.CLOCK, Cause.WEBHOOK} and found.in_doubt
+        read, later = await self._read(nudge, link, stored, cause, ask=ask, doubted=doubted)
         if later is None and (read or not settled or (ask and cause is Cause.MANUAL)):
             await self._settler.settle(link.user, cause)
         return later
 
     async def _read(
-        self, nudge: Nudge, link: Link, stored: Stored, cause: Cause, *, ask: bool
+        self, nudge: Nudge, link: Link, stored: Stored, cause: Cause, *, ask: bool, doubted: bool
     ) -> tuple[bool, datetime | None]:
-        """Read what is to be read, and say whether anything was; an instant when a list will say it cheaper."""
+        """Read what is to be read, and say whether anything was; an instant when a list will say it cheaper.
+
+        A list that has been read since settles what is asked for, but no doubt: those it leaves need another reading.
+        """
         waits: list[datetime] = []
         read = False
-        for campaign in await self._campaigns(nudge, stored, cause, ask=ask):
-            if await self._covered(nudge, campaign):
+        for campaign in await self._campaigns(nudge, stored, cause, ask=ask or doubted):
+            if not doubted and await self._covered(nudge, campaign):
                 read = True
             elif cause is not Cause.LINKED and (wait := await self._reads.list_instead(campaign)) is not None:
                 waits.append(wait)

@@ -16,16 +16,18 @@ from bot.core.model import (
     Membership,
     PatronStatus,
     Policy,
+    Source,
 )
 from bot.errors import PatreonUnavailable
+from bot.store.codec import digest
 from bot.store.records import NudgeKind
 from bot.sync.apply import Order
 from bot.sync.brake import Brake
 from bot.sync.carrier import Carrier
 from bot.sync.parts import Parts
 from bot.sync.settle import Settler
-from tests.sync.doubles import CAMPAIGN
-from tests.sync.world import ANN, BOB, DAY, GUILD, HOUR, MINUTE, SILVER, World, patron_of
+from tests.sync.doubles import CAMPAIGN, GOLD_TIER
+from tests.sync.world import ANN, BOB, DAY, GOLD, GUILD, HOUR, MINUTE, SILVER, World, patron_of
 
 CROWD = tuple(DiscordUserId(1000 + number) for number in range(20))
 OTHER = CampaignId("200")
@@ -59,6 +61,22 @@ async def test_two_webhooks_about_one_event_take_nothing_while_patreon_cannot_be
     world.patreon.cancel(patron_of(ANN))
     await world.later(HOUR)
     assert world.roles(ANN) == set()
+
+
+async def test_webhook_that_is_older_than_the_list_that_told_of_it_first_still_has_its_doubt_read(world: World) -> None:
+    await world.is_patron(ANN, BOB)
+    world.clock.move(MINUTE)
+    world.patreon.pledge(patron_of(ANN), 1000, GOLD_TIER)
+    await world.hears(ANN, settle=False)
+    # A list is stored before anybody has looked at the webhook, as it is when a process dies in between.
+    told = replace(world.patreon.memberships[patron_of(ANN)], observed_at=world.clock.move(MINUTE), source=Source.LIST)
+    async with world.store.write() as t:
+        await t.memberships.save(told, None, digest=digest(told))
+        await t.campaigns.refreshed(CAMPAIGN, world.clock(), 2)
+
+    await world.settle()
+
+    assert world.roles(ANN) == {GOLD}
 
 
 async def test_list_in_which_somebodys_row_cannot_be_read_is_no_second_reading_of_them(world: World) -> None:
