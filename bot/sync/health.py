@@ -4,7 +4,7 @@ from datetime import datetime
 
 import structlog
 
-from bot.core.model import CampaignId, Link, TokenOwner, patron_owner
+from bot.core.model import CampaignId, Link, TokenOwner, TokenRecord, patron_owner
 from bot.store.records import CampaignState
 from bot.sync.parts import Parts
 from bot.sync.reports import CreatorTokenFailing, LinkBroken, PatreonBack, PatreonGone
@@ -58,10 +58,7 @@ class Health:
             if broken:
                 await t.tokens.mark_broken(owner, now)
             record = await t.tokens.load(owner)
-            # That it will fail is told once, that it has failed once more.
-            if record is None or (record.told_at and not (broken and record.broken_since and record.told_at < now)):
-                return
-            if record.broken_since and record.told_at and record.told_at >= record.broken_since:
+            if record is None or not is_untold(record):
                 return
             await t.tokens.mark_told(owner, now)
         log.error("creator_token_failing", owner=owner, broken=broken)
@@ -83,3 +80,8 @@ class Health:
         log.info("link_broken", patron=link.patron, listed=listed)
         if tell:
             await self._parts.tell(LinkBroken(link.user, link.patron, link.broken_since or now))
+
+
+def is_untold(record: TokenRecord) -> bool:
+    """Say whether people are to be told of a pair that fails: once that it will end, and once more that it is dead."""
+    return record.told_at is None or (record.broken_since is not None and record.told_at < record.broken_since)

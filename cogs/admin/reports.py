@@ -38,7 +38,8 @@ class StaffReports(commands.Cog):
 
     @commands.Cog.listener("on_report")
     async def tell(self, report: Report) -> None:
-        """Turn a report into messages."""
+        """Turn a report into messages, once Discord takes them: the engine works before the gateway is there."""
+        await self._bot.wait_until_ready()
         match report:
             case BrakeHeld():
                 await self.ask_staff(report.guild, report.run)

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from bot.core.model import CREATOR, PatronId, patron_owner
-from sandbox.world.examples import crowd
+from sandbox.stage import Stage
+from sandbox.world.examples import crowd, small_world
 from sandbox.world.patreon_faults import Fault
 from sandbox.world.patreon_oauth import Pair
 from tests.e2e.theatre import Theatre
@@ -121,3 +122,18 @@ async def test_a_creators_pair_that_died_is_told_and_takes_no_role(ann: Theatre)
     await ann.until_staff("no longer accepts the creator's token")
     assert "refuses the creator's token" in (await ann.command("Clara", "doctor")).text
     assert ann.roles("Ann") == {"Silver"}
+
+
+async def test_a_creators_pair_that_is_dead_at_the_start_is_told_once(sqlite_url: str) -> None:
+    stage = Stage(small_world())
+    async with stage.serve():
+        house = Theatre(stage, sqlite_url)
+        async with house.bot():
+            await house.rules()
+            await house.staff_channel()
+        house.world.patreon.oauth.revoke(house.world.patreon.account("Clara"))
+        for _ in range(2):
+            async with house.bot():
+                await house.until_staff("no longer accepts the creator's token")
+                await house.wait(minutes=40)
+        assert len([message for message in house.staff() if "no longer accepts" in message.content]) == 1
