@@ -47,10 +47,10 @@ class StoreVault:
         async with self._store.write() as t:
             await t.tokens.release_renewal(owner, holder)
 
-    async def mark_broken(self, owner: TokenOwner, at: datetime) -> None:
-        """Remember since when the pair is dead."""
+    async def mark_broken(self, owner: TokenOwner, version: int, at: datetime) -> bool:
+        """Remember since when the pair of ``version`` is dead."""
         async with self._store.write() as t:
-            await t.tokens.mark_broken(owner, at)
+            return await t.tokens.mark_broken(owner, version, at)
 
     async def drop_previous(self, owner: TokenOwner, version: int) -> None:
         """Forget the pair before ``version``."""

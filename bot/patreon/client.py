@@ -21,6 +21,7 @@ from bot.core.model import (
     MembershipId,
     PatronId,
     TokenOwner,
+    TokenRecord,
     Tokens,
     patron_owner,
 )
@@ -236,20 +237,20 @@ class PatreonClient:
             body = await self._send(make_call, record.tokens.access, bearer, patience)
         except AccessRevoked:
             record = await self._renewer.renew(bearer, record.version)
-            body = await self._send_renewed(make_call, record.tokens.access, bearer, patience)
+            body = await self._send_renewed(make_call, record, bearer, patience)
         await self._renewer.worked(bearer, record)
         return body
 
     async def _send_renewed(
-        self, make_call: Callable[[], Call], access: str, owner: TokenOwner, patience: timedelta
+        self, make_call: Callable[[], Call], record: TokenRecord, owner: TokenOwner, patience: timedelta
     ) -> bytes:
         try:
-            return await self._send(make_call, access, owner, patience)
+            return await self._send(make_call, record.tokens.access, owner, patience)
         except AccessRevoked as refusal:
             # Only Patreon itself speaks JSON; a page that says 401 is no proof.
             if refusal.code_name is None:
                 raise PatreonUnavailable("a page in place of an answer") from None
-            await self._renewer.refused(owner)
+            await self._renewer.refused(owner, record)
             raise
 
     async def _send(self, make_call: Callable[[], Call], access: str, key: str, patience: timedelta) -> bytes:

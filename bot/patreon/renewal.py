@@ -99,10 +99,12 @@ class Renewer:
         if record.previous is not None:
             await self._vault.drop_previous(owner, record.version)
 
-    async def refused(self, owner: TokenOwner) -> None:
-        """Note that even a fresh pair was not accepted."""
-        await self._vault.mark_broken(owner, self._now())
-        log.warning("patreon_pair_broken", owner=owner)
+    async def refused(self, owner: TokenOwner, record: TokenRecord) -> bool:
+        """Note that a pair is dead, and say whether that is news of the stored one and not of one it has replaced."""
+        stored = await self._vault.mark_broken(owner, record.version, self._now())
+        if stored:
+            log.warning("patreon_pair_broken", owner=owner)
+        return stored
 
     async def settle(self, within: float = SETTLE_SECONDS) -> None:
         """Wait for the renewals under way, whatever comes of them: so many seconds, counted from the first call."""
@@ -143,7 +145,8 @@ class Renewer:
             await self._vault.save_renewed(owner, fresh)
             del self._unsaved[owner, record.version]
         except AccessRevoked as dead:
-            await self.refused(owner)
+            if not await self.refused(owner, record):
+                return await self._load(owner)
             self._rest(owner, record.version, COOL_DOWN, dead)
             raise
         except RateLimited as limited:

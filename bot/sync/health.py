@@ -52,27 +52,32 @@ class Health:
         await self._parts.tell(PatreonBack(campaign))
 
     async def creator_failed(self, owner: TokenOwner, *, broken: bool) -> None:
-        """Note that the pair which reads campaigns fails, and tell it once for each pair."""
-        now = self._parts.now()
+        """Note that the pair which reads campaigns fails, and tell it once for each pair.
+
+        ``broken``: Patreon refused it, which counts only when the stored pair is the one that was refused.
+        """
         async with self._parts.store.write() as t:
-            if broken:
-                await t.tokens.mark_broken(owner, now)
             record = await t.tokens.load(owner)
-            if record is None or not is_untold(record):
+            if record is None or (broken and record.broken_since is None) or not is_untold(record):
                 return
-            await t.tokens.mark_told(owner, now)
+            await t.tokens.mark_told(owner, self._parts.now())
+        broken = record.broken_since is not None
         log.error("creator_token_failing", owner=owner, broken=broken)
         await self._parts.tell(CreatorTokenFailing(owner, broken, record.tokens.expires_at))
 
     async def link_broke(self, link: Link, state: CampaignState | None) -> None:
-        """Note that a patron's own pair died; told once, and only when nothing else reads their membership."""
+        """Note that a patron's own pair died; told once, and only when nothing else reads their membership.
+
+        Nothing happens when they have given another pair meanwhile.
+        """
         now = self._parts.now()
         owner = patron_owner(link.patron)
         async with self._parts.store.write() as t:
-            await t.links.mark_broken(link.user, now)
-            await t.tokens.mark_broken(owner, now)
-            creator = await t.tokens.load(state.owner) if state else None
             record = await t.tokens.load(owner)
+            if record is not None and record.broken_since is None:
+                return
+            await t.links.mark_broken(link.user, now)
+            creator = await t.tokens.load(state.owner) if state else None
             listed = creator is not None and creator.broken_since is None
             tell = not listed and record is not None and record.told_at is None
             if tell:

@@ -208,6 +208,17 @@ async def test_a_dead_pair_is_used_to_its_end_and_not_renewed(stand: Stand) -> N
     assert stand.patreon.asked == []
 
 
+async def test_a_late_refusal_does_not_break_the_pair_that_was_stored_meanwhile(stand: Stand) -> None:
+    stand.patreon.gate = asyncio.Event()
+    stand.patreon.good.clear()
+    renewal = asyncio.create_task(stand.renewer.renew(ANN, 1))
+    await asyncio.sleep(0)
+    await stand.vault.save_renewed(ANN, pair("linked again"))
+    stand.patreon.gate.set()
+    assert (await renewal).tokens == pair("linked again")
+    assert stand.vault.records[ANN].broken_since is None
+
+
 @pytest.mark.parametrize("kept", ["previous", "spare"])
 def test_what_was_kept_is_tried_before_a_pair_is_called_dead(stand: Stand, kept: str) -> None:
     stand.vault.records[ANN] = replace(stand.vault.records[ANN], **{kept: pair("kept")})  # type: ignore[arg-type]

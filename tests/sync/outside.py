@@ -178,6 +178,8 @@ class Inside:
         assert record is not None
         fresh = await self._ask("renew", owner=owner, refresh=record.tokens.refresh)
         if fresh is None:
+            async with self.store.write() as t:
+                await t.tokens.mark_broken(owner, record.version, utcnow())
             raise AccessRevoked("the refresh token was used up")
         async with self.store.write() as t:
             await t.tokens.save(owner, Tokens("access", fresh, utcnow() + LIFE))

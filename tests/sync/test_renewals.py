@@ -4,14 +4,14 @@ import pytest
 
 from bot.core.model import CREATOR
 from bot.errors import PatreonUnavailable
-from bot.sync.reports import CreatorTokenFailing
+from bot.sync.reports import CreatorTokenFailing, LinkBroken
+from tests.sync.doubles import REVOKED
 from tests.sync.world import ANN, DAY, MINUTE, World
 
 
 async def test_creators_pair_that_somebody_else_found_dead_is_told_once_over_restarts(world: World) -> None:
     await world.is_patron(ANN)
-    async with world.store.write() as t:
-        await t.tokens.mark_broken(CREATOR, world.clock())
+    await world.breaks(CREATOR)
 
     for _ in range(3):
         world.engine = world.new_engine()
@@ -24,8 +24,7 @@ async def test_creator_who_was_warned_that_the_pair_will_end_is_told_once_more_t
     world.patreon.renewal_fault = PatreonUnavailable("down")
     await world.later(30 * DAY)
     world.clock.move(MINUTE)
-    async with world.store.write() as t:
-        await t.tokens.mark_broken(CREATOR, world.clock())
+    await world.breaks(CREATOR)
 
     await world.later(DAY)
 
@@ -36,10 +35,26 @@ async def test_creator_with_a_new_pair_is_told_anew_when_that_dies(world: World)
     for _ in range(2):
         async with world.store.write() as t:
             await t.tokens.save(CREATOR, world.tokens())
-            await t.tokens.mark_broken(CREATOR, world.clock())
+        await world.breaks(CREATOR)
         await world.later(DAY)
 
     assert [report.broken for report in world.heard(CreatorTokenFailing)] == [True, True]
+
+
+async def test_refusal_of_a_pair_that_was_replaced_meanwhile_breaks_and_tells_nothing(bare: World) -> None:
+    await bare.set_up()
+    await bare.is_patron(ANN)
+    bare.patreon.when_revoked = None
+    bare.patreon.renewal_fault = REVOKED
+
+    await bare.later(30 * DAY)
+
+    assert bare.heard(CreatorTokenFailing) == []
+    assert bare.heard(LinkBroken) == []
+    async with bare.store.read() as t:
+        link = await t.links.load(ANN)
+    assert link is not None
+    assert link.broken_since is None
 
 
 @pytest.mark.parametrize("stored", [True, False])
