@@ -45,11 +45,13 @@ class ConfigError(BotError):
 class PatreonError(BotError):
     """Patreon did not give a usable answer; no role may change because of it.
 
-    ``status`` and ``code_name`` are Patreon's own, where it gave any.
+    ``status`` and ``code_name`` are Patreon's own, where it gave any; ``is_json`` is false where the network in front of it
+    spoke in its place, with a page.
     """
 
     status: int | None = None
     code_name: str | None = None
+    is_json: bool = True
 
 
 class PatreonUnavailable(PatreonError):

@@ -7,7 +7,7 @@ the dialect. Every method raises PatreonError, or what the vault raises, and not
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -21,29 +21,25 @@ from bot.core.model import (
     MembershipId,
     PatronId,
     TokenOwner,
-    TokenRecord,
     Tokens,
     patron_owner,
 )
 from bot.errors import (
     AccessDenied,
-    AccessRevoked,
     NotThere,
     PatreonError,
-    PatreonUnavailable,
     RequestRefused,
     UnexpectedAnswer,
     WrongToken,
 )
 from bot.patreon import oauth, v2_webhooks
 from bot.patreon.answers import Identity, ListPage, RegisteredWebhook
+from bot.patreon.asking import Asker
 from bot.patreon.dialect import dialect_of
-from bot.patreon.gone import GoneWatch
 from bot.patreon.paging import ListReading
-from bot.patreon.refusals import FieldRefused
 from bot.patreon.renewal import Renewer
 from bot.patreon.settings import PatreonSettings
-from bot.patreon.transport import LIST_PATIENCE, PATIENCE, Transport
+from bot.patreon.transport import LIST_PATIENCE, Transport
 from bot.patreon.v2 import V2Dialect
 from bot.patreon.vault import TokenVault
 from bot.patreon.wire import Call
@@ -74,7 +70,7 @@ class PatreonClient:
         self._dialect = dialect_of(settings.api_version)
         self._transport = Transport(settings, sleep=sleep, monotonic=monotonic, session=session)
         self._renewer = Renewer(vault, self._fetch_renewed, now=now, sleep=sleep)
-        self._watch = GoneWatch(self._dialect.version, self._dialect.root_paths)
+        self._ask = Asker(self._dialect, self._transport, self._renewer).ask
 
     async def __aenter__(self) -> Self:
         await self._transport.__aenter__()
@@ -220,54 +216,11 @@ class PatreonClient:
         except NotThere:
             return
 
-    # The machinery below all of these
+    # What is below all of these
 
     async def ask(self, bearer: TokenOwner | Tokens, call: Call) -> bytes:
         """Send any call in somebody's name and give its body: for calls that have no method here."""
         return await self._ask(bearer, lambda: call)
-
-    async def _ask(
-        self, bearer: TokenOwner | Tokens, make_call: Callable[[], Call], patience: timedelta = PATIENCE
-    ) -> bytes:
-        """Send a call with a pair; a stored one is renewed when it is about to end, or once when Patreon refuses it."""
-        if isinstance(bearer, Tokens):
-            return await self._send(make_call, bearer.access, _key_of(bearer), patience)
-        record = await self._renewer.usable(bearer)
-        try:
-            body = await self._send(make_call, record.tokens.access, bearer, patience)
-        except AccessRevoked:
-            record = await self._renewer.renew(bearer, record.version)
-            body = await self._send_renewed(make_call, record, bearer, patience)
-        await self._renewer.worked(bearer, record)
-        return body
-
-    async def _send_renewed(
-        self, make_call: Callable[[], Call], record: TokenRecord, owner: TokenOwner, patience: timedelta
-    ) -> bytes:
-        try:
-            return await self._send(make_call, record.tokens.access, owner, patience)
-        except AccessRevoked as refusal:
-            # Only Patreon itself speaks JSON; a page that says 401 is no proof.
-            if refusal.code_name is None:
-                raise PatreonUnavailable("a page in place of an answer") from None
-            await self._renewer.refused(owner, record)
-            raise
-
-    async def _send(self, make_call: Callable[[], Call], access: str, key: str, patience: timedelta) -> bytes:
-        """Send a call, dropping the fields that Patreon turns out not to know, each once."""
-        fields = self._dialect.fields
-        while True:
-            call = make_call()
-            try:
-                body = await self._transport.send(call, access=access, key=key, patience=patience, asked=fields.asked)
-            except FieldRefused as unknown:
-                if not fields.drop(unknown.kind, unknown.name):
-                    raise
-            except PatreonError as error:
-                raise self._watch.judge(call.path, key, error) from None
-            else:
-                self._watch.succeeded()
-                return body
 
     async def _fetch_renewed(self, refresh: str) -> Tokens:
         body = await self._transport.send(oauth.renewal_call(self._settings, refresh))
@@ -282,11 +235,6 @@ class PatreonClient:
         if isinstance(self._dialect, V2Dialect):
             return self._dialect
         raise RequestRefused(f"version 1 of the API has no call for {what}")
-
-
-def _key_of(tokens: Tokens) -> str:
-    """Name a pair that is not stored, for its limit."""
-    return f"unstored:{hash(tokens.access)}"
 
 
 def _creators_needed(campaign: CampaignId, owner: TokenOwner, denied: AccessDenied) -> PatreonError:

@@ -26,6 +26,9 @@ class Dialect(Protocol):
     def root_paths(self) -> frozenset[str]:
         """The addresses that exist for every token."""
 
+    def judges(self, path: str) -> bool:
+        """Say whether a 401 at an address is about the token itself; elsewhere it can be about a scope."""
+
     @property
     def fields(self) -> FieldLists:
         """The fields it asks for."""

@@ -97,6 +97,7 @@ def to_error(refusal: Refusal) -> PatreonError:
     error = _error_of(refusal)
     error.status = refusal.status
     error.code_name = refusal.code_name or refusal.oauth
+    error.is_json = refusal.is_json
     return error
 
 

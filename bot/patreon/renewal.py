@@ -55,6 +55,7 @@ class Renewer:
         self._resting: dict[TokenOwner, tuple[int, datetime, PatreonError]] = {}
         self._unsaved: dict[tuple[TokenOwner, int], Tokens] = {}
         self._lifetimes: dict[TokenOwner, timedelta] = {}
+        self._minted: dict[TokenOwner, tuple[int, datetime]] = {}
         self._settled_by: float | None = None
 
     async def usable(self, owner: TokenOwner) -> TokenRecord:
@@ -93,6 +94,11 @@ class Renewer:
             self._running[owner] = task
             task.add_done_callback(lambda done: self._ended(owner, done))
         return await asyncio.shield(task)
+
+    def is_fresh(self, owner: TokenOwner, record: TokenRecord) -> bool:
+        """Say whether a pair was renewed here a moment ago, so that renewing it again would bring nothing but a ban."""
+        version, at = self._minted.get(owner, (0, self._now()))
+        return version == record.version and self._now() - at < COOL_DOWN
 
     async def worked(self, owner: TokenOwner, record: TokenRecord) -> None:
         """Note that a pair was accepted: the one before it is no longer needed."""
@@ -161,7 +167,9 @@ class Renewer:
         self._resting.pop(owner, None)
         self._lifetimes[owner] = fresh.expires_at - self._now()
         log.info("patreon_pair_renewed", owner=owner)
-        return await self._load(owner)
+        renewed = await self._load(owner)
+        self._minted[owner] = (renewed.version, self._now())
+        return renewed
 
     async def _request(self, record: TokenRecord) -> Tokens:
         """Ask with the pair's refresh token, then with the ones kept for the case that Patreon does not know it."""

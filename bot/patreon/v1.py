@@ -4,6 +4,7 @@ Obeys Patreon's v1 documentation, sections "OAuth", "API" and "Webhooks". What r
 and unabridged, is ``v1_objects``; here is what becomes of it in the core's types.
 """
 
+import re
 from datetime import datetime
 from urllib.parse import quote
 
@@ -41,10 +42,15 @@ class V1Dialect:
     version = 1
     default_scopes = ("users", "pledges-to-me")
     root_paths = frozenset({"/oauth2/api/current_user", "/oauth2/api/current_user/campaigns"})
+    _judging = re.compile(r"/oauth2/api/(current_user(/campaigns)?|campaigns/[^/]+/pledges)")
 
     def __init__(self) -> None:
         """Start with all fields asked for."""
         self.fields = FieldLists(FIELDS, ESSENTIAL)
+
+    def judges(self, path: str) -> bool:
+        """Say whether a 401 at an address is about the token itself: at each of the documented ones."""
+        return self._judging.fullmatch(path) is not None
 
     def identity_call(self) -> Call:
         """Ask who the token's owner is, with their pledges; the default includes bring creators, rewards, campaigns."""

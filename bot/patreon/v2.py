@@ -4,6 +4,7 @@ Obeys the section "APIv2" of Patreon's documentation. v2 gives nothing but ids u
 and refuses a whole request for one unknown field: hence the lists below, short and in one place.
 """
 
+import re
 from datetime import datetime
 from urllib.parse import quote
 
@@ -66,10 +67,15 @@ class V2Dialect:
     version = 2
     default_scopes = ("identity",)
     root_paths = frozenset({"/oauth2/v2/identity", "/oauth2/v2/campaigns"})
+    _judging = re.compile(r"/oauth2/v2/(identity|campaigns(/[^/]+(/members)?)?)")
 
     def __init__(self) -> None:
         """Start with all fields asked for."""
         self.fields = FieldLists(FIELDS, ESSENTIAL)
+
+    def judges(self, path: str) -> bool:
+        """Say whether a 401 at an address is about the token itself; webhooks and single members can be about a scope."""
+        return self._judging.fullmatch(path) is not None
 
     def identity_call(self) -> Call:
         """Ask who the token's owner is, with their memberships; needs the scope ``identity``."""

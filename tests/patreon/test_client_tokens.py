@@ -12,10 +12,12 @@ from bot.core.model import CREATOR, CampaignId, MembershipId, PatronId, Tokens, 
 from bot.errors import (
     AccessDenied,
     AccessRevoked,
+    PatreonError,
     PatreonUnavailable,
     RateLimited,
 )
-from tests.patreon.doubles import HTML, START, Bench, bench, json_answer, pair, refusal, token_answer
+from bot.patreon.renewal import COOL_DOWN
+from tests.patreon.doubles import HTML, START, Answer, Bench, bench, json_answer, pair, refusal, token_answer
 from tests.patreon.samples import identity, member_body, members_page
 
 ANN, CAMPAIGN = PatronId("642344"), CampaignId("8290127")
@@ -122,6 +124,61 @@ async def test_a_page_that_says_401_breaks_nothing(v2: Bench) -> None:
     with pytest.raises(PatreonUnavailable):
         await v2.client.fetch_own_membership(ANN, CAMPAIGN)
     assert v2.vault.records[patron_owner(ANN)].broken_since is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"), [(UNAUTHORIZED, AccessRevoked), (replace(HTML, status=401), PatreonUnavailable)]
+)
+async def test_a_401_that_a_renewal_did_not_cure_is_not_renewed_again(
+    v2: Bench, answer: Answer, kind: type[PatreonError]
+) -> None:
+    v2.fake.on(IDENTITY, answer)
+    v2.fake.on(TOKEN, token_answer("new"), token_answer("newer"))
+    for _ in range(4):
+        with pytest.raises(kind):
+            await v2.client.fetch_own_membership(ANN, CAMPAIGN)
+    assert v2.fake.paths().count(TOKEN) == 1
+    v2.clock.at += COOL_DOWN
+    with pytest.raises(kind):
+        await v2.client.fetch_own_membership(ANN, CAMPAIGN)
+    assert v2.fake.paths().count(TOKEN) == 2
+
+
+async def test_a_401_needs_no_code_name_to_be_believed(v2: Bench) -> None:
+    v2.fake.on(IDENTITY, json_answer({"errors": [{"status": "401", "detail": "no"}]}, 401))
+    v2.fake.on(TOKEN, token_answer("new"))
+    with pytest.raises(AccessRevoked):
+        await v2.client.fetch_own_membership(ANN, CAMPAIGN)
+    assert v2.vault.records[patron_owner(ANN)].broken_since == START
+
+
+async def test_a_401_for_one_call_of_a_living_pair_is_about_a_scope(v2: Bench) -> None:
+    v2.fake.on(WEBHOOKS, UNAUTHORIZED)
+    v2.fake.on(ONE, UNAUTHORIZED)
+    v2.fake.on(IDENTITY, json_answer(identity("1")))
+    for _ in range(2):
+        with pytest.raises(AccessDenied, match="scope"):
+            await v2.client.list_webhooks()
+        with pytest.raises(AccessDenied, match="scope"):
+            await v2.client.fetch_membership(CAMPAIGN, MEMBER)
+    assert TOKEN not in v2.fake.paths()
+    assert v2.vault.records[CREATOR].broken_since is None
+
+
+async def test_a_401_for_one_call_of_a_pair_that_ended_early_is_cured(v2: Bench) -> None:
+    v2.fake.on(WEBHOOKS, lambda seen: json_answer({"data": []}) if seen.token == "new-access" else UNAUTHORIZED)
+    v2.fake.on(IDENTITY, UNAUTHORIZED)
+    v2.fake.on(TOKEN, token_answer("new"))
+    assert await v2.client.list_webhooks() == ()
+
+
+async def test_a_401_for_one_call_condemns_no_pair(v2: Bench) -> None:
+    v2.fake.on(WEBHOOKS, UNAUTHORIZED)
+    v2.fake.on(IDENTITY, UNAUTHORIZED)
+    v2.fake.on(TOKEN, token_answer("new"))
+    with pytest.raises(AccessDenied):
+        await v2.client.list_webhooks()
+    assert v2.vault.records[CREATOR].broken_since is None
 
 
 @pytest.mark.parametrize("answer", [refusal(429, retry_after_seconds=600), refusal(503), HTML, refusal(403)])
