@@ -25,8 +25,13 @@ class FieldLists:
         return self._asked
 
     def query(self, *kinds: str) -> tuple[tuple[str, str], ...]:
-        """Give the ``fields[...]`` parameters for some resource types."""
-        return tuple((f"fields[{kind}]", ",".join(self._asked[kind])) for kind in kinds)
+        """Give the ``fields[...]`` parameters for some resource types; one of which nothing is left is not named."""
+        return tuple((f"fields[{kind}]", ",".join(self._asked[kind])) for kind in kinds if self._asked[kind])
+
+    def query_some(self, kind: str, *names: str) -> tuple[tuple[str, str], ...]:
+        """Give the parameter for those of a type's fields that one call needs, as far as they are still asked for."""
+        left = [name for name in names if name in self._asked[kind]]
+        return ((f"fields[{kind}]", ",".join(left)),) if left else ()
 
     def drop(self, kind: str, name: str) -> bool:
         """Stop asking for a field Patreon refused; False when we cannot do without it or no longer ask for it."""

@@ -55,10 +55,8 @@ FIELDS = {
     "campaign": ("name", "url", "vanity", "creation_name", "currency", "is_monthly"),
     "webhook": ("triggers", "uri", "paused", "secret", "num_consecutive_times_failed", "last_attempted_at"),
 }
-# A list needs no more of the tiers; users are asked for nothing but their ids.
-_PRICES = ("fields[tier]", "amount_cents")
-# Without these a membership would read as something it is not.
-ESSENTIAL = ("member.patron_status", "member.currently_entitled_amount_cents")
+# Without these a membership, or a webhook, would read as something it is not.
+ESSENTIAL = ("member.patron_status", "member.currently_entitled_amount_cents", "webhook.uri", "webhook.triggers")
 
 
 class V2Dialect:
@@ -106,8 +104,7 @@ class V2Dialect:
         del newest_first
         query = [
             ("include", "user,currently_entitled_tiers"),
-            *self.fields.query("member"),
-            ("fields[tier]", "amount_cents"),
+            *self._member_fields(),
         ]
         # Without a count a page had 20 of 501 rows; 1,000 is the documented most.
         query.append(("page[count]", str(PAGE_SIZE)))
@@ -127,8 +124,12 @@ class V2Dialect:
         return Call(
             "GET",
             f"/oauth2/v2/members/{quote(membership, safe='')}",
-            (include, *self.fields.query("member"), _PRICES),
+            (include, *self._member_fields()),
         )
+
+    def _member_fields(self) -> tuple[tuple[str, str], ...]:
+        """Name what is asked of members; of the tiers their price will do, of users nothing but their ids."""
+        return (*self.fields.query("member"), *self.fields.query_some("tier", "amount_cents"))
 
     def parse_member(self, body: bytes, now: datetime, source: Source = Source.FETCH) -> Membership:
         """Read one membership, as ``members/{id}`` and webhooks carry it; raises UnexpectedAnswer."""

@@ -120,7 +120,7 @@ def _write(hook: Webhook, call: Call) -> JsonObject:
     asked = call.request.query.get("fields[webhook]")
     if asked is not None:
         names = [name for name in asked.split(",") if name]
-        unknown = [name for name in names if name not in attributes]
+        unknown = [name for name in names if name not in attributes or ("webhook", name) in call.patreon.withdrawn]
         if unknown:
             raise errors.invalid_parameter("fields[webhook]", "webhook", unknown[0])
         attributes = {name: attributes[name] for name in names}

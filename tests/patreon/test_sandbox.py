@@ -12,11 +12,13 @@ from bot.errors import (
     PatreonError,
     PatreonUnavailable,
     RateLimited,
+    RequestRefused,
     UnexpectedAnswer,
     WebhookRejected,
     WrongToken,
 )
 from bot.patreon.answers import WebhookNotice
+from bot.patreon.v2 import ESSENTIAL, FIELDS
 from bot.patreon.webhook import parse, verify
 from sandbox.world.examples import crowd
 from sandbox.world.patreon_faults import Fault
@@ -161,6 +163,33 @@ async def test_a_v1_client_may_speak_v2() -> None:
     made = Place(2, 1)
     async with made.server.serve(), made.open() as client:
         assert len(await patrons(client, made.campaign)) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind in FIELDS for name in FIELDS[kind] if f"{kind}.{name}" not in ESSENTIAL]
+)
+async def test_every_field_but_the_essential_may_be_withdrawn(new: Place, kind: str, name: str) -> None:
+    async with new.open() as client:
+        await client.create_webhook(new.campaign, "https://bot.example/webhooks/patreon")
+        new.patreon.withdrawn.add((kind, name))
+        ann = await new.link(client, "Ann")
+        own = await client.fetch_own_membership(ann, new.campaign)
+        assert own is not None
+        assert own.membership is not None
+        assert (await client.fetch_membership(new.campaign, own.membership)).status is PatronStatus.ACTIVE
+        assert await patrons(client, new.campaign) == [ann]
+        assert len((await client.fetch_campaign(new.campaign)).tiers) >= 3
+        assert len(await client.list_webhooks()) == 1
+
+
+@pytest.mark.parametrize("field", ESSENTIAL)
+async def test_without_an_essential_field_nothing_is_read(new: Place, field: str) -> None:
+    kind, _, name = field.partition(".")
+    new.patreon.withdrawn.add((kind, name))
+    async with new.open() as client:
+        await client.create_webhook(new.campaign, "https://bot.example/webhooks/patreon")
+        with pytest.raises(RequestRefused, match=name):
+            await (client.list_webhooks() if kind == "webhook" else patrons(client, new.campaign))
 
 
 async def test_a_deleted_account_that_is_still_named_is_a_former_patron(new: Place) -> None:
