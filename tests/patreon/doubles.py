@@ -70,7 +70,7 @@ class MemoryVault:
 
     async def claim_renewal(self, owner: TokenOwner, version: int, holder: str, until: datetime, now: datetime) -> bool:
         held = self.leases.get(owner)
-        if self.records[owner].version != version or (held and held[1] > now):
+        if self.records[owner].version != version or (held and held[0] != holder and held[1] > now):
             return False
         self.leases[owner] = (holder, until)
         return True

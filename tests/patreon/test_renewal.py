@@ -17,7 +17,8 @@ from bot.errors import (
     StoreError,
     UnexpectedAnswer,
 )
-from bot.patreon.renewal import COOL_DOWN, LEASE, SHORT_COOL_DOWN, Renewer
+from bot.patreon import renewal
+from bot.patreon.renewal import COOL_DOWN, LEASE, REQUEST_SECONDS, SAVE_SECONDS, SHORT_COOL_DOWN, Renewer
 from tests.patreon.doubles import START, Clock, MemoryVault, pair
 
 ANN = patron_owner(PatronId("7"))
@@ -211,11 +212,11 @@ async def test_a_dead_pair_is_used_to_its_end_and_not_renewed(stand: Stand) -> N
 async def test_a_late_refusal_does_not_break_the_pair_that_was_stored_meanwhile(stand: Stand) -> None:
     stand.patreon.gate = asyncio.Event()
     stand.patreon.good.clear()
-    renewal = asyncio.create_task(stand.renewer.renew(ANN, 1))
+    renewing = asyncio.create_task(stand.renewer.renew(ANN, 1))
     await asyncio.sleep(0)
     await stand.vault.save_renewed(ANN, pair("linked again"))
     stand.patreon.gate.set()
-    assert (await renewal).tokens == pair("linked again")
+    assert (await renewing).tokens == pair("linked again")
     assert stand.vault.records[ANN].broken_since is None
 
 
@@ -289,13 +290,68 @@ async def test_a_failed_renewal_ahead_of_the_end_does_not_stop_a_call(stand: Sta
 
 
 async def test_a_pair_the_disk_refused_is_not_lost(stand: Stand) -> None:
-    stand.vault.failing = 1
-    with pytest.raises(StoreError):
-        await stand.renewer.renew(ANN, 1)
-    assert ANN not in stand.vault.leases
+    stand.vault.failing = 3
     record = await stand.renewer.renew(ANN, 1)
     assert record.tokens.access == "new1-access"
     assert stand.patreon.asked == ["old-refresh"]
+
+
+async def test_a_pair_the_disk_goes_on_refusing_is_kept_under_the_lease(stand: Stand) -> None:
+    stand.vault.failing = 1000
+    with pytest.raises(StoreError):
+        await stand.renewer.renew(ANN, 1)
+    with pytest.raises(StoreError):
+        await stand.renewer.renew_ahead(ANN)
+    assert stand.vault.leases[ANN][1] > stand.clock.at
+    assert (await stand.renewer.usable(ANN)).tokens.access == "old-access", "until its end"
+    stand.vault.failing = 0
+    await stand.renewer.renew_ahead(ANN)
+    assert stand.vault.records[ANN].tokens.access == "new1-access"
+    assert stand.patreon.asked == ["old-refresh"]
+
+
+async def test_a_pair_the_disk_refused_for_longer_than_the_lease_mends_what_another_process_broke(stand: Stand) -> None:
+    stand.vault.failing = 1000
+    with pytest.raises(StoreError):
+        await stand.renewer.renew(ANN, 1)
+    stand.vault.failing = 0
+    with pytest.raises(AccessRevoked):
+        await stand.process().renew(ANN, 1)
+    assert stand.clock.at >= START + LEASE
+    assert stand.vault.records[ANN].broken_since is not None
+    record = await stand.renewer.usable(ANN)
+    assert (record.tokens.access, record.broken_since) == ("new1-access", None)
+
+
+async def test_a_pair_the_disk_refused_is_forgotten_when_another_was_stored(stand: Stand) -> None:
+    stand.vault.failing = 1000
+    with pytest.raises(StoreError):
+        await stand.renewer.renew(ANN, 1)
+    stand.vault.failing = 0
+    await stand.vault.save_renewed(ANN, pair("linked again"))
+    assert (await stand.renewer.renew(ANN, 1)).tokens == pair("linked again")
+    assert stand.renewer._unsaved == {}
+
+
+async def test_a_renewal_that_takes_too_long_ends_before_its_lease(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert timedelta(seconds=REQUEST_SECONDS + SAVE_SECONDS) < LEASE
+    monkeypatch.setattr(renewal, "REQUEST_SECONDS", 0.01)
+    stand.patreon.gate = asyncio.Event()
+    with pytest.raises(PatreonUnavailable, match="too long"):
+        await stand.renewer.renew(ANN, 1)
+    assert ANN not in stand.vault.leases
+
+
+async def test_a_renewal_of_an_older_pair_is_not_waited_for(stand: Stand) -> None:
+    stand.patreon.gate = asyncio.Event()
+    older = asyncio.create_task(stand.renewer.renew(ANN, 1))
+    await asyncio.sleep(0)
+    await stand.vault.save_renewed(ANN, pair("linked again"))
+    newer = asyncio.create_task(stand.renewer.renew(ANN, 2))
+    stand.patreon.good = {"linked again-refresh"}
+    stand.patreon.gate.set()
+    assert (await older).version == 2
+    assert (await newer).version == 3
 
 
 async def test_the_pair_before_is_kept_until_the_new_one_has_worked(stand: Stand) -> None:
