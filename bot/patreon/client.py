@@ -70,6 +70,7 @@ class PatreonClient:
         self._dialect = dialect_of(settings.api_version)
         self._transport = Transport(settings, sleep=sleep, monotonic=monotonic, session=session)
         self._renewer = Renewer(vault, self._fetch_renewed, now=now, sleep=sleep)
+        self._own: frozenset[CampaignId] | None = None
         self._ask = Asker(self._dialect, self._transport, self._renewer).ask
 
     async def __aenter__(self) -> Self:
@@ -120,7 +121,7 @@ class PatreonClient:
     async def fetch_own_membership(self, patron: PatronId, campaign: CampaignId) -> Membership | None:
         """Read a patron's membership with their own stored pair; None only when Patreon says there is none.
 
-        Raises WrongToken when the stored pair is somebody else's.
+        Raises WrongToken when the stored pair is somebody else's, AccessDenied when its scopes hide what was asked.
         """
         body = await self._ask(patron_owner(patron), self._dialect.identity_call)
         identity = self._dialect.parse_identity(body, self._now())
@@ -129,7 +130,31 @@ class PatreonClient:
         found = identity.membership_of(campaign)
         if found is None and not identity.complete:
             raise UnexpectedAnswer("a membership that cannot be read may be the one that was asked for")
+        if found is None:
+            await self._raise_if_hidden(patron, campaign)
         return found
+
+    async def _raise_if_hidden(self, patron: PatronId, campaign: CampaignId) -> None:
+        """Raise AccessDenied when a pair could not show a membership; one whose scopes nobody told is trusted."""
+        record = await self._vault.load(patron_owner(patron))
+        scopes = record.tokens.scopes if record else frozenset()
+        if not scopes:
+            return
+        scope = self._dialect.lacking(scopes, own=True)
+        elsewhere = self._dialect.lacking(scopes, own=False)
+        if scope is None and elsewhere is not None and not await self._is_own(campaign):
+            scope = elsewhere
+        if scope is not None:
+            raise AccessDenied(f"the pair of patron {patron} does not show it: the scope {scope} is missing")
+
+    async def _is_own(self, campaign: CampaignId) -> bool:
+        """Say whether a campaign is the client's own; so it is taken to be while the creator's pair cannot tell."""
+        if self._own is None:
+            try:
+                await self.fetch_campaigns()
+            except PatreonError:
+                return True
+        return self._own is None or campaign in self._own
 
     async def fetch_membership(self, campaign: CampaignId, membership: MembershipId) -> Membership:
         """Read one membership with the creator's pair (v2 only). NotThere says nothing about the patron."""
@@ -163,7 +188,10 @@ class PatreonClient:
     async def fetch_campaigns(self, owner: TokenOwner | Tokens = CREATOR) -> tuple[Campaign, ...]:
         """Read the campaigns of a creator with their tiers, by a stored pair or one just granted."""
         body = await self._ask(owner, self._dialect.campaigns_call)
-        return self._dialect.parse_campaigns(body)
+        found = self._dialect.parse_campaigns(body)
+        if owner == CREATOR:
+            self._own = frozenset(one.campaign for one in found)
+        return found
 
     async def fetch_campaign(self, campaign: CampaignId) -> Campaign:
         """Read one campaign with its tiers; raises NotThere when the creator's pair does not see it."""

@@ -1,5 +1,6 @@
 """What the client asks of a dialect. Both versions fulfil it; only ``dialect_of`` knows which there are."""
 
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Protocol
 
@@ -21,6 +22,12 @@ class Dialect(Protocol):
     @property
     def default_scopes(self) -> tuple[str, ...]:
         """The least a patron has to grant."""
+
+    def lacking(self, scopes: AbstractSet[str], *, own: bool) -> str | None:
+        """Name the scope without which a token does not show that there is a membership; None when it has what it needs.
+
+        ``own``: the campaign is that of the client itself.
+        """
 
     @property
     def root_paths(self) -> frozenset[str]:

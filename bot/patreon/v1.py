@@ -5,6 +5,7 @@ and unabridged, is ``v1_objects``; here is what becomes of it in the core's type
 """
 
 import re
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from urllib.parse import quote
 
@@ -51,6 +52,11 @@ class V1Dialect:
     def judges(self, path: str) -> bool:
         """Say whether a 401 at an address is about the token itself: at each of the documented ones."""
         return self._judging.fullmatch(path) is not None
+
+    def lacking(self, scopes: AbstractSet[str], *, own: bool) -> str | None:
+        """Name the scope without which ``current_user`` has no pledges; v2's name for it does as well."""
+        del own
+        return None if scopes & {"pledges-to-me", "identity.memberships"} else "pledges-to-me"
 
     def identity_call(self) -> Call:
         """Ask who the token's owner is, with their pledges; the default includes bring creators, rewards, campaigns."""

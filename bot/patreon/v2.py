@@ -5,6 +5,7 @@ and refuses a whole request for one unknown field: hence the lists below, short 
 """
 
 import re
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from urllib.parse import quote
 
@@ -74,6 +75,10 @@ class V2Dialect:
     def judges(self, path: str) -> bool:
         """Say whether a 401 at an address is about the token itself; webhooks and single members can be about a scope."""
         return self._judging.fullmatch(path) is not None
+
+    def lacking(self, scopes: AbstractSet[str], *, own: bool) -> str | None:
+        """Name the scope without which ``identity`` has no membership of any campaign but the client's own."""
+        return None if own or "identity.memberships" in scopes else "identity.memberships"
 
     def identity_call(self) -> Call:
         """Ask who the token's owner is, with their memberships; needs the scope ``identity``."""

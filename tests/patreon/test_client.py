@@ -1,6 +1,7 @@
 """The client as the bot uses it, against a scripted Patreon over real sockets."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -41,7 +42,8 @@ async def v2() -> AsyncIterator[Bench]:
 async def v1() -> AsyncIterator[Bench]:
     async with bench(1) as made:
         made.vault.put(CREATOR, pair("creator"))
-        made.vault.put(patron_owner(PatronId("32187")), pair("patron"))
+        own = replace(pair("patron"), scopes=frozenset({"users", "pledges-to-me"}))
+        made.vault.put(patron_owner(PatronId("32187")), own)
         yield made
 
 
@@ -97,6 +99,13 @@ async def test_none_means_that_patreon_says_there_is_none(v2: Bench) -> None:
     elsewhere["included"][0]["relationships"]["campaign"]["data"]["id"] = "999"
     v2.fake.on(IDENTITY, json_answer(elsewhere))
     assert await v2.client.fetch_own_membership(ANN, CAMPAIGN) is None
+
+
+async def test_a_pair_whose_scopes_nobody_told_is_trusted(v2: Bench) -> None:
+    v2.vault.put(patron_owner(ANN), replace(pair("ann"), scopes=frozenset()))
+    v2.fake.on(IDENTITY, json_answer(identity(ANN)))
+    assert await v2.client.fetch_own_membership(ANN, CAMPAIGN) is None
+    assert v2.fake.paths() == [IDENTITY]
 
 
 async def test_a_membership_that_cannot_be_read_is_not_none(v2: Bench) -> None:

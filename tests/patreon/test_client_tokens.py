@@ -70,7 +70,7 @@ async def test_an_expired_token_is_renewed_once_and_stored_before_it_is_used(v2:
 
 async def test_a_pair_about_to_end_is_renewed_before_the_call(v2: Bench) -> None:
     v2.clock.at = START + timedelta(days=31)
-    v2.fake.on(IDENTITY, json_answer(identity(ANN)))
+    v2.fake.on(IDENTITY, json_answer(identity(ANN, member_body())))
     v2.fake.on(TOKEN, token_answer("new"))
     await v2.client.fetch_own_membership(ANN, CAMPAIGN)
     assert [seen.token for seen in v2.fake.seen] == ["", "new-access"]

@@ -7,6 +7,7 @@ import pytest
 
 from bot.core.model import CREATOR, CampaignId, PatronStatus, patron_owner
 from bot.errors import (
+    AccessDenied,
     AccessRevoked,
     IncompleteList,
     PatreonError,
@@ -37,6 +38,31 @@ async def test_from_consent_to_membership(place: Place) -> None:
         assert await client.fetch_own_membership(ben, place.campaign) is None
         finn = await place.link(client, "Finn")
         assert await client.fetch_own_membership(finn, place.campaign) is None, "a patron of Dan's only"
+
+
+async def test_a_pair_that_may_not_see_pledges_does_not_say_that_there_is_none(old: Place) -> None:
+    async with old.open() as client:
+        ann = await old.link(client, "Ann", ["identity"])
+        with pytest.raises(AccessDenied, match="pledges-to-me"):
+            await client.fetch_own_membership(ann, old.campaign)
+
+
+async def test_a_pair_that_sees_one_campaign_does_not_say_that_there_is_nothing_in_another(new: Place) -> None:
+    dans = CampaignId(new.patreon.campaign("dan").id)
+    async with new.open() as client:
+        finn = await new.link(client, "Finn")
+        with pytest.raises(AccessDenied, match=r"identity\.memberships"):
+            await client.fetch_own_membership(finn, dans)
+        assert await client.fetch_own_membership(finn, new.campaign) is None
+        ben = await new.link(client, "Ben", ["identity", "identity.memberships"])
+        assert await client.fetch_own_membership(ben, dans) is None
+
+
+async def test_a_patron_without_a_membership_is_read_while_the_creators_pair_is_dead(new: Place) -> None:
+    async with new.open() as client:
+        ben = await new.link(client, "Ben")
+        new.patreon.oauth.revoke(new.patreon.account("Clara"))
+        assert await client.fetch_own_membership(ben, new.campaign) is None
 
 
 async def test_list_single_read_and_own_read_agree(place: Place) -> None:
