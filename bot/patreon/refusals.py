@@ -133,8 +133,11 @@ def to_token_error(refusal: Refusal) -> PatreonError:
     """Give the error a refusal by the token endpoint stands for (RFC 6749 section 5.2 and what Patreon really sends).
 
     ``invalid_grant`` came with 401 and with 400: the code or refresh token is dead. Anything else that OAuth names is
-    about the client's own registration, and says nothing about a person's pair.
+    about the client's own registration, and says nothing about a person's pair. Busy and broken are that by their status,
+    whatever word comes along.
     """
+    if refusal.status == 429 or refusal.status >= 500:  # noqa: PLR2004
+        return to_error(refusal)
     if refusal.oauth == "invalid_grant":
         error: PatreonError = AccessRevoked("Patreon does not take this grant any more (invalid_grant)")
     elif refusal.oauth or refusal.status == 401:  # noqa: PLR2004
