@@ -70,14 +70,14 @@ class Asker:
         return True
 
     async def _send(self, make_call: MakeCall, access: str, key: str, patience: timedelta) -> bytes:
-        """Send a call, dropping the fields that Patreon turns out not to know, each once."""
-        fields = self._dialect.fields
+        """Send a call, without the fields that Patreon turns out not to know: for as long as that makes it another call."""
         while True:
             call = make_call()
             try:
-                body = await self._transport.send(call, access=access, key=key, patience=patience, asked=fields.asked)
+                body = await self._transport.send(call, access=access, key=key, patience=patience)
             except FieldRefused as unknown:
-                if not fields.drop(unknown.kind, unknown.name):
+                self._dialect.fields.drop(unknown.kind, unknown.name)
+                if make_call() == call:
                     raise
             except PatreonError as error:
                 raise self._watch.judge(call.path, key, error) from None

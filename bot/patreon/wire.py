@@ -39,6 +39,12 @@ class Call:
     body: bytes | None = field(default=None, repr=False)
     repeatable: bool = True
 
+    @property
+    def fields(self) -> dict[str, tuple[str, ...]]:
+        """The fields it asks for, by resource type."""
+        named = {key[7:-1]: names for key, names in self.query if key.startswith("fields[")}
+        return {kind: tuple(names.split(",")) for kind, names in named.items()}
+
     def url(self, base: str) -> str:
         """Give the whole URL; brackets and blanks are encoded, the ``=`` is not (Patreon's documentation, "API")."""
         return f"{base.rstrip('/')}{self.path}" + (f"?{urlencode(self.query)}" if self.query else "")

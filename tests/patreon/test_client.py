@@ -19,6 +19,7 @@ from bot.errors import (
 )
 from bot.patreon.client import creator_owner
 from bot.patreon.oauth import CREATOR_SCOPES
+from bot.patreon.wire import Call
 from tests.patreon.doubles import Bench, bench, json_answer, pair, refusal, token_answer
 from tests.patreon.samples import another, identity, member_body, members_page, pledge_body, sample
 
@@ -193,6 +194,13 @@ async def test_a_field_we_cannot_do_without_is_not_dropped(v2: Bench) -> None:
     v2.fake.on(MEMBERS, refusal(400, "ParameterInvalidOnType", detail="patron_status of member"))
     with pytest.raises(RequestRefused, match="patron_status"):
         await whole_list(v2)
+    assert len(v2.fake.seen) == 1
+
+
+async def test_a_field_somebody_asked_for_by_hand_is_refused_once(v2: Bench) -> None:
+    v2.fake.on(IDENTITY, refusal(400, "ParameterInvalidOnType", detail="full_name of user"))
+    with pytest.raises(RequestRefused, match="full_name"):
+        await v2.client.ask(patron_owner(ANN), Call("GET", IDENTITY, (("fields[user]", "full_name"),)))
     assert len(v2.fake.seen) == 1
 
 

@@ -1,5 +1,6 @@
 """The client against the simulated Patreon, over real sockets: what a scripted one without state cannot show."""
 
+import asyncio
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -206,6 +207,13 @@ async def test_every_field_but_the_essential_may_be_withdrawn(new: Place, kind: 
         assert await patrons(client, new.campaign) == [ann]
         assert len((await client.fetch_campaign(new.campaign)).tiers) >= 3
         assert len(await client.list_webhooks()) == 1
+
+
+async def test_callers_at_the_same_time_all_live_through_a_field_that_is_withdrawn(new: Place) -> None:
+    async with new.open() as client:
+        new.patreon.withdrawn |= {("member", "is_gifted"), ("tier", "amount_cents")}
+        lists = await asyncio.gather(*(patrons(client, new.campaign) for _ in range(6)))
+    assert [len(found) for found in lists] == [1] * 6
 
 
 @pytest.mark.parametrize("field", ESSENTIAL)

@@ -169,7 +169,10 @@ def test_asking_for_optional_attributes_names_the_default_ones_as_well() -> None
     assert {"amount_cents", "created_at", "declined_since", "patron_pays_fees", "pledge_cap_cents", "status"} <= asked
     assert dict(V1Dialect().identity_call().query)["fields[pledge]"]
     fields = V1Dialect().fields
-    assert [fields.drop(*essential.split(".")) for essential in ESSENTIAL] == [False, False]
+    before = fields.query("pledge")
+    for essential in ESSENTIAL:
+        fields.drop(*essential.split("."))
+    assert fields.query("pledge") == before
 
 
 def test_v1_has_no_call_for_one_campaign() -> None:
