@@ -19,6 +19,10 @@ PAUSED_NOW = "Paused. Nobody gets or loses a role here until /sync resume."
 STARTED = "Reading the campaign now. This message follows."
 USER_ASKED = "Looking at <@{user}> now. This message follows."
 NOT_LINKED = "<@{user}> has not linked a Patreon account, so there is nothing to ask Patreon. They can type /link."
+WEBHOOK_UNPAUSED = (
+    "⚠️ Patreon had paused its webhook, since it could not reach me. I started it again, and it sends what it kept. "
+    "Whoever runs me should look why the public address was out of reach."
+)
 PATREON_BACK = "Patreon answers again. Syncs go on as usual."
 
 LINK_BROKEN = (

@@ -18,6 +18,7 @@ from bot.sync.reports import (
     PatreonGone,
     Report,
     RoleIsBlocked,
+    WebhookUnpaused,
 )
 from bot.texts import staff, syncs
 from cogs.admin.brake import question_view
@@ -58,6 +59,8 @@ class StaffReports(commands.Cog):
                 await self._to_all(report.campaign, syncs.patreon_gone(report.since))
             case PatreonBack():
                 await self._to_all(report.campaign, syncs.PATREON_BACK)
+            case WebhookUnpaused():
+                await self._to_all(report.campaign, syncs.WEBHOOK_UNPAUSED)
             case _:
                 # What is left is for those who asked, for the log and for the metrics.
                 pass

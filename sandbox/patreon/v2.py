@@ -40,7 +40,7 @@ async def identity(request: web.Request) -> web.Response:
     call = call_of(request)
     require(call, "identity")
     without = set() if call.token.may("identity[email]") else {("user", "email")}
-    tree, fields = _asked(call, USER, without | {("member", "email")})
+    tree, fields = asked(call, USER, without | {("member", "email")})
     view = call.view()
     view.everywhere = call.token.may("identity.memberships")
     doc = Document(view, fields)
@@ -52,7 +52,7 @@ async def campaigns(request: web.Request) -> web.Response:
     """List the campaign the token's account created, or none."""
     call = call_of(request)
     require(call, "campaigns")
-    tree, fields = _asked(call, CAMPAIGN, {("user", "email")})
+    tree, fields = asked(call, CAMPAIGN, {("user", "email")})
     own = call.patreon.campaign_of(call.token.account)
     view = call.view()
     view.campaign = own
@@ -66,7 +66,7 @@ async def campaign(request: web.Request) -> web.Response:
     call = call_of(request)
     require(call, "campaigns")
     own = own_campaign(call, request.match_info["campaign"])
-    tree, fields = _asked(call, CAMPAIGN, {("user", "email")})
+    tree, fields = asked(call, CAMPAIGN, {("user", "email")})
     doc = Document(call.view(), fields)
     link = f"{call.patreon.site_url}/api/oauth2/v2/campaigns/{own.id}"
     return document(doc.close(doc.write(CAMPAIGN, own, tree), links={"self": link}))
@@ -81,7 +81,7 @@ async def members(request: web.Request) -> web.Response:
 
 
 def _members(call: Call, own: Campaign) -> JsonObject:
-    tree, fields = _asked(call, MEMBER, _mail_scope(call))
+    tree, fields = asked(call, MEMBER, _mail_scope(call))
     count = page_count(call, LARGEST_PAGE_WITH_HISTORY if "pledge_history" in tree else LARGEST_PAGE)
     empty, jump = call.list_faults()
     view = call.view()
@@ -104,7 +104,7 @@ async def member(request: web.Request) -> web.Response:
     if found is None:
         raise errors.plain(404)
     own = own_campaign(call, found.campaign.id)
-    tree, fields = _asked(call, MEMBER, _mail_scope(call))
+    tree, fields = asked(call, MEMBER, _mail_scope(call))
     view = call.view()
     view.campaign = own
     doc = Document(view, fields)
@@ -130,7 +130,8 @@ def page_count(call: Call, largest: int, default: int = DEFAULT_PAGE) -> int:
     return min(int(text), largest)
 
 
-def _asked(call: Call, kind: Kind, without: set[tuple[str, str]]) -> tuple[Tree, dict[str, dict[str, Getter]]]:
+def asked(call: Call, kind: Kind, without: set[tuple[str, str]]) -> tuple[Tree, dict[str, dict[str, Getter]]]:
+    """Read ``include`` and ``fields[...]``; fields in ``without`` are asked for in vain. ApiError 400 for unknown names."""
     query = call.request.query
     tree = parse_tree(query.get("include", ""), kind)
     if "address" in tree:

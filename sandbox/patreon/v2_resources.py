@@ -196,7 +196,46 @@ PLEDGE_EVENT = Kind(
     },
 )
 
+CLIENT = Kind(
+    "client",
+    {
+        "author_name": lambda one, _: one.owner.full_name,
+        "client_secret": lambda one, _: one.secret,
+        "default_scopes": empty,
+        "description": empty,
+        "domain": nothing,
+        "icon_url": nothing,
+        "name": lambda one, _: one.name,
+        "privacy_policy_url": nothing,
+        "redirect_uris": lambda one, _: " ".join(one.redirect_uris),
+        "tos_url": nothing,
+        "version": lambda one, _: one.version,
+    },
+    {
+        "apps": Relation("platform-app", always([]), many=True),
+        "campaign": Relation("campaign", lambda one, _: one.campaign, related="campaigns"),
+        "creator_token": Relation("oauth-token", nothing),
+        "user": Relation("user", lambda one, _: one.owner, related="user"),
+    },
+)
+
+WEBHOOK = Kind(
+    "webhook",
+    {
+        "last_attempted_at": lambda one, _: stamp(one.last_attempted_at),
+        "num_consecutive_times_failed": lambda one, _: one.failures,
+        "paused": lambda one, _: one.paused,
+        "secret": lambda one, _: one.secret,
+        "triggers": lambda one, _: list(one.triggers),
+        "uri": lambda one, _: one.uri,
+    },
+    {
+        "campaign": Relation("campaign", lambda one, _: one.campaign, related="campaigns"),
+        "client": Relation("client", lambda one, _: one.client),
+    },
+)
+
 EMPTY_KINDS = ("address", "benefit", "media", "category", "goal", "campaign-installation")
 """Types that are documented and never occur here; their names are known in ``fields[...]`` all the same."""
 
-KINDS = {kind.name: kind for kind in (USER, MEMBER, TIER, CAMPAIGN, PLEDGE_EVENT)}
+KINDS = {kind.name: kind for kind in (USER, MEMBER, TIER, CAMPAIGN, PLEDGE_EVENT, CLIENT, WEBHOOK)}

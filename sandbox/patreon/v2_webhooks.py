@@ -8,9 +8,11 @@ import msgspec
 from aiohttp import web
 
 from sandbox.patreon import errors
+from sandbox.patreon.document import Document
 from sandbox.patreon.guard import Call, call_of, document
-from sandbox.patreon.v2 import own_campaign, require
-from sandbox.patreon.view import JsonObject, stamp
+from sandbox.patreon.v2 import asked, own_campaign, require
+from sandbox.patreon.v2_resources import WEBHOOK
+from sandbox.patreon.view import JsonObject
 from sandbox.world.patreon_hooks import V2_TRIGGERS, Webhook
 
 SCOPE = "w:campaigns.webhook"
@@ -33,7 +35,8 @@ async def listing(request: web.Request) -> web.Response:
     require(call, SCOPE)
     own = [hook for hook in call.patreon.hooks.webhooks.values() if hook.client is call.token.client]
     meta = {"pagination": {"cursors": {"next": None}, "total": len(own)}}
-    return document({"data": [_write(hook, call) for hook in own], "meta": meta})
+    doc, rows = _write(call, own)
+    return document(doc.close(rows, meta=meta))
 
 
 async def create(request: web.Request) -> web.Response:
@@ -47,7 +50,7 @@ async def create(request: web.Request) -> web.Response:
     triggers = _triggers(attributes.get("triggers"))
     hook = call.patreon.hooks.register(call.token.client, own, _uri(attributes.get("uri")), triggers)
     call.patreon.timeline.add("patreon.webhook", f"Webhook {hook.id} is registered", webhook=hook.id, campaign=own.id)
-    return document({"data": _write(hook, call)}, 201)
+    return _answer(call, hook, 201)
 
 
 async def change(request: web.Request) -> web.Response:
@@ -65,7 +68,7 @@ async def change(request: web.Request) -> web.Response:
         if not paused:
             call.patreon.hooks.resume(hook, call.patreon.now)
         hook.paused = paused
-    return document({"data": _write(hook, call)})
+    return _answer(call, hook)
 
 
 async def delete(request: web.Request) -> web.Response:
@@ -108,20 +111,15 @@ def _uri(value: Any) -> str:
     return str(value)
 
 
-def _write(hook: Webhook, call: Call) -> JsonObject:
-    attributes = {
-        "last_attempted_at": stamp(hook.last_attempted_at),
-        "num_consecutive_times_failed": hook.failures,
-        "paused": hook.paused,
-        "secret": hook.secret,
-        "triggers": list(hook.triggers),
-        "uri": hook.uri,
-    }
-    asked = call.request.query.get("fields[webhook]")
-    if asked is not None:
-        names = [name for name in asked.split(",") if name]
-        unknown = [name for name in names if name not in attributes or ("webhook", name) in call.patreon.withdrawn]
-        if unknown:
-            raise errors.invalid_parameter("fields[webhook]", "webhook", unknown[0])
-        attributes = {name: attributes[name] for name in names}
-    return {"attributes": attributes, "id": hook.id, "type": "webhook"}
+def _write(call: Call, hooks: Sequence[Webhook]) -> tuple[Document, list[JsonObject]]:
+    """Write webhooks: all their attributes, or those that are asked for, and the relationships that are included."""
+    tree, fields = asked(call, WEBHOOK, set())
+    if "fields[webhook]" not in call.request.query:
+        fields["webhook"] = dict(WEBHOOK.fields)
+    doc = Document(call.view(), fields)
+    return doc, [doc.write(WEBHOOK, hook, tree) for hook in hooks]
+
+
+def _answer(call: Call, hook: Webhook, status: int = 200) -> web.Response:
+    doc, (row,) = _write(call, [hook])
+    return document(doc.close(row), status)

@@ -10,7 +10,7 @@ from sandbox.stage import Stage
 from sandbox.world.examples import crowd, small_world
 from sandbox.world.patreon_faults import Fault
 from sandbox.world.patreon_oauth import Pair
-from tests.e2e.theatre import Theatre
+from tests.e2e.theatre import Theatre, theatre
 
 
 @pytest.fixture
@@ -122,6 +122,21 @@ async def test_a_creators_pair_that_died_is_told_and_takes_no_role(ann: Theatre)
     await ann.until_staff("no longer accepts the creator's token")
     assert "refuses the creator's token" in (await ann.command("Clara", "doctor")).text
     assert ann.roles("Ann") == {"Silver"}
+
+
+async def test_a_webhook_patreon_paused_is_started_again_and_the_staff_are_told_once(sqlite_url: str) -> None:
+    async with theatre(sqlite_url, PATREON_WEBHOOK_SECRET="") as house:
+        await house.staff_channel()
+        await house.rules()
+        hook = next(iter(house.world.patreon.hooks.webhooks.values()))
+        for _ in range(2):
+            hook.paused = True
+            while hook.paused:
+                await house.wait(hours=1)
+        await house.until_staff("had paused its webhook")
+        await house.calm()
+        assert "Patreon paused its webhook" not in (await house.command("Clara", "doctor")).text
+        assert len([message for message in house.staff() if "had paused its webhook" in message.content]) == 1
 
 
 async def test_a_creators_pair_that_is_dead_at_the_start_is_told_once(sqlite_url: str) -> None:

@@ -230,6 +230,16 @@ async def test_unpausing_sends_what_waited_and_takes_the_word_false(
     assert len(box.bodies) == 2 * PAUSED_AFTER
 
 
+async def test_a_webhook_names_its_campaign_and_client_when_asked(life: Life, hook: Webhook) -> None:
+    listed = await life.get("/oauth2/v2/webhooks", include="campaign,client", fields__webhook="uri", fields__client="name")
+    (row,) = listed.json["data"]
+    campaign = life.world.patreon.campaign()
+    assert row["relationships"]["campaign"]["data"] == {"type": "campaign", "id": campaign.id}
+    assert row["relationships"]["client"]["data"] == {"type": "client", "id": life.client.id}
+    names = {one["type"]: one["attributes"] for one in listed.json["included"]}
+    assert names == {"campaign": {}, "client": {"name": life.client.name}}
+
+
 async def test_triggers_and_address_can_be_changed_and_a_webhook_paused_by_hand(
     life: Life, hook: Webhook, box: Inbox
 ) -> None:
