@@ -90,6 +90,8 @@ class RequestRefused(PatreonError):
 class PatreonGone(PatreonError):
     """The version of the API we use answers nothing any more: 410, or 403 and 404 on everything."""
 
+    version: int | None = None
+
 
 class UnexpectedAnswer(PatreonError):
     """An answer of a shape we do not know. The message names the place, never the value."""

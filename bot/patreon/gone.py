@@ -35,7 +35,7 @@ class GoneWatch:
         del self._refused[:-50]
         if self._is_gone(path, error):
             gone = PatreonGone(f"version {self._version} of Patreon's API is gone ({error})")
-            gone.status, gone.code_name = error.status, error.code_name
+            gone.status, gone.code_name, gone.version = error.status, error.code_name, self._version
             return gone
         return error
 

@@ -14,13 +14,13 @@ import structlog
 from bot.core.entitlement import carry, vanished
 from bot.core.model import CampaignId, Cause, DiscordUserId, GuildId, Link, Membership, PatronId
 from bot.core.plausible import Census, census, lost_at_once
-from bot.errors import AccessDenied, AccessRevoked, PatreonError, UnexpectedAnswer
+from bot.errors import AccessDenied, AccessRevoked, PatreonError, PatreonGone, UnexpectedAnswer
 from bot.store.codec import digest
 from bot.store.records import ABSENT, CampaignState, MembershipRow, Nudge, NudgeKind, RunKind, RunReport
 from bot.store.tables import Tables
 from bot.sync.bulk import CHUNK, Batch, Bulk, Tally
 from bot.sync.cases import load_view
-from bot.sync.health import IMPLAUSIBLE, Health
+from bot.sync.health import IMPLAUSIBLE, Health, why_of
 from bot.sync.parts import Parts
 from bot.sync.queue import Stopping
 from bot.sync.reads import listable
@@ -188,7 +188,8 @@ class Refreshes:
         elif isinstance(error, Implausible):
             await self._health.failed(campaign, IMPLAUSIBLE, for_good=True)
         else:
-            await self._health.failed(campaign, name, for_good=isinstance(error, AccessDenied))
+            for_good = isinstance(error, AccessDenied | PatreonGone)
+            await self._health.failed(campaign, why_of(error), for_good=for_good)
         await self._parts.tell(RefreshEnded(run, campaign, cause, report))
 
     async def _describe(self, state: CampaignState, now: datetime) -> None:

@@ -5,9 +5,12 @@ from datetime import datetime
 import structlog
 
 from bot.core.model import CampaignId, Link, TokenOwner, TokenRecord, patron_owner
+from bot.errors import PatreonError
+from bot.errors import PatreonGone as Gone
 from bot.store.records import CampaignState
 from bot.sync.parts import Parts
 from bot.sync.reports import CreatorTokenFailing, LinkBroken, PatreonBack, PatreonGone
+from bot.texts.syncs import VERSION_1_GONE
 
 log = structlog.get_logger(__name__)
 
@@ -90,3 +93,8 @@ class Health:
 def is_untold(record: TokenRecord) -> bool:
     """Say whether people are to be told of a pair that fails: once that it will end, and once more that it is dead."""
     return record.told_at is None or (record.broken_since is not None and record.told_at < record.broken_since)
+
+
+def why_of(error: PatreonError) -> str:
+    """Name a failure: by its kind, or as the one that whoever runs the bot can mend."""
+    return VERSION_1_GONE if isinstance(error, Gone) and error.version == 1 else type(error).__name__

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 
 from bot.core.entitlement import absent, carry, vanished
 from bot.core.model import CampaignId, Cause, Link, Membership, PatronId, Source
-from bot.errors import AccessDenied, AccessRevoked, NotThere, PatreonError, RateLimited
+from bot.errors import AccessDenied, AccessRevoked, NotThere, PatreonError, PatreonGone, RateLimited
 from bot.store.codec import digest
 from bot.store.records import ABSENT, CampaignState, NudgeKind
 from bot.store.tables import Tables
-from bot.sync.health import Health
+from bot.sync.health import Health, why_of
 from bot.sync.parts import Parts
 
 PAGE = 1000
@@ -74,7 +74,7 @@ class Reads:
         except RateLimited:
             raise
         except PatreonError as error:
-            await self._health.failed(campaign, type(error).__name__)
+            await self._health.failed(campaign, why_of(error), for_good=isinstance(error, PatreonGone))
             raise
         finally:
             pace.waiting -= 1

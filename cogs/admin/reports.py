@@ -56,7 +56,7 @@ class StaffReports(commands.Cog):
                 for guild in await self._use.campaigns.guilds_read_by(report.owner):
                     await self._to_staff(guild, text)
             case PatreonGone():
-                await self._to_all(report.campaign, syncs.patreon_gone(report.since))
+                await self._to_all(report.campaign, syncs.patreon_gone(report.since, report.why))
             case PatreonBack():
                 await self._to_all(report.campaign, syncs.PATREON_BACK)
             case WebhookUnpaused():

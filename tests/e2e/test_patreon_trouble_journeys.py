@@ -49,6 +49,18 @@ async def test_when_patreon_is_away_the_asker_and_the_staff_are_told_until_it_is
     await ann.until_staff("Patreon answers again")
 
 
+@pytest.mark.parametrize("api_version", [1])
+async def test_version_1_switched_off_is_told_at_once_with_what_to_set(ann: Theatre) -> None:
+    ann.world.patreon.faults.add(Fault.GONE)
+
+    await ann.command("Clara", "sync now")
+
+    await ann.until_staff("PATREON_API_VERSION=2")
+    assert "PATREON_API_VERSION=2" in (await ann.command("Clara", "doctor")).text
+    assert "version 1 of Patreon" in (await ann.command("Clara", "sync status")).text
+    assert ann.roles("Ann") == {"Silver"}
+
+
 async def test_a_list_that_lost_everybody_is_not_believed_and_the_staff_are_told(ann: Theatre) -> None:
     crowd(ann.world, 20)
     await ann.refresh()
