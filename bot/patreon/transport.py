@@ -14,11 +14,11 @@ import stamina
 import structlog
 from yarl import URL
 
-from bot.errors import PatreonError, PatreonUnavailable, RateLimited, UnexpectedAnswer
+from bot.errors import AccessRevoked, PatreonError, PatreonUnavailable, RateLimited, UnexpectedAnswer
 from bot.patreon.pacing import Pacer
 from bot.patreon.refusals import FieldRefused, Refusal, read_refusal, refused_field, to_error, to_token_error
 from bot.patreon.settings import PatreonSettings
-from bot.patreon.wire import MAX_BODY_BYTES, Call
+from bot.patreon.wire import MAX_BODY_BYTES, Call, is_token
 
 log = structlog.get_logger(__name__)
 
@@ -108,6 +108,8 @@ class Transport:
         if self._session is None:
             raise RuntimeError("the client is used outside of its context")
         headers = {"User-Agent": self._settings.user_agent, "Accept": "application/json, application/vnd.api+json"}
+        if access is not None and not is_token(access):
+            raise AccessRevoked("a token that cannot stand in a header")
         if access is not None:
             headers["Authorization"] = f"Bearer {access}"
         if call.body is not None:

@@ -50,6 +50,11 @@ class Call:
         return f"{base.rstrip('/')}{self.path}" + (f"?{urlencode(self.query)}" if self.query else "")
 
 
+def is_token(text: str) -> bool:
+    """Say whether text can be a token: it has to stand in a header."""
+    return re.fullmatch(r"[\x21-\x7e]{1,4096}", text) is not None
+
+
 class Ref(msgspec.Struct, frozen=True, gc=False):
     """A JSON:API resource identifier."""
 

@@ -144,6 +144,15 @@ async def test_a_401_that_a_renewal_did_not_cure_is_not_renewed_again(
     assert v2.fake.paths().count(TOKEN) == 2
 
 
+@pytest.mark.parametrize("access", ["abc\n", "abc\r\nX: y", "schlüssel", "a b", ""])
+async def test_a_stored_token_that_cannot_be_one_is_renewed(v2: Bench, access: str) -> None:
+    v2.vault.put(patron_owner(ANN), replace(pair("ann"), access=access))
+    v2.fake.on(IDENTITY, json_answer(identity(ANN, member_body())))
+    v2.fake.on(TOKEN, token_answer("new"))
+    assert await v2.client.fetch_own_membership(ANN, CAMPAIGN) is not None
+    assert [seen.token for seen in v2.fake.seen] == ["", "new-access"]
+
+
 async def test_a_401_needs_no_code_name_to_be_believed(v2: Bench) -> None:
     v2.fake.on(IDENTITY, json_answer({"errors": [{"status": "401", "detail": "no"}]}, 401))
     v2.fake.on(TOKEN, token_answer("new"))
