@@ -113,7 +113,7 @@ class V1Dialect:
         """Read ``current_user/campaigns``; raises UnexpectedAnswer."""
         document = parse_document(body)
         index = document.index()
-        return tuple(_to_campaign(resource, index) for resource in document.listed())
+        return tuple(_to_campaign(resource, index) for resource in document.whole())
 
 
 def current_user_call(query: tuple[tuple[str, str], ...] = ()) -> Call:

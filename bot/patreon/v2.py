@@ -159,9 +159,8 @@ class V2Dialect:
     def parse_campaigns(self, body: bytes) -> tuple[Campaign, ...]:
         """Read one or several campaigns; raises UnexpectedAnswer."""
         document = parse_document(body)
-        found = document.data if isinstance(document.data, list) else [document.single()]
         index = document.index()
-        return tuple(_to_campaign(resource, index) for resource in found)
+        return tuple(_to_campaign(resource, index) for resource in document.whole())
 
 
 def _read_own(member: Resource | None, patron: PatronId, index: Index, now: datetime) -> Membership | None:

@@ -53,8 +53,7 @@ def delete_webhook_call(webhook: str) -> Call:
 
 def parse_webhooks(body: bytes) -> tuple[RegisteredWebhook, ...]:
     """Read one or several registered webhooks; raises UnexpectedAnswer."""
-    document = parse_document(body)
-    return tuple(_to_webhook(found) for found in (document.data if isinstance(document.data, list) else [document.single()]))
+    return tuple(_to_webhook(found) for found in parse_document(body).whole())
 
 
 def parse_webhook(body: bytes) -> RegisteredWebhook:

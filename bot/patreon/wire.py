@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import msgspec
 
 from bot.core.model import RoleId
-from bot.errors import UnexpectedAnswer
+from bot.errors import IncompleteList, UnexpectedAnswer
 
 T = TypeVar("T")
 
@@ -135,6 +135,15 @@ class Document(msgspec.Struct, gc=False):
         if isinstance(self.data, list):
             return self.data
         raise UnexpectedAnswer("a list was expected at $.data")
+
+    def whole(self) -> list[Resource]:
+        """Give the resources of an answer that is to have no second page; raises IncompleteList when there is one."""
+        pagination = (self.meta or {}).get("pagination")
+        cursors = pagination.get("cursors") if isinstance(pagination, dict) else None
+        following = cursors.get("next") if isinstance(cursors, dict) else None
+        if following is not None or (self.links or {}).get("next") is not None:
+            raise IncompleteList("the list has another page")
+        return self.listed() if isinstance(self.data, list) else [self.single()]
 
     def index(self) -> "Index":
         """Give the lookup of everything in the answer, ``data`` first."""

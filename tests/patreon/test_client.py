@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -236,6 +237,30 @@ async def test_webhooks_are_listed_created_changed_and_deleted(v2: Bench) -> Non
     await v2.client.delete_webhook("3955")
     await v2.client.delete_webhook("4711")
     assert [seen.method for seen in v2.fake.seen] == ["GET", "POST", "PATCH", "DELETE", "DELETE"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"meta": {"pagination": {"cursors": {"next": "abc"}, "total": 150}}},
+        {"links": {"next": "https://www.patreon.com/api/oauth2/v2/webhooks?page%5Bcursor%5D=abc"}},
+    ],
+)
+async def test_a_short_list_that_has_another_page_counts_for_nothing(v2: Bench, v1: Bench, more: dict[str, Any]) -> None:
+    v2.fake.on(WEBHOOKS, json_answer({"data": [], **more}))
+    v2.fake.on("/oauth2/v2/campaigns", json_answer({"data": [], **more}))
+    v1.fake.on("/oauth2/api/current_user/campaigns", json_answer({"data": [], **more}))
+    for call in (v2.client.list_webhooks(), v2.client.fetch_campaigns(), v1.client.fetch_campaigns()):
+        with pytest.raises(IncompleteList):
+            await call
+    lasts: list[dict[str, Any]] = [
+        {"meta": {"pagination": {"cursors": {"next": None}}}},
+        {"meta": {"pagination": 7}},
+        {"links": {}},
+    ]
+    for last in lasts:
+        v2.fake.on(WEBHOOKS, json_answer({"data": [], **last}))
+        assert await v2.client.list_webhooks() == ()
 
 
 async def test_an_empty_answer_about_a_webhook_is_not_understood(v2: Bench) -> None:
