@@ -37,6 +37,7 @@ from bot.patreon.answers import Identity, ListPage, RegisteredWebhook
 from bot.patreon.asking import Asker
 from bot.patreon.dialect import dialect_of
 from bot.patreon.paging import ListReading
+from bot.patreon.refusals import needs_creator
 from bot.patreon.renewal import Renewer
 from bot.patreon.settings import PatreonSettings
 from bot.patreon.transport import LIST_PATIENCE, Transport
@@ -180,7 +181,7 @@ class PatreonClient:
                     LIST_PATIENCE,
                 )
             except AccessDenied as denied:
-                raise _creators_needed(campaign, owner, denied) from denied
+                raise needs_creator(campaign, denied) from None
             yield reading.take(self._dialect.parse_list(body, campaign, self._now()))
 
     # Campaigns
@@ -263,9 +264,3 @@ class PatreonClient:
         if isinstance(self._dialect, V2Dialect):
             return self._dialect
         raise RequestRefused(f"version 1 of the API has no call for {what}")
-
-
-def _creators_needed(campaign: CampaignId, owner: TokenOwner, denied: AccessDenied) -> PatreonError:
-    error = WrongToken(f"the list of campaign {campaign} needs its creator's token; the pair of {owner} may not read it")
-    error.status, error.code_name = denied.status, denied.code_name
-    return error

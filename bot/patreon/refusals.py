@@ -22,7 +22,11 @@ from bot.errors import (
     RateLimited,
     RequestRefused,
     UnexpectedAnswer,
+    WrongToken,
 )
+
+# A client registered for v2 that calls v1: the registration is wrong, v1 and the token may be well.
+ABOUT_THE_CLIENT = "OAuthClientViewForbidden"
 
 MEANINGS = {
     400: "bad request",
@@ -150,6 +154,15 @@ def to_token_error(refusal: Refusal) -> PatreonError:
         return to_error(refusal)
     error.status = refusal.status
     error.code_name = refusal.oauth
+    return error
+
+
+def needs_creator(campaign: str, denied: AccessDenied) -> AccessDenied:
+    """Say that a list needs its creator's token; the refusal of our client's registration stays what it is."""
+    if denied.code_name == ABOUT_THE_CLIENT:
+        return denied
+    error = WrongToken(f"the list of campaign {campaign} needs its creator's token")
+    error.status, error.code_name = denied.status, denied.code_name
     return error
 
 

@@ -87,6 +87,10 @@ class Resource(msgspec.Struct, gc=False):
     attributes: dict[str, Any] | None = None
     relationships: dict[str, Relation | None] | None = None
 
+    def __repr__(self) -> str:
+        # Names and e-mail addresses are among the attributes (law 11).
+        return f"Resource(type={self.type!r}, id={self.id!r})"
+
     def relation(self, name: str) -> Relation | None:
         """Give a relationship, None when it is missing or null."""
         return (self.relationships or {}).get(name)

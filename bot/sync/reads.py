@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from bot.core.entitlement import absent, carry, vanished
 from bot.core.model import CampaignId, Cause, Link, Membership, PatronId, Source
-from bot.errors import AccessDenied, AccessRevoked, NotThere, PatreonError, PatreonGone, RateLimited
+from bot.errors import AccessDenied, AccessRevoked, NotThere, PatreonError, PatreonGone, RateLimited, RequestRefused
 from bot.store.codec import digest
 from bot.store.records import ABSENT, CampaignState, NudgeKind
 from bot.store.tables import Tables
@@ -109,8 +109,8 @@ class Reads:
                 return await self._parts.patreon.fetch_membership(campaign, stored.membership), True
             except AccessRevoked:
                 await self._health.creator_failed(state.owner, broken=True)
-            except (NotThere, AccessDenied):
-                pass  # gone, never there, or beyond the pair's scopes: nothing is said of the patron, who is asked instead
+            except (NotThere, AccessDenied, RequestRefused):
+                pass  # gone, beyond the pair's scopes, or unknown to v1: nothing is said of the patron, who is asked instead
         if link.broken_since is None:
             try:
                 return await self._parts.patreon.fetch_own_membership(link.patron, campaign), True

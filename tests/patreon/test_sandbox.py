@@ -20,6 +20,7 @@ from bot.errors import (
     WrongToken,
 )
 from bot.patreon.answers import WebhookNotice
+from bot.patreon.v1_calls import V1Calls
 from bot.patreon.v2 import ESSENTIAL, FIELDS
 from bot.patreon.webhook import parse, verify
 from sandbox.world.examples import crowd
@@ -184,6 +185,10 @@ async def test_a_v2_client_on_v1_is_told_what_is_wrong() -> None:
         with pytest.raises(PatreonError) as caught:
             await client.fetch_campaigns()
         assert caught.value.code_name == "OAuthClientViewForbidden"
+        for call in (patrons(client, made.campaign), V1Calls(client.ask).fetch_page_of_pledges(made.campaign)):
+            with pytest.raises(AccessDenied, match="OAuthClientViewForbidden") as denied:
+                await call
+            assert type(denied.value) is AccessDenied
 
 
 async def test_a_v1_client_may_speak_v2() -> None:

@@ -1,8 +1,11 @@
 """Version 1 against the simulated Patreon, over real sockets: long lists, the documented calls, its end."""
 
+import time
+from datetime import UTC, datetime
+
 import pytest
 
-from bot.core.model import CREATOR, patron_owner
+from bot.core.model import CREATOR, CampaignId, patron_owner
 from bot.errors import (
     PatreonGone,
     UnexpectedAnswer,
@@ -11,6 +14,7 @@ from bot.errors import (
 from bot.patreon.v1 import campaigns_call
 from bot.patreon.v1_calls import V1Calls, pledge_to
 from bot.patreon.v1_objects import Campaign, Goal, Reward, User
+from bot.patreon.wire import Call
 from sandbox.world.examples import crowd
 from sandbox.world.patreon_faults import Fault
 from tests.patreon.place import Place, patrons
@@ -87,6 +91,32 @@ async def test_v1_calls_take_every_documented_parameter(old: Place) -> None:
         assert answer.every(Reward) == ()
         with pytest.raises(UnexpectedAnswer, match="no user"):
             await V1Calls(lambda bearer, _call: client.ask(bearer, campaigns_call())).fetch_user(CREATOR)
+
+
+async def test_a_user_that_did_not_come_is_not_understood() -> None:
+    async def nobody(_bearer: object, _call: object) -> bytes:
+        return b'{"data": []}'
+
+    with pytest.raises(UnexpectedAnswer, match="no user"):
+        await V1Calls(nobody).fetch_user(CREATOR)
+
+
+async def test_an_instant_without_an_offset_is_utc_wherever_the_bot_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Call] = []
+
+    async def remember(_bearer: object, call: Call) -> bytes:
+        asked.append(call)
+        return b'{"data": []}'
+
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        for at in (datetime(2020, 1, 1), datetime(2020, 1, 1, tzinfo=UTC)):  # noqa: DTZ001 - what is tested
+            await V1Calls(remember).fetch_page_of_pledges(CampaignId("1"), cursor=at)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert [dict(call.query)["page[cursor]"] for call in asked] == ["2020-01-01T00:00:00+00:00"] * 2
 
 
 async def test_v1_calls_say_whose_token_they_need(old: Place) -> None:

@@ -50,6 +50,7 @@ class PatreonDouble:
         self.memberships: dict[PatronId, Membership] = {}
         self.calls: Counter[str] = Counter()
         self.fault: Exception | None = None
+        self.one_fault: Exception | None = None
         self.own_faults: dict[PatronId, Exception] = {}
         self.page_size = 1000
         self.break_after_pages: int | None = None
@@ -106,6 +107,8 @@ class PatreonDouble:
         """Answer the creator about one membership."""
         assert campaign == CAMPAIGN
         self._count("one")
+        if self.one_fault is not None:
+            raise self.one_fault
         for membership in self.memberships.values():
             if membership.membership == membership_id:
                 return self._told(membership, Source.FETCH)
