@@ -58,7 +58,7 @@ async def campaigns(request: web.Request) -> web.Response:
     view.campaign = own
     doc = Document(view, fields)
     rows = [doc.write(CAMPAIGN, own, tree)] if own is not None else []
-    return document(doc.close(rows, meta=_meta(None, len(rows))))
+    return document(doc.close(rows, meta=page_meta(None, len(rows))))
 
 
 async def campaign(request: web.Request) -> web.Response:
@@ -89,8 +89,8 @@ def _members(call: Call, own: Campaign) -> JsonObject:
     rows, following = _page(own.memberships, call.request.query.get("page[cursor]"), count, jump=jump)
     doc = Document(view, fields)
     if empty:
-        return doc.close([], meta=_meta(None, 0))
-    more: JsonObject = {"meta": _meta(following, len(own.memberships))}
+        return doc.close([], meta=page_meta(None, 0))
+    more: JsonObject = {"meta": page_meta(following, len(own.memberships))}
     if following is not None:
         more["links"] = {"next": call.link({"page[cursor]": following})}
     return doc.close([doc.write(MEMBER, row, tree) for row in rows], **more)
@@ -113,11 +113,15 @@ async def member(request: web.Request) -> web.Response:
 
 
 def own_campaign(call: Call, campaign_id: str) -> Campaign:
-    """Return the campaign when the token's account created it. ApiError 404 when there is none, 403 for somebody else's."""
+    """Return the campaign when the token's account created it.
+
+    ApiError 401 without a token, whatever was asked for; 404 when there is no such campaign, 403 for somebody else's.
+    """
+    account = call.token.account
     found = call.patreon.campaigns.get(campaign_id)
     if found is None:
         raise errors.plain(404)
-    if found.creator is not call.token.account:
+    if found.creator is not account:
         raise errors.forbidden(f"You do not have permission to view campaign with id {campaign_id}.")
     return found
 
@@ -144,7 +148,8 @@ def _mail_scope(call: Call) -> set[tuple[str, str]]:
     return hidden if call.token.may("campaigns.members[email]") else hidden | {("member", "email")}
 
 
-def _meta(following: str | None, total: int) -> JsonObject:
+def page_meta(following: str | None, total: int) -> JsonObject:
+    """Write where a list stands: the cursor to the next page, if there is one, and how many rows it has in all."""
     return {"pagination": {"cursors": {"next": following}, "total": total}}
 
 

@@ -194,6 +194,31 @@ PLEDGE_EVENT = Kind(
         "tier_title": lambda one, _: one.tier.title if one.tier else None,
         "type": lambda one, _: one.kind,
     },
+    {
+        "campaign": Relation("campaign", lambda one, _: one.membership.campaign, related="campaigns"),
+        "patron": Relation("user", lambda one, _: one.membership.account, related="user"),
+        "tier": Relation("tier", lambda one, _: one.tier),
+    },
+)
+
+POST = Kind(
+    "post",
+    {
+        "app_id": nothing,
+        "app_status": nothing,
+        "content": lambda one, _: one.content,
+        "embed_data": nothing,
+        "embed_url": nothing,
+        "is_paid": lambda one, _: not one.campaign.is_monthly,
+        "is_public": lambda one, _: one.is_public,
+        "published_at": lambda one, _: stamp(one.published_at),
+        "title": lambda one, _: one.title,
+        "url": lambda one, _: f"/posts/{one.id}",
+    },
+    {
+        "campaign": Relation("campaign", lambda one, _: one.campaign, related="campaigns"),
+        "user": Relation("user", lambda one, _: one.campaign.creator, related="user"),
+    },
 )
 
 CLIENT = Kind(
@@ -235,7 +260,17 @@ WEBHOOK = Kind(
     },
 )
 
-EMPTY_KINDS = ("address", "benefit", "media", "category", "goal", "campaign-installation")
+EMPTY_KINDS = (
+    "address",
+    "benefit",
+    "campaign-installation",
+    "category",
+    "deliverable",
+    "goal",
+    "media",
+    "oauth-token",
+    "platform-app",
+)
 """Types that are documented and never occur here; their names are known in ``fields[...]`` all the same."""
 
-KINDS = {kind.name: kind for kind in (USER, MEMBER, TIER, CAMPAIGN, PLEDGE_EVENT, CLIENT, WEBHOOK)}
+KINDS = {kind.name: kind for kind in (USER, MEMBER, TIER, CAMPAIGN, PLEDGE_EVENT, POST, CLIENT, WEBHOOK)}

@@ -44,8 +44,8 @@ async def create(request: web.Request) -> web.Response:
     call = call_of(request)
     require(call, SCOPE)
     body = await _body(request)
-    attributes = body.get("attributes") or {}
-    reference = ((body.get("relationships") or {}).get("campaign") or {}).get("data") or {}
+    attributes = _part(body, "attributes")
+    reference = _part(_part(_part(body, "relationships"), "campaign"), "data")
     own = own_campaign(call, str(reference.get("id", "")))
     triggers = _triggers(attributes.get("triggers"))
     hook = call.patreon.hooks.register(call.token.client, own, _uri(attributes.get("uri")), triggers)
@@ -58,7 +58,7 @@ async def change(request: web.Request) -> web.Response:
     call = call_of(request)
     require(call, SCOPE)
     hook = _own(call)
-    attributes = (await _body(request)).get("attributes") or {}
+    attributes = _part(await _body(request), "attributes")
     if "triggers" in attributes:
         hook.triggers = tuple(_triggers(attributes["triggers"]))
     if "uri" in attributes:
@@ -89,12 +89,20 @@ def _own(call: Call) -> Webhook:
 async def _body(request: web.Request) -> JsonObject:
     try:
         body = msgspec.json.decode(await request.read())
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise errors.invalid_value("body", "The body is not JSON.") from None
     data = body.get("data") if isinstance(body, dict) else None
     if not isinstance(data, dict) or data.get("type") != "webhook":
         raise errors.invalid_value("data", "The body must hold data of the type webhook.")
     return data
+
+
+def _part(whole: JsonObject, name: str) -> JsonObject:
+    """Return an object within the body, an empty one when it is missing. ApiError 400 when it is something else."""
+    part = whole.get(name)
+    if part is not None and not isinstance(part, dict):
+        raise errors.invalid_value(name, f"{name} must be an object")
+    return part or {}
 
 
 def _triggers(value: Any) -> Sequence[str]:

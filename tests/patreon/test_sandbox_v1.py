@@ -7,6 +7,7 @@ import pytest
 
 from bot.core.model import CREATOR, CampaignId, patron_owner
 from bot.errors import (
+    AccessDenied,
     PatreonGone,
     UnexpectedAnswer,
     WrongToken,
@@ -91,6 +92,18 @@ async def test_v1_calls_take_every_documented_parameter(old: Place) -> None:
         assert answer.every(Reward) == ()
         with pytest.raises(UnexpectedAnswer, match="no user"):
             await V1Calls(lambda bearer, _call: client.ask(bearer, campaigns_call())).fetch_user(CREATOR)
+
+
+async def test_403_on_everything_is_the_end_of_version_1(old: Place) -> None:
+    old.patreon.faults.add(Fault.FORBIDDEN)
+    async with old.open() as client:
+        for _ in range(3):
+            with pytest.raises((AccessDenied, PatreonGone)):
+                await client.fetch_campaigns()
+            with pytest.raises((AccessDenied, PatreonGone)):
+                await patrons(client, old.campaign)
+        with pytest.raises(PatreonGone):
+            await client.fetch_campaigns()
 
 
 async def test_a_user_that_did_not_come_is_not_understood() -> None:

@@ -266,13 +266,20 @@ async def test_unreadable_registrations_are_refused(life: Life, box: Inbox) -> N
         registration(box.url, campaign, ["pledges:create"]),
         registration(box.url, campaign, []),
         registration(box.url, campaign, "members:create"),
+        registration("", campaign),
+        registration(box.url, campaign, [["members:create"]]),
+        {"data": {"type": "webhook", "attributes": [1]}},
+        {"data": {"type": "webhook", "relationships": "x"}},
+        {"data": {"type": "webhook", "relationships": {"campaign": {"data": [1]}}}},
         {"data": {"type": "member"}},
+        {"data": [7]},
         [],
     ]
     for body in bad:
         answer = await life.ask("POST", "/oauth2/v2/webhooks", token=life.creator, json=body)
         assert (answer.status, answer.error["code_name"]) == (400, "ParameterInvalid")
-    assert (await life.ask("POST", "/oauth2/v2/webhooks", token=life.creator, data=b"{")).status == 400
+    for unreadable in (b"{", b"\xff", b"[" * 100_000):
+        assert (await life.ask("POST", "/oauth2/v2/webhooks", token=life.creator, data=unreadable)).status == 400
     other = registration(box.url, life.world.patreon.campaign("dan").id)
     assert (await life.ask("POST", "/oauth2/v2/webhooks", token=life.creator, json=other)).status == 403
     assert life.world.patreon.hooks.webhooks == {}
