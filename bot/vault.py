@@ -32,11 +32,6 @@ class StoreVault:
         async with self._store.write() as t:
             await t.tokens.save_renewed(owner, tokens)
 
-    async def save_spare(self, owner: TokenOwner, tokens: Tokens) -> None:
-        """Keep a second pair of the same account."""
-        async with self._store.write() as t:
-            await t.tokens.save_spare(owner, tokens)
-
     async def claim_renewal(self, owner: TokenOwner, version: int, holder: str, until: datetime, now: datetime) -> bool:
         """Take the lease to renew."""
         async with self._store.write() as t:

@@ -46,11 +46,6 @@ from bot.patreon.vault import TokenVault
 from bot.patreon.wire import Call
 
 
-def creator_owner(campaign: CampaignId) -> TokenOwner:
-    """Name the owner of the pair a creator gave who connected a campaign of their own."""
-    return TokenOwner(f"creator:{campaign}")
-
-
 class PatreonClient:
     """One registered client at Patreon, as an async context manager."""
 
@@ -87,9 +82,8 @@ class PatreonClient:
     # OAuth and token pairs
 
     def authorize_url(self, state: str, scopes: Iterable[str] | None = None) -> str:
-        """Give the address to send a patron's browser to, or a creator's with ``oauth.CREATOR_SCOPES``."""
-        wanted = scopes or self._settings.patron_scopes or self._dialect.default_scopes
-        return oauth.authorize_url(self._settings, state, wanted)
+        """Give the address to send a patron's browser to; it asks for the least that the version needs, or ``scopes``."""
+        return oauth.authorize_url(self._settings, state, scopes or self._dialect.default_scopes)
 
     async def exchange_code(self, code: str) -> Tokens:
         """Give the pair a single-use code stands for; raises AccessRevoked when the code is used up or expired."""
@@ -97,20 +91,12 @@ class PatreonClient:
         return oauth.parse_tokens(body, self._now())
 
     async def renew(self, owner: TokenOwner) -> None:
-        """Renew a stored pair that is past half of its life; does nothing before that."""
+        """Renew a stored pair, unless it is in the first half of its life or known to be dead."""
         await self._renewer.renew_ahead(owner)
 
     async def settle(self) -> None:
         """Wait for renewals under way because the process stops; closing the client waits no longer than this did."""
         await self._renewer.settle()
-
-    async def keep_spare(self, owner: TokenOwner, tokens: Tokens) -> None:
-        """Keep a second pair of the same account.
-
-        For the creator who links as a patron: their new pair must not replace the stored one, and takes over should
-        Patreon void that one because of the second sign-in.
-        """
-        await self._vault.save_spare(owner, tokens)
 
     # Who somebody is, and memberships
 
@@ -160,65 +146,54 @@ class PatreonClient:
     async def fetch_membership(self, campaign: CampaignId, membership: MembershipId) -> Membership:
         """Read one membership with the creator's pair (v2 only). NotThere says nothing about the patron."""
         dialect = self._v2("one membership by its id")
-        body = await self._ask(await self._creator_of(campaign), lambda: dialect.member_call(membership))
+        body = await self._ask(CREATOR, lambda: dialect.member_call(membership))
         found = dialect.parse_member(body, self._now())
         if found.campaign != campaign:
             raise UnexpectedAnswer("the membership of another campaign")
         return found
 
-    async def read_campaign(self, campaign: CampaignId, *, newest_first: bool = False) -> AsyncIterator[ListPage]:
+    async def read_campaign(self, campaign: CampaignId) -> AsyncIterator[ListPage]:
         """Read a campaign's whole list, page by page, with the creator's pair.
 
         The list counts only when the iteration ends by itself: IncompleteList can come after many good pages.
-        ``newest_first`` is v1's; v2 documents no order.
         """
-        owner, reading = await self._creator_of(campaign), ListReading()
+        reading = ListReading()
         while not reading.done:
             try:
-                body = await self._ask(
-                    owner,
-                    lambda: self._dialect.list_call(campaign, reading.cursor, newest_first=newest_first),
-                    LIST_PATIENCE,
-                )
+                body = await self._ask(CREATOR, lambda: self._dialect.list_call(campaign, reading.cursor), LIST_PATIENCE)
             except AccessDenied as denied:
                 raise needs_creator(campaign, denied) from None
             yield reading.take(self._dialect.parse_list(body, campaign, self._now()))
 
     # Campaigns
 
-    async def fetch_campaigns(self, owner: TokenOwner | Tokens = CREATOR) -> tuple[Campaign, ...]:
-        """Read the campaigns of a creator with their tiers, by a stored pair or one just granted."""
-        body = await self._ask(owner, self._dialect.campaigns_call)
+    async def fetch_campaigns(self) -> tuple[Campaign, ...]:
+        """Read the creator's campaigns with their tiers."""
+        body = await self._ask(CREATOR, self._dialect.campaigns_call)
         found = self._dialect.parse_campaigns(body)
-        if owner == CREATOR:
-            self._own = frozenset(one.campaign for one in found)
+        self._own = frozenset(one.campaign for one in found)
         return found
 
     async def fetch_campaign(self, campaign: CampaignId) -> Campaign:
         """Read one campaign with its tiers; raises NotThere when the creator's pair does not see it."""
-        owner = await self._creator_of(campaign)
-        if self._dialect.campaign_call(campaign) is None:
-            found = await self.fetch_campaigns(owner)
-        else:
-            body = await self._ask(owner, lambda: self._dialect.campaign_call(campaign) or self._dialect.campaigns_call())
-            found = self._dialect.parse_campaigns(body)
-        for one in found:
+        body = await self._ask(CREATOR, lambda: self._dialect.campaign_call(campaign))
+        for one in self._dialect.parse_campaigns(body):
             if one.campaign == campaign:
                 return one
-        raise NotThere(f"the pair of {owner} does not see campaign {campaign}")
+        raise NotThere(f"the creator's pair does not see campaign {campaign}")
 
     # Webhooks, which only version 2 can register
 
-    async def list_webhooks(self, owner: TokenOwner = CREATOR) -> tuple[RegisteredWebhook, ...]:
+    async def list_webhooks(self) -> tuple[RegisteredWebhook, ...]:
         """List the webhooks this client has registered, with their secrets and whether they are paused."""
         fields = self._v2("webhooks").fields
-        body = await self._ask(owner, lambda: v2_webhooks.webhooks_call(fields.query("webhook")))
+        body = await self._ask(CREATOR, lambda: v2_webhooks.webhooks_call(fields.query("webhook")))
         return v2_webhooks.parse_webhooks(body)
 
     async def create_webhook(self, campaign: CampaignId, uri: str) -> RegisteredWebhook:
         """Have Patreon call an https address about a campaign's members; its secret comes with the answer."""
         self._v2("webhooks")
-        body = await self._ask(await self._creator_of(campaign), lambda: v2_webhooks.create_webhook_call(campaign, uri))
+        body = await self._ask(CREATOR, lambda: v2_webhooks.create_webhook_call(campaign, uri))
         return v2_webhooks.parse_webhook(body)
 
     async def change_webhook(
@@ -228,20 +203,19 @@ class PatreonClient:
         uri: str | None = None,
         triggers: Iterable[str] | None = None,
         paused: bool | None = None,
-        owner: TokenOwner = CREATOR,
     ) -> RegisteredWebhook:
         """Change what is named; ``paused=False`` makes Patreon send what it kept while the webhook was paused."""
         self._v2("webhooks")
         wanted = {"uri": uri, "triggers": list(triggers) if triggers is not None else None, "paused": paused}
         attributes = {name: value for name, value in wanted.items() if value is not None}
-        body = await self._ask(owner, lambda: v2_webhooks.change_webhook_call(webhook, attributes))
+        body = await self._ask(CREATOR, lambda: v2_webhooks.change_webhook_call(webhook, attributes))
         return v2_webhooks.parse_webhook(body)
 
-    async def delete_webhook(self, webhook: str, owner: TokenOwner = CREATOR) -> None:
+    async def delete_webhook(self, webhook: str) -> None:
         """Delete a webhook; one that is not there is as good as deleted."""
         self._v2("webhooks")
         try:
-            await self._ask(owner, lambda: v2_webhooks.delete_webhook_call(webhook))
+            await self._ask(CREATOR, lambda: v2_webhooks.delete_webhook_call(webhook))
         except NotThere:
             return
 
@@ -254,11 +228,6 @@ class PatreonClient:
     async def _fetch_renewed(self, refresh: str) -> Tokens:
         body = await self._transport.send(oauth.renewal_call(self._settings, refresh))
         return oauth.parse_tokens(body, self._now())
-
-    async def _creator_of(self, campaign: CampaignId) -> TokenOwner:
-        """Give whose pair reads a campaign: its own creator's when they connected it, else the configured one's."""
-        own = creator_owner(campaign)
-        return own if await self._vault.load(own) is not None else CREATOR
 
     def _v2(self, what: str) -> V2Dialect:
         if isinstance(self._dialect, V2Dialect):

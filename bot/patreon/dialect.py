@@ -46,7 +46,7 @@ class Dialect(Protocol):
     def parse_identity(self, body: bytes, now: datetime) -> Identity:
         """Read the answer to ``identity_call``."""
 
-    def list_call(self, campaign: CampaignId, cursor: str | None, *, newest_first: bool = False) -> Call:
+    def list_call(self, campaign: CampaignId, cursor: str | None) -> Call:
         """Ask for a page of a campaign's list; the first without a cursor."""
 
     def parse_list(self, body: bytes, campaign: CampaignId, now: datetime) -> RawPage:
@@ -55,8 +55,8 @@ class Dialect(Protocol):
     def campaigns_call(self) -> Call:
         """Ask for the campaigns of a token's owner."""
 
-    def campaign_call(self, campaign: CampaignId) -> Call | None:
-        """Ask for one campaign; None where only ``campaigns_call`` exists."""
+    def campaign_call(self, campaign: CampaignId) -> Call:
+        """Ask for one campaign, or for all of them where there is no call for one."""
 
     def parse_campaigns(self, body: bytes) -> tuple[Campaign, ...]:
         """Read the answer to either."""

@@ -15,12 +15,6 @@ from bot.errors import UnexpectedAnswer
 from bot.patreon.settings import PatreonSettings
 from bot.patreon.wire import Call, decode, is_token, to_lifetime
 
-# What a creator grants who connects a campaign of their own; the portal's own token has all of them.
-CREATOR_SCOPES = {
-    1: ("users", "pledges-to-me", "my-campaign"),
-    2: ("identity", "campaigns", "campaigns.members", "w:campaigns.webhook"),
-}
-
 
 def authorize_url(settings: PatreonSettings, state: str, scopes: Iterable[str]) -> str:
     """Give the address to send a browser to. Scopes are always named: Patreon's default list is v1's, for v2 too."""

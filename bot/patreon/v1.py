@@ -85,12 +85,11 @@ class V1Dialect:
             complete=None not in found and None not in announced,
         )
 
-    def list_call(self, campaign: CampaignId, cursor: str | None, *, newest_first: bool = False) -> Call:
+    def list_call(self, campaign: CampaignId, cursor: str | None) -> Call:
         """Ask for a page of a campaign's pledges; needs the creator's token, and 403 answers anybody else's."""
         return pledges_call(
             campaign,
             cursor=cursor,
-            sort="-created" if newest_first else "created",
             extra=(("include", "patron,reward,creator"), *self.fields.query("pledge")),
         )
 
@@ -104,10 +103,10 @@ class V1Dialect:
         """Ask for the campaigns of the token's owner with rewards, creator and goals."""
         return campaigns_call((("include", "rewards,creator,goals"),))
 
-    def campaign_call(self, campaign: CampaignId) -> Call | None:
-        """Say that v1 has no call for one campaign."""
+    def campaign_call(self, campaign: CampaignId) -> Call:
+        """Ask for all campaigns, since v1 has no call for one."""
         del campaign
-        return None
+        return self.campaigns_call()
 
     def parse_campaigns(self, body: bytes) -> tuple[Campaign, ...]:
         """Read ``current_user/campaigns``; raises UnexpectedAnswer."""

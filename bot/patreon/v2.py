@@ -104,9 +104,8 @@ class V2Dialect:
             complete=None not in found,
         )
 
-    def list_call(self, campaign: CampaignId, cursor: str | None, *, newest_first: bool = False) -> Call:
+    def list_call(self, campaign: CampaignId, cursor: str | None) -> Call:
         """Ask for a page of a campaign's members; needs ``campaigns.members``. v2 documents no order."""
-        del newest_first
         query = [
             ("include", "user,currently_entitled_tiers"),
             *self._member_fields(),
@@ -149,7 +148,7 @@ class V2Dialect:
         """Ask for the campaigns of the token's owner with their tiers; needs ``campaigns``."""
         return Call("GET", "/oauth2/v2/campaigns", self._campaign_query())
 
-    def campaign_call(self, campaign: CampaignId) -> Call | None:
+    def campaign_call(self, campaign: CampaignId) -> Call:
         """Ask for one campaign with its tiers."""
         return Call("GET", f"/oauth2/v2/campaigns/{quote(campaign, safe='')}", self._campaign_query())
 

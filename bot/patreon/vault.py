@@ -21,9 +21,6 @@ class TokenVault(Protocol):
         Nothing is stored for an owner who has no pair any more: they were erased while Patreon was asked.
         """
 
-    async def save_spare(self, owner: TokenOwner, tokens: Tokens) -> None:
-        """Keep a second pair of the same account beside the first, replacing an older spare."""
-
     async def claim_renewal(self, owner: TokenOwner, version: int, holder: str, until: datetime, now: datetime) -> bool:
         """Take the lease to renew, in one atomic step.
 

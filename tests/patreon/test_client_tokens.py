@@ -200,7 +200,7 @@ async def test_no_other_failure_breaks_a_link(v2: Bench, answer: Any) -> None:
 
 
 async def test_the_creator_who_links_as_a_patron_keeps_their_pair(v2: Bench) -> None:
-    await v2.client.keep_spare(CREATOR, pair("second"))
+    await v2.vault.save_spare(CREATOR, pair("second"))
     assert v2.vault.records[CREATOR].tokens == pair("creator")
     v2.fake.on(MEMBERS, lambda seen: json_answer(members_page(member_body())) if "new" in seen.token else UNAUTHORIZED)
     v2.fake.on(

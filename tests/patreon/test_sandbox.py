@@ -168,7 +168,7 @@ async def test_a_second_consent_of_the_creator_does_not_lose_the_campaign(place:
     async with place.open() as client:
         back = await place.server.consent(client.authorize_url("s"), "Clara")
         tokens = await client.exchange_code(parse_qs(urlsplit(back).query)["code"][0])
-        await client.keep_spare(CREATOR, tokens)
+        await place.vault.save_spare(CREATOR, tokens)
         assert len(await patrons(client, place.campaign)) == 1
         assert place.vault.records[CREATOR].broken_since is None
 
