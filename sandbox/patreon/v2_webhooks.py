@@ -65,9 +65,10 @@ async def change(request: web.Request) -> web.Response:
         hook.uri = _uri(attributes["uri"])
     if "paused" in attributes:
         paused = str(attributes["paused"]).lower() == "true"
-        if not paused:
+        if paused:
+            call.patreon.hooks.pause(hook)
+        else:
             call.patreon.hooks.resume(hook, call.patreon.now)
-        hook.paused = paused
     return _answer(call, hook)
 
 

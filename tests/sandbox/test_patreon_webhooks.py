@@ -249,6 +249,28 @@ async def test_triggers_and_address_can_be_changed_and_a_webhook_paused_by_hand(
     assert {name: answer.json["data"]["attributes"][name] for name in attributes} == attributes
 
 
+async def test_a_webhook_paused_by_hand_is_not_tried_again_until_it_is_un_paused(
+    life: Life, hook: Webhook, box: Inbox
+) -> None:
+    async def pause(*, paused: bool) -> None:
+        body = {"data": {"type": "webhook", "id": hook.id, "attributes": {"paused": paused}}}
+        assert (await life.ask("PATCH", f"/oauth2/v2/webhooks/{hook.id}", token=life.creator, json=body)).status == 200
+
+    box.status = 500
+    life.world.patreon.change_pledge("Ann", cents=700)
+    await life.server.sender.settled()
+    tried = len(box.bodies)
+    await pause(paused=True)
+    box.status = 200
+    life.world.clock.move(timedelta(hours=1))
+    await life.server.sender.settled()
+    assert (len(box.bodies), hook.paused) == (tried, True)
+    await pause(paused=False)
+    await life.server.sender.settled()
+    assert len(box.bodies) > tried
+    assert not hook.paused
+
+
 async def test_a_deleted_webhook_gets_nothing_any_more(life: Life, hook: Webhook, box: Inbox) -> None:
     box.status = 500
     life.world.patreon.decline("Ann")
