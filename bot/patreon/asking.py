@@ -31,7 +31,10 @@ class Asker:
     async def ask(self, bearer: TokenOwner | Tokens, make_call: MakeCall, patience: timedelta = PATIENCE) -> bytes:
         """Send a call with a pair; a stored one is renewed when it is about to end, or once when Patreon refuses it."""
         if isinstance(bearer, Tokens):
-            return await self._send(make_call, bearer.access, _key_of(bearer), patience)
+            try:
+                return await self._send(make_call, bearer.access, _key_of(bearer), patience)
+            except AccessRevoked as refusal:
+                raise _believed(refusal) from None
         record = await self._renewer.usable(bearer)
         try:
             body = await self._send(make_call, record.tokens.access, bearer, patience)
@@ -53,13 +56,11 @@ class Asker:
                 return record, await self._send(make_call, record.tokens.access, owner, patience)
             except AccessRevoked as again:
                 refusal = again
-        if not refusal.is_json:
-            # Only Patreon itself speaks JSON; a page that says 401 is no proof.
-            raise PatreonUnavailable("a page in place of an answer")
-        if not self._dialect.judges(path):
+        if refusal.is_json and not self._dialect.judges(path):
             raise _lacking(path, refusal)
-        await self._renewer.refused(owner, record)
-        raise refusal
+        if refusal.is_json:
+            await self._renewer.refused(owner, record)
+        raise _believed(refusal)
 
     async def _is_alive(self, owner: TokenOwner, record: TokenRecord) -> bool:
         """Ask whom a pair belongs to, which every token may: then what was refused elsewhere is the one call."""
@@ -89,6 +90,11 @@ class Asker:
 def _key_of(tokens: Tokens) -> str:
     """Name a pair that is not stored, for its limit."""
     return f"unstored:{hash(tokens.access)}"
+
+
+def _believed(refusal: AccessRevoked) -> PatreonError:
+    """Give the refusal, or an outage: only Patreon itself speaks JSON, and a page that says 401 is no proof."""
+    return refusal if refusal.is_json else PatreonUnavailable("a page in place of an answer")
 
 
 def _lacking(path: str, refusal: AccessRevoked) -> AccessDenied:

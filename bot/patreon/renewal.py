@@ -59,7 +59,7 @@ class Renewer:
         self._resting: dict[TokenOwner, tuple[int, datetime, PatreonError]] = {}
         self._unsaved: dict[tuple[TokenOwner, int], Tokens] = {}
         self._lifetimes: dict[TokenOwner, timedelta] = {}
-        self._minted: dict[TokenOwner, tuple[int, datetime]] = {}
+        self._minted: dict[TokenOwner, tuple[int, Tokens | None, datetime]] = {}
         self._settled_by: float | None = None
 
     async def usable(self, owner: TokenOwner) -> TokenRecord:
@@ -102,9 +102,12 @@ class Renewer:
         return await asyncio.shield(task)
 
     def is_fresh(self, owner: TokenOwner, record: TokenRecord) -> bool:
-        """Say whether a pair was renewed here a moment ago, so that renewing it again would bring nothing but a ban."""
-        version, at = self._minted.get(owner, (0, self._now()))
-        return version == record.version and self._now() - at < COOL_DOWN
+        """Say whether a pair was renewed here a moment ago, so that renewing it again would bring nothing but a ban.
+
+        With a spare that came since there is something new to try.
+        """
+        version, spare, at = self._minted.get(owner, (0, None, self._now()))
+        return (version, spare) == (record.version, record.spare) and self._now() - at < COOL_DOWN
 
     async def worked(self, owner: TokenOwner, record: TokenRecord) -> None:
         """Note that a pair was accepted: the one before it is no longer needed."""
@@ -175,7 +178,7 @@ class Renewer:
         self._lifetimes[owner] = fresh.expires_at - self._now()
         log.info("patreon_pair_renewed", owner=owner)
         renewed = await self._load(owner)
-        self._minted[owner] = (renewed.version, self._now())
+        self._minted[owner] = (renewed.version, renewed.spare, self._now())
         return renewed
 
     async def _save(self, which: tuple[TokenOwner, int]) -> None:

@@ -153,6 +153,34 @@ async def test_a_stored_token_that_cannot_be_one_is_renewed(v2: Bench, access: s
     assert [seen.token for seen in v2.fake.seen] == ["", "new-access"]
 
 
+async def test_a_spare_that_came_after_a_renewal_is_tried(v2: Bench) -> None:
+    owner = patron_owner(ANN)
+    v2.vault.put(owner, pair("ann", days=0))
+    v2.fake.on(IDENTITY, json_answer(identity(ANN, member_body())))
+    v2.fake.on(TOKEN, token_answer("new"))
+    await v2.client.fetch_own_membership(ANN, CAMPAIGN)
+    await v2.vault.save_spare(owner, pair("again"))
+    v2.fake.on(
+        IDENTITY, lambda seen: UNAUTHORIZED if seen.token == "new-access" else json_answer(identity(ANN, member_body()))
+    )
+    v2.fake.on(
+        TOKEN,
+        lambda seen: (
+            token_answer("newer")
+            if seen.form["refresh_token"] == "again-refresh"
+            else json_answer({"error": "invalid_grant"}, 401)
+        ),
+    )
+    assert await v2.client.fetch_own_membership(ANN, CAMPAIGN) is not None
+    assert v2.vault.records[owner].broken_since is None
+
+
+async def test_a_page_that_says_401_voids_no_pair_that_was_just_granted(v2: Bench) -> None:
+    v2.fake.on(IDENTITY, replace(HTML, status=401))
+    with pytest.raises(PatreonUnavailable):
+        await v2.client.fetch_identity(pair("fresh"))
+
+
 async def test_a_401_needs_no_code_name_to_be_believed(v2: Bench) -> None:
     v2.fake.on(IDENTITY, json_answer({"errors": [{"status": "401", "detail": "no"}]}, 401))
     v2.fake.on(TOKEN, token_answer("new"))
