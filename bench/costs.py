@@ -69,7 +69,7 @@ async def _download(place: Place, session: aiohttp.ClientSession) -> int:
     cursor: str | None = None
     rows = 0
     while True:
-        url = dialect.list_call(CampaignId(place.campaign), cursor, newest_first=False).url(str(base))
+        url = dialect.list_call(CampaignId(place.campaign), cursor).url(str(base))
         async with session.get(URL(url, encoded=True), headers=headers) as response:
             page: Any = decoder.decode(await response.read())
         rows += len(page["data"])

@@ -31,6 +31,7 @@ from bot.web.links import LinkRoutes
 from bot.web.names import DiscordNames
 from bot.web.readiness import Readiness
 from bot.web.server import build_web, serving
+from bot.webhook_care import open_doors
 from bot.worker import GUILD_READY_TIMEOUT, Worker
 
 log = structlog.get_logger(__name__)
@@ -103,7 +104,7 @@ async def open_app(
         port = None
         if web:
             routes = _routes(config, store, linking, metrics=metrics, worker=part, now=now)
-            port = await stack.enter_async_context(serving(await build_web(routes), config.web.host, config.web.port))
+            port = await stack.enter_async_context(_doors(config, store, routes))
         if part is not None:
             await stack.enter_async_context(part.running(linking, PersonalData(store, now=now, wake=wake)))
         yield App(config, store, metrics, part, port)
@@ -150,6 +151,14 @@ async def _seed(config: Config, store: Store, now: Now) -> None:
     access, refresh = section.creator_access_token, section.creator_refresh_token
     if await seed_creator(store, access.get_secret_value(), refresh.get_secret_value(), now()):
         log.info("creator_tokens_taken", source="configuration")
+
+
+@asynccontextmanager
+async def _doors(config: Config, store: Store, routes: list[AbstractRouteDef]) -> AsyncIterator[int]:
+    """Serve the web doors, known to every process, and give their port."""
+    async with serving(await build_web(routes), config.web.host, config.web.port) as port:
+        await open_doors(store, config.web.public_url)
+        yield port
 
 
 def _routes(

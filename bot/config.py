@@ -7,11 +7,12 @@ and a test compares the two. What a value means to a part belongs to that part: 
 
 import difflib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from yarl import URL
 
 from bot.errors import ConfigError
@@ -86,7 +87,16 @@ def _check_key(value: SecretStr | str) -> SecretStr | str:
     return value
 
 
+def _to_token(value: SecretStr) -> SecretStr:
+    """Drop the blanks that come along when a token is pasted; what is left has to stand in a header."""
+    plain = value.get_secret_value().strip()
+    if not re.fullmatch(r"[\x21-\x7e]+", plain):
+        raise ValueError("holds a blank, a line break or a letter that no token has: paste it anew, in one piece")
+    return SecretStr(plain)
+
+
 HttpUrl = Annotated[str, BeforeValidator(_to_http)]
+Token = Annotated[SecretStr, AfterValidator(_to_token)]
 SecretKey = Annotated[SecretStr, BeforeValidator(_check_key)]
 
 
@@ -97,7 +107,7 @@ class _Section(BaseModel):
 class DiscordConfig(_Section):
     """The bot's account. ``guild_ids``: the guilds the configured campaign serves; empty: any guild that connects."""
 
-    token: SecretStr
+    token: Token
     api_url: HttpUrl = "https://discord.com/api/v10"
     gateway_url: Annotated[str, BeforeValidator(_to_gateway)] | None = None
     guild_ids: Annotated[tuple[Annotated[int, Field(gt=0)], ...], BeforeValidator(_split)] = ()
@@ -110,11 +120,11 @@ class PatreonConfig(_Section):
     site_url: HttpUrl = "https://www.patreon.com"
     api_url: HttpUrl = "https://www.patreon.com/api"
     client_id: str
-    client_secret: SecretStr
-    creator_access_token: SecretStr
-    creator_refresh_token: SecretStr
+    client_secret: Token
+    creator_access_token: Token
+    creator_refresh_token: Token
     campaign_id: str | None = None
-    webhook_secret: SecretStr | None = None
+    webhook_secret: Token | None = None
 
 
 class WebConfig(_Section):

@@ -45,11 +45,13 @@ class ConfigError(BotError):
 class PatreonError(BotError):
     """Patreon did not give a usable answer; no role may change because of it.
 
-    ``status`` and ``code_name`` are Patreon's own, where it gave any.
+    ``status`` and ``code_name`` are Patreon's own, where it gave any; ``is_json`` is false where the network in front of it
+    spoke in its place, with a page.
     """
 
     status: int | None = None
     code_name: str | None = None
+    is_json: bool = True
 
 
 class PatreonUnavailable(PatreonError):
@@ -87,6 +89,8 @@ class RequestRefused(PatreonError):
 
 class PatreonGone(PatreonError):
     """The version of the API we use answers nothing any more: 410, or 403 and 404 on everything."""
+
+    version: int | None = None
 
 
 class UnexpectedAnswer(PatreonError):

@@ -32,11 +32,6 @@ class StoreVault:
         async with self._store.write() as t:
             await t.tokens.save_renewed(owner, tokens)
 
-    async def save_spare(self, owner: TokenOwner, tokens: Tokens) -> None:
-        """Keep a second pair of the same account."""
-        async with self._store.write() as t:
-            await t.tokens.save_spare(owner, tokens)
-
     async def claim_renewal(self, owner: TokenOwner, version: int, holder: str, until: datetime, now: datetime) -> bool:
         """Take the lease to renew."""
         async with self._store.write() as t:
@@ -47,10 +42,10 @@ class StoreVault:
         async with self._store.write() as t:
             await t.tokens.release_renewal(owner, holder)
 
-    async def mark_broken(self, owner: TokenOwner, at: datetime) -> None:
-        """Remember since when the pair is dead."""
+    async def mark_broken(self, owner: TokenOwner, version: int, at: datetime) -> bool:
+        """Remember since when the pair of ``version`` is dead."""
         async with self._store.write() as t:
-            await t.tokens.mark_broken(owner, at)
+            return await t.tokens.mark_broken(owner, version, at)
 
     async def drop_previous(self, owner: TokenOwner, version: int) -> None:
         """Forget the pair before ``version``."""

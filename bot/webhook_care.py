@@ -9,23 +9,18 @@ from enum import Enum
 from typing import Protocol
 
 import structlog
+from yarl import URL
 
 from bot.core.model import CampaignId
 from bot.patreon.answers import RegisteredWebhook
+from bot.patreon.v2_webhooks import TRIGGERS
 from bot.store import Store
 from bot.store.records import WebhookRecord
 
 log = structlog.get_logger(__name__)
 
-TRIGGERS = (
-    "members:create",
-    "members:update",
-    "members:delete",
-    "members:pledge:create",
-    "members:pledge:update",
-    "members:pledge:delete",
-)
-"""Everything Patreon tells about memberships."""
+_DOORS = "web_doors"
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 class Patreon(Protocol):
@@ -55,6 +50,24 @@ class Care(Enum):
     MENDED = "mended"
 
 
+def is_reachable(public_url: str) -> bool:
+    """Say whether Patreon would call an address: by https only, but for a simulated one on the same machine."""
+    url = URL(public_url)
+    return url.scheme == "https" or url.host in _LOOPBACK
+
+
+async def open_doors(store: Store, public_url: str) -> None:
+    """Remember that a process serves the web doors at an address, for the one that looks after the webhook."""
+    async with store.write() as t:
+        await t.facts.set(_DOORS, public_url)
+
+
+async def has_doors(store: Store, public_url: str) -> bool:
+    """Say whether any process ever served the web doors at an address; what nobody takes shall not be sent."""
+    async with store.read() as t:
+        return await t.facts.get(_DOORS) == public_url
+
+
 async def tend_webhook(store: Store, patreon: Patreon, campaign: CampaignId, uri: str) -> Care:
     """Make sure that Patreon sends the campaign's events to ``uri``, with a secret that is stored.
 
@@ -62,26 +75,37 @@ async def tend_webhook(store: Store, patreon: Patreon, campaign: CampaignId, uri
         PatreonError: Patreon did not answer, or the creator's token may not do this.
 
     """
-    found = next((hook for hook in await patreon.list_webhooks() if hook.uri == uri), None)
+    found = next((hook for hook in await patreon.list_webhooks() if _is_ours(hook, campaign, uri)), None)
     async with store.read() as t:
         record = await t.webhooks.load(campaign)
     if found is None:
         return await _create(store, patreon, campaign, uri)
-    if record is None or record.webhook != found.webhook:
-        if found.secret is None:
-            # Without its secret nothing it sends can be believed, and Patreon shows a secret once.
-            await patreon.delete_webhook(found.webhook)
-            return await _create(store, patreon, campaign, uri)
-        await _save(store, campaign, found, found.secret)
-    if found.paused:
-        found = await patreon.change_webhook(found.webhook, paused=False)
-        log.warning("webhook_unpaused", campaign=campaign, failures=found.failures)
-        return Care.UNPAUSED
-    if set(found.triggers) < set(TRIGGERS):
-        await patreon.change_webhook(found.webhook, triggers=TRIGGERS)
-        log.info("webhook_mended", campaign=campaign)
-        return Care.MENDED
-    return Care.FINE
+    secret = found.secret or (record.secret if record is not None and record.webhook == found.webhook else None)
+    if secret is None:
+        # Without its secret nothing it sends can be believed, and Patreon shows a secret once.
+        await patreon.delete_webhook(found.webhook)
+        return await _create(store, patreon, campaign, uri)
+    mended, care = await _mend(patreon, found)
+    await _save(store, campaign, mended, secret)
+    return care
+
+
+def _is_ours(hook: RegisteredWebhook, campaign: CampaignId, uri: str) -> bool:
+    return hook.uri == uri and hook.campaign in (None, campaign)
+
+
+async def _mend(patreon: Patreon, found: RegisteredWebhook) -> tuple[RegisteredWebhook, Care]:
+    """Start it again when it is paused, and ask for what it does not tell; whatever else it tells stays."""
+    missing = [trigger for trigger in TRIGGERS if trigger not in found.triggers]
+    if not found.paused and not missing:
+        return found, Care.FINE
+    triggers = (*found.triggers, *missing) if missing else None
+    mended = await patreon.change_webhook(found.webhook, triggers=triggers, paused=False if found.paused else None)
+    if not found.paused:
+        log.info("webhook_mended", webhook=found.webhook)
+        return mended, Care.MENDED
+    log.warning("webhook_unpaused", webhook=found.webhook, failures=found.failures)
+    return mended, Care.UNPAUSED
 
 
 async def _create(store: Store, patreon: Patreon, campaign: CampaignId, uri: str) -> Care:
@@ -93,7 +117,7 @@ async def _create(store: Store, patreon: Patreon, campaign: CampaignId, uri: str
 
 
 async def _save(store: Store, campaign: CampaignId, hook: RegisteredWebhook, secret: str) -> None:
-    """Store the secret; the one before goes on verifying what is on its way."""
+    """Store how it is and its secret; the one before goes on verifying what is on its way."""
     async with store.write() as t:
         old = await t.webhooks.load(campaign)
         await t.webhooks.save(
@@ -104,7 +128,7 @@ async def _save(store: Store, campaign: CampaignId, hook: RegisteredWebhook, sec
                 secret=secret,
                 triggers=frozenset(hook.triggers),
                 paused=hook.paused,
-                previous_secret=old.secret if old is not None and old.secret != secret else None,
+                previous_secret=None if old is None else old.previous_secret if old.secret == secret else old.secret,
                 received_at=old.received_at if old is not None else None,
             )
         )

@@ -28,9 +28,9 @@ from bot.patreon.client import PatreonClient
 from bot.stopping import unless
 from bot.store import Store
 from bot.sync import Engine, EngineSettings, Previews
-from bot.sync.reports import PatronSynced, Report
+from bot.sync.reports import PatronSynced, Report, WebhookUnpaused
 from bot.texts import command_line as texts
-from bot.webhook_care import tend_webhook
+from bot.webhook_care import Care, has_doors, is_reachable, tend_webhook
 
 log = structlog.get_logger(__name__)
 
@@ -187,7 +187,7 @@ class Worker:
             now=now,
             sleep=self._sleep,
             settings=settings,
-            listeners=[self.bot.hear, self._count],
+            listeners=[self._tell],
         )
         previews = Previews(store, now=now)
         campaigns = Campaigns(store, served=frozenset(map(GuildId, self._config.discord.guild_ids)))
@@ -208,15 +208,27 @@ class Worker:
 
     async def _tend(self, campaign: CampaignId) -> None:
         """Look after the webhook for as long as the worker runs; its failures are logged and never end it."""
-        by_hand = self._config.patreon.api_version == 1 or self._config.patreon.webhook_secret is not None
+        section, public_url = self._config.patreon, self._config.web.public_url
+        if section.api_version == 1 or section.webhook_secret is not None or not is_reachable(public_url):
+            await self._stop.wait()
+        last: Care | None = None
         while not self._stop.is_set():
-            if not by_hand:
-                try:
-                    care = tend_webhook(self._store, self._patreon, campaign, self._config.webhook_uri)
-                    await self._unless_stopped(care)
-                except (PatreonError, StoreError) as error:
-                    log.warning("webhook_not_tended", error=type(error).__name__, detail=str(error))
-            await self._unless_stopped(self._sleep(TEND_EVERY.total_seconds()))
+            pause = TEND_EVERY
+            try:
+                if await has_doors(self._store, public_url):
+                    last = await self._tend_once(campaign, last)
+                else:
+                    # The process that serves them may start after this one.
+                    pause = TIDY_EVERY
+            except (PatreonError, StoreError) as error:
+                log.warning("webhook_not_tended", error=type(error).__name__, detail=str(error))
+            await self._unless_stopped(self._sleep(pause.total_seconds()))
+
+    async def _tend_once(self, campaign: CampaignId, last: Care | None) -> Care | None:
+        care = await self._unless_stopped(tend_webhook(self._store, self._patreon, campaign, self._config.webhook_uri))
+        if care is Care.UNPAUSED and last is not Care.UNPAUSED:
+            await self._tell(WebhookUnpaused(campaign))
+        return care
 
     async def _tidy(self, linking: Linking, personal: PersonalData) -> None:
         """Let attempts to link forget what they no longer need and erasures end, for as long as the worker runs."""
@@ -232,7 +244,9 @@ class Worker:
         """Do something that may take long, but drop it when the worker stops; None then."""
         return await unless(self._stop, work)
 
-    async def _count(self, report: Report) -> None:
+    async def _tell(self, report: Report) -> None:
+        """Pass a report on to the cogs, and count it."""
+        await self.bot.hear(report)
         self._metrics.reports.labels(type(report).__name__).inc()
         if isinstance(report, PatronSynced) and not report.shadow:
             self._metrics.role_changes.labels("granted").inc(len(report.change.grant))

@@ -3,6 +3,7 @@
 The real client is tested against the sandbox; here it is the steps between browser, Patreon and store that count.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -57,11 +58,12 @@ def identity(patron: PatronId = PATRON, *memberships: Membership, name: str = "A
 
 @dataclass
 class FewWords:
-    """A Patreon that knows codes; ``down`` makes every call fail with it."""
+    """A Patreon that knows codes; ``down`` makes every call fail with it, ``watch`` sees each pair that is used."""
 
     people: dict[str, Identity] = field(default_factory=dict)
     down: PatreonError | None = None
     used: set[str] = field(default_factory=set)
+    watch: Callable[[Tokens], Awaitable[None]] | None = None
 
     def authorize_url(self, state: str) -> str:
         return f"https://patreon.test/oauth2/authorize?state={state}"
@@ -77,6 +79,8 @@ class FewWords:
     async def fetch_identity(self, tokens: Tokens) -> Identity:
         if self.down:
             raise self.down
+        if self.watch:
+            await self.watch(tokens)
         return self.people[tokens.access.removeprefix("access-of-")]
 
 

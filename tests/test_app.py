@@ -14,6 +14,7 @@ from bot.config import Config, load_config
 from bot.core.model import CREATOR
 from bot.errors import ConfigError, StoreError
 from bot.store import Store
+from bot.webhook_care import open_doors
 from sandbox.discord.faults import Fault as DiscordFault
 from sandbox.discord.server import DiscordServer
 from sandbox.stage import Stage, free_port
@@ -93,10 +94,24 @@ async def test_the_doors_alone_need_neither_discord_nor_patreon(configure: Confi
     assert "gateway" not in text
 
 
-async def test_a_worker_alone_opens_no_port(configure: Configure) -> None:
-    async with open_app(configure(), web=False) as app:
+async def test_a_worker_alone_opens_no_port_and_registers_no_webhook(configure: Configure, stage: Stage) -> None:
+    async with open_app(configure(), web=False, sleep=soon) as app:
         assert app.port is None
         assert await settled(app.store)
+        await asyncio.sleep(0.2)
+        assert stage.world.patreon.hooks.webhooks == {}
+        await open_doors(app.store, configure().web.public_url)
+        await until(lambda: bool(stage.world.patreon.hooks.webhooks))
+
+
+async def test_webhooks_are_left_alone_where_patreon_could_not_reach_them_or_one_was_made_by_hand(
+    configure: Configure, stage: Stage
+) -> None:
+    for changes in ({"WEB_PUBLIC_URL": "http://bot.example"}, {"PATREON_WEBHOOK_SECRET": "own"}):
+        async with open_app(configure(**changes), sleep=soon) as app:
+            assert await settled(app.store)
+            await asyncio.sleep(0.2)
+    assert stage.world.patreon.hooks.webhooks == {}
 
 
 async def test_the_doors_listen_while_patreon_is_down_and_the_campaign_is_settled_when_it_is_back(

@@ -56,6 +56,27 @@ def test_an_empty_configuration_lists_every_missing_key_at_once() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "key", ["discord.token", "patreon.client_secret", "patreon.creator_access_token", "patreon.creator_refresh_token"]
+)
+@pytest.mark.parametrize("pasted", ["first-line\nsecond", "a\r\nX-Header: y", "two words", "schlüssel", "\x00", 7])
+def test_a_token_with_what_no_token_has_is_named_and_not_shown(key: str, pasted: object, tmp_path: Path) -> None:
+    values = nested(MINIMUM)
+    section, name = key.split(".")
+    values[section][name] = pasted  # type: ignore[index]
+    found = problems({}, write(tmp_path / "config.json", values))
+    assert list(found) == [key]
+    assert str(pasted) not in found[key]
+
+
+def test_blanks_around_a_pasted_token_are_dropped(tmp_path: Path) -> None:
+    values = nested({**MINIMUM, "PATREON_CREATOR_ACCESS_TOKEN": "  pasted-token\n", "PATREON_WEBHOOK_SECRET": "own\n"})
+    config = load_config(write(tmp_path / "config.json", values), {})
+    assert config.patreon.creator_access_token.get_secret_value() == "pasted-token"
+    assert config.patreon.webhook_secret is not None
+    assert config.patreon.webhook_secret.get_secret_value() == "own"
+
+
 def test_each_missing_key_names_its_environment_variable() -> None:
     assert "DISCORD_TOKEN" in problems({})["discord.token"]
     assert "SECRET_KEYS" in problems({})["secret_keys"]

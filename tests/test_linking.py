@@ -329,6 +329,39 @@ async def test_a_second_sign_in_of_a_linked_patron_keeps_the_new_pair_as_spare(w
         assert pair.spare.access == "access-of-again"
 
 
+async def test_a_linked_patron_who_leaves_the_question_unanswered_keeps_the_new_pair_as_spare(world: World) -> None:
+    await world.link()
+    world.patreon.people["again"] = identity(PATRON, membership())
+
+    await world.ask("again")
+
+    world.clock.move(timedelta(minutes=11))
+    await world.linking.tidy()
+    async with world.store.read() as t:
+        pair = await t.tokens.load(patron_owner(PATRON))
+    assert pair is not None
+    assert pair.spare is not None
+    assert (pair.tokens.access, pair.spare.access) == ("access-of-ann", "access-of-again")
+
+
+async def test_a_new_pair_is_on_disk_before_it_is_used(world: World) -> None:
+    url = await world.linking.begin(ANN, GUILD)
+    state = await world.open(url)
+    used: list[Tokens] = []
+
+    async def look(tokens: Tokens) -> None:
+        async with world.store.read() as t:
+            attempt = await t.attempts.load(fingerprint(url.rsplit("/", 1)[1]))
+        assert attempt is not None
+        assert attempt.tokens == tokens
+        used.append(tokens)
+
+    world.patreon.watch = look
+    await world.linking.returned(state, "ann")
+
+    assert len(used) == 1
+
+
 async def test_a_discord_user_with_another_patron_has_to_unlink_first(world: World) -> None:
     await world.link()
     world.patreon.people["other"] = identity(OTHER_PATRON, membership(OTHER_PATRON))

@@ -3,11 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+import pytest
+
 from bot.core.model import CampaignId
 from bot.patreon.answers import RegisteredWebhook
+from bot.patreon.v2_webhooks import TRIGGERS
 from bot.store import Store
 from bot.store.records import WebhookRecord
-from bot.webhook_care import TRIGGERS, Care, tend_webhook
+from bot.webhook_care import Care, has_doors, is_reachable, open_doors, tend_webhook
 from tests.doors import CAMPAIGN
 
 URI = "https://bot.test/webhooks/patreon"
@@ -71,15 +74,55 @@ async def test_a_paused_one_is_started_again(store: Store) -> None:
 
     assert await tend_webhook(store, portal, CAMPAIGN, URI) is Care.UNPAUSED
     assert not portal.hooks["1"].paused
+    record = await stored(store)
+    assert record is not None
+    assert not record.paused
+
+
+async def test_what_is_stored_of_one_is_what_was_seen_last(store: Store) -> None:
+    portal = Portal()
+    await tend_webhook(store, portal, CAMPAIGN, URI)
+    portal.hooks["1"] = replace(portal.hooks["1"], triggers=(*TRIGGERS, "posts:publish"))
+    record = await stored(store)
+    assert record is not None
+    async with store.write() as t:
+        await t.webhooks.save(replace(record, paused=True, previous_secret="before"))
+
+    assert await tend_webhook(store, portal, CAMPAIGN, URI) is Care.FINE
+
+    record = await stored(store)
+    assert record is not None
+    assert (record.paused, record.secret, record.previous_secret) == (False, "secret-1", "before")
+    assert record.triggers == {*TRIGGERS, "posts:publish"}
 
 
 async def test_missing_triggers_are_added(store: Store) -> None:
     portal = Portal()
     await tend_webhook(store, portal, CAMPAIGN, URI)
-    portal.hooks["1"] = replace(portal.hooks["1"], triggers=("members:create",))
+    portal.hooks["1"] = replace(portal.hooks["1"], triggers=("members:create", "posts:publish"))
 
     assert await tend_webhook(store, portal, CAMPAIGN, URI) is Care.MENDED
+    assert set(portal.hooks["1"].triggers) == {*TRIGGERS, "posts:publish"}
+
+
+async def test_a_paused_one_that_lacks_triggers_is_mended_at_once(store: Store) -> None:
+    portal = Portal()
+    await tend_webhook(store, portal, CAMPAIGN, URI)
+    portal.hooks["1"] = replace(portal.hooks["1"], triggers=("members:create",), paused=True)
+
+    assert await tend_webhook(store, portal, CAMPAIGN, URI) is Care.UNPAUSED
     assert set(portal.hooks["1"].triggers) == set(TRIGGERS)
+
+
+async def test_one_of_another_campaign_is_not_taken_for_ours(store: Store) -> None:
+    portal = Portal()
+    hook = await portal.create_webhook(CAMPAIGN, URI)
+    portal.hooks["1"] = replace(hook, campaign=CampaignId("another"))
+
+    assert await tend_webhook(store, portal, CAMPAIGN, URI) is Care.CREATED
+    portal.hooks["2"] = replace(portal.hooks["2"], campaign=CAMPAIGN)
+    assert await tend_webhook(store, portal, CAMPAIGN, URI) is Care.FINE
+    assert len(portal.hooks) == 2
 
 
 async def test_somebody_elses_address_is_not_touched(store: Store) -> None:
@@ -122,3 +165,26 @@ async def test_a_new_one_keeps_the_old_secret_for_what_is_on_its_way(store: Stor
     record = await stored(store)
     assert record is not None
     assert (record.secret, record.previous_secret) == ("secret-2", "secret-1")
+
+
+@pytest.mark.parametrize(
+    ("url", "reachable"),
+    [
+        ("https://bot.example", True),
+        ("http://127.0.0.1:8080", True),
+        ("http://localhost:8080", True),
+        ("http://[::1]:8080", True),
+        ("http://bot.example", False),
+        ("http://10.0.0.7", False),
+    ],
+)
+def test_patreon_calls_public_addresses_by_https_only(url: str, reachable: bool) -> None:
+    assert is_reachable(url) is reachable
+
+
+async def test_doors_are_where_they_were_opened_last(store: Store) -> None:
+    assert not await has_doors(store, "https://bot.example")
+    await open_doors(store, "https://old.example")
+    await open_doors(store, "https://bot.example")
+    assert await has_doors(store, "https://bot.example")
+    assert not await has_doors(store, "https://old.example")

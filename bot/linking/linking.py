@@ -143,6 +143,9 @@ class Linking:
         if not code:
             raise refusal(error or "")
         tokens = await self._patreon.exchange_code(code)
+        async with self._store.write() as t:
+            # On disk before it is used, as every pair (law 8).
+            await t.attempts.keep(attempt.key, tokens)
         identity = await self._patreon.fetch_identity(tokens)
         token = await self._ask(attempt, identity, tokens)
         return Confirmation(
@@ -159,7 +162,8 @@ class Linking:
             if await denied(t, await t.attempts.load_by_confirm(fingerprint(confirm_token))):
                 return
             attempt = await t.attempts.take_confirm(fingerprint(confirm_token), self._now())
-            await self._keep_pair(t, attempt)
+            if attempt.patron is not None and attempt.tokens is not None:
+                await _keep_spare(t, attempt.patron, attempt.tokens)
 
     async def finish(self, confirm_token: str) -> Linked:
         """Link: tie, tokens, memberships and the row for the engine reach the disk together, then the engine is woken.
@@ -225,6 +229,8 @@ class Linking:
                     patron_name=identity.full_name,
                     tokens=tokens,
                 )
+                # Whoever is linked already may leave the question unanswered.
+                await _keep_spare(t, identity.patron, tokens)
         if problem is not None:
             log.info("link_not_possible", user=attempt.user, patron=identity.patron, problem=problem.value)
             raise LinkError(problem)
@@ -241,18 +247,12 @@ class Linking:
                 return LinkProblem.CREATOR
         other = await t.links.load_of_patron(identity.patron)
         if other is not None and other.user != attempt.user:
-            await t.tokens.save_spare(patron_owner(identity.patron), tokens)
+            await _keep_spare(t, identity.patron, tokens)
             return LinkProblem.PATRON_TAKEN
         mine = await t.links.load(attempt.user)
         if mine is not None and mine.patron != identity.patron:
             return LinkProblem.USER_TAKEN
         return None
-
-    async def _keep_pair(self, t: Tables, attempt: LinkAttempt) -> None:
-        if attempt.patron is None or attempt.tokens is None:
-            return
-        if await t.links.load_of_patron(attempt.patron) is not None:
-            await t.tokens.save_spare(patron_owner(attempt.patron), attempt.tokens)
 
     async def _read_memberships(self, attempt: LinkAttempt | None) -> tuple[Membership, ...] | None:
         """Read what the patron has now; None when Patreon gives no answer, which is no reason not to link."""
@@ -280,3 +280,9 @@ class Linking:
                 await t.memberships.save(carry(previous, reading), due_at=None, digest=digest(reading))
         await t.nudges.add(NudgeKind.USER, str(attempt.user), Cause.LINKED, now)
         return link
+
+
+async def _keep_spare(t: Tables, patron: PatronId, tokens: Tokens) -> None:
+    """Keep a new pair of somebody who is linked beside the stored one, which Patreon may have voided by the sign-in."""
+    if await t.links.load_of_patron(patron) is not None:
+        await t.tokens.save_spare(patron_owner(patron), tokens)

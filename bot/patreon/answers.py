@@ -71,7 +71,10 @@ class WebhookNotice:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredWebhook:
-    """A webhook of our client as Patreon keeps it (v2). A paused one queues its deliveries until it is un-paused."""
+    """A webhook of our client as Patreon keeps it (v2). A paused one queues its deliveries until it is un-paused.
+
+    ``campaign`` is None where Patreon does not say about which one it tells.
+    """
 
     webhook: str
     uri: str
@@ -80,3 +83,4 @@ class RegisteredWebhook:
     failures: int
     secret: str | None = field(default=None, repr=False)
     last_attempted_at: datetime | None = None
+    campaign: CampaignId | None = None

@@ -7,7 +7,7 @@ the dialect. Every method raises PatreonError, or what the vault raises, and not
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -26,31 +26,24 @@ from bot.core.model import (
 )
 from bot.errors import (
     AccessDenied,
-    AccessRevoked,
     NotThere,
     PatreonError,
-    PatreonUnavailable,
     RequestRefused,
     UnexpectedAnswer,
     WrongToken,
 )
 from bot.patreon import oauth, v2_webhooks
 from bot.patreon.answers import Identity, ListPage, RegisteredWebhook
+from bot.patreon.asking import Asker
 from bot.patreon.dialect import dialect_of
-from bot.patreon.gone import GoneWatch
 from bot.patreon.paging import ListReading
-from bot.patreon.refusals import FieldRefused
+from bot.patreon.refusals import needs_creator
 from bot.patreon.renewal import Renewer
 from bot.patreon.settings import PatreonSettings
-from bot.patreon.transport import LIST_PATIENCE, PATIENCE, Transport
+from bot.patreon.transport import LIST_PATIENCE, Transport
 from bot.patreon.v2 import V2Dialect
 from bot.patreon.vault import TokenVault
 from bot.patreon.wire import Call
-
-
-def creator_owner(campaign: CampaignId) -> TokenOwner:
-    """Name the owner of the pair a creator gave who connected a campaign of their own."""
-    return TokenOwner(f"creator:{campaign}")
 
 
 class PatreonClient:
@@ -73,7 +66,8 @@ class PatreonClient:
         self._dialect = dialect_of(settings.api_version)
         self._transport = Transport(settings, sleep=sleep, monotonic=monotonic, session=session)
         self._renewer = Renewer(vault, self._fetch_renewed, now=now, sleep=sleep)
-        self._watch = GoneWatch(self._dialect.version, self._dialect.root_paths)
+        self._own: frozenset[CampaignId] | None = None
+        self._ask = Asker(self._dialect, self._transport, self._renewer).ask
 
     async def __aenter__(self) -> Self:
         await self._transport.__aenter__()
@@ -88,9 +82,8 @@ class PatreonClient:
     # OAuth and token pairs
 
     def authorize_url(self, state: str, scopes: Iterable[str] | None = None) -> str:
-        """Give the address to send a patron's browser to, or a creator's with ``oauth.CREATOR_SCOPES``."""
-        wanted = scopes or self._settings.patron_scopes or self._dialect.default_scopes
-        return oauth.authorize_url(self._settings, state, wanted)
+        """Give the address to send a patron's browser to; it asks for the least that the version needs, or ``scopes``."""
+        return oauth.authorize_url(self._settings, state, scopes or self._dialect.default_scopes)
 
     async def exchange_code(self, code: str) -> Tokens:
         """Give the pair a single-use code stands for; raises AccessRevoked when the code is used up or expired."""
@@ -98,20 +91,12 @@ class PatreonClient:
         return oauth.parse_tokens(body, self._now())
 
     async def renew(self, owner: TokenOwner) -> None:
-        """Renew a stored pair that is past half of its life; does nothing before that."""
+        """Renew a stored pair, unless it is in the first half of its life or known to be dead."""
         await self._renewer.renew_ahead(owner)
 
     async def settle(self) -> None:
         """Wait for renewals under way because the process stops; closing the client waits no longer than this did."""
         await self._renewer.settle()
-
-    async def keep_spare(self, owner: TokenOwner, tokens: Tokens) -> None:
-        """Keep a second pair of the same account.
-
-        For the creator who links as a patron: their new pair must not replace the stored one, and takes over should
-        Patreon void that one because of the second sign-in.
-        """
-        await self._vault.save_spare(owner, tokens)
 
     # Who somebody is, and memberships
 
@@ -123,7 +108,7 @@ class PatreonClient:
     async def fetch_own_membership(self, patron: PatronId, campaign: CampaignId) -> Membership | None:
         """Read a patron's membership with their own stored pair; None only when Patreon says there is none.
 
-        Raises WrongToken when the stored pair is somebody else's.
+        Raises WrongToken when the stored pair is somebody else's, AccessDenied when its scopes hide what was asked.
         """
         body = await self._ask(patron_owner(patron), self._dialect.identity_call)
         identity = self._dialect.parse_identity(body, self._now())
@@ -132,67 +117,83 @@ class PatreonClient:
         found = identity.membership_of(campaign)
         if found is None and not identity.complete:
             raise UnexpectedAnswer("a membership that cannot be read may be the one that was asked for")
+        if found is None:
+            await self._raise_if_hidden(patron, campaign)
         return found
+
+    async def _raise_if_hidden(self, patron: PatronId, campaign: CampaignId) -> None:
+        """Raise AccessDenied when a pair could not show a membership; one whose scopes nobody told is trusted."""
+        record = await self._vault.load(patron_owner(patron))
+        scopes = record.tokens.scopes if record else frozenset()
+        if not scopes:
+            return
+        scope = self._dialect.lacking(scopes, own=True)
+        elsewhere = self._dialect.lacking(scopes, own=False)
+        if scope is None and elsewhere is not None and not await self._is_own(campaign):
+            scope = elsewhere
+        if scope is not None:
+            raise AccessDenied(f"the pair of patron {patron} does not show it: the scope {scope} is missing")
+
+    async def _is_own(self, campaign: CampaignId) -> bool:
+        """Say whether a campaign is the client's own; so it is taken to be while the creator's pair cannot tell."""
+        if self._own is None:
+            try:
+                await self.fetch_campaigns()
+            except PatreonError:
+                return True
+        return self._own is None or campaign in self._own
 
     async def fetch_membership(self, campaign: CampaignId, membership: MembershipId) -> Membership:
         """Read one membership with the creator's pair (v2 only). NotThere says nothing about the patron."""
         dialect = self._v2("one membership by its id")
-        body = await self._ask(await self._creator_of(campaign), lambda: dialect.member_call(membership))
+        body = await self._ask(CREATOR, lambda: dialect.member_call(membership))
         found = dialect.parse_member(body, self._now())
         if found.campaign != campaign:
             raise UnexpectedAnswer("the membership of another campaign")
         return found
 
-    async def read_campaign(self, campaign: CampaignId, *, newest_first: bool = False) -> AsyncIterator[ListPage]:
+    async def read_campaign(self, campaign: CampaignId) -> AsyncIterator[ListPage]:
         """Read a campaign's whole list, page by page, with the creator's pair.
 
         The list counts only when the iteration ends by itself: IncompleteList can come after many good pages.
-        ``newest_first`` is v1's; v2 documents no order.
         """
-        owner, reading = await self._creator_of(campaign), ListReading()
+        reading = ListReading()
         while not reading.done:
             try:
-                body = await self._ask(
-                    owner,
-                    lambda: self._dialect.list_call(campaign, reading.cursor, newest_first=newest_first),
-                    LIST_PATIENCE,
-                )
+                body = await self._ask(CREATOR, lambda: self._dialect.list_call(campaign, reading.cursor), LIST_PATIENCE)
             except AccessDenied as denied:
-                raise _creators_needed(campaign, owner, denied) from denied
+                raise needs_creator(campaign, denied) from None
             yield reading.take(self._dialect.parse_list(body, campaign, self._now()))
 
     # Campaigns
 
-    async def fetch_campaigns(self, owner: TokenOwner | Tokens = CREATOR) -> tuple[Campaign, ...]:
-        """Read the campaigns of a creator with their tiers, by a stored pair or one just granted."""
-        body = await self._ask(owner, self._dialect.campaigns_call)
-        return self._dialect.parse_campaigns(body)
+    async def fetch_campaigns(self) -> tuple[Campaign, ...]:
+        """Read the creator's campaigns with their tiers."""
+        body = await self._ask(CREATOR, self._dialect.campaigns_call)
+        found = self._dialect.parse_campaigns(body)
+        self._own = frozenset(one.campaign for one in found)
+        return found
 
     async def fetch_campaign(self, campaign: CampaignId) -> Campaign:
         """Read one campaign with its tiers; raises NotThere when the creator's pair does not see it."""
-        owner = await self._creator_of(campaign)
-        if self._dialect.campaign_call(campaign) is None:
-            found = await self.fetch_campaigns(owner)
-        else:
-            body = await self._ask(owner, lambda: self._dialect.campaign_call(campaign) or self._dialect.campaigns_call())
-            found = self._dialect.parse_campaigns(body)
-        for one in found:
+        body = await self._ask(CREATOR, lambda: self._dialect.campaign_call(campaign))
+        for one in self._dialect.parse_campaigns(body):
             if one.campaign == campaign:
                 return one
-        raise NotThere(f"the pair of {owner} does not see campaign {campaign}")
+        raise NotThere(f"the creator's pair does not see campaign {campaign}")
 
     # Webhooks, which only version 2 can register
 
-    async def list_webhooks(self, owner: TokenOwner = CREATOR) -> tuple[RegisteredWebhook, ...]:
+    async def list_webhooks(self) -> tuple[RegisteredWebhook, ...]:
         """List the webhooks this client has registered, with their secrets and whether they are paused."""
         fields = self._v2("webhooks").fields
-        body = await self._ask(owner, lambda: v2_webhooks.webhooks_call(fields.query("webhook")))
+        body = await self._ask(CREATOR, lambda: v2_webhooks.webhooks_call(fields.query("webhook")))
         return v2_webhooks.parse_webhooks(body)
 
     async def create_webhook(self, campaign: CampaignId, uri: str) -> RegisteredWebhook:
         """Have Patreon call an https address about a campaign's members; its secret comes with the answer."""
         self._v2("webhooks")
-        body = await self._ask(await self._creator_of(campaign), lambda: v2_webhooks.create_webhook_call(campaign, uri))
+        body = await self._ask(CREATOR, lambda: v2_webhooks.create_webhook_call(campaign, uri))
         return v2_webhooks.parse_webhook(body)
 
     async def change_webhook(
@@ -202,93 +203,33 @@ class PatreonClient:
         uri: str | None = None,
         triggers: Iterable[str] | None = None,
         paused: bool | None = None,
-        owner: TokenOwner = CREATOR,
     ) -> RegisteredWebhook:
         """Change what is named; ``paused=False`` makes Patreon send what it kept while the webhook was paused."""
         self._v2("webhooks")
         wanted = {"uri": uri, "triggers": list(triggers) if triggers is not None else None, "paused": paused}
         attributes = {name: value for name, value in wanted.items() if value is not None}
-        body = await self._ask(owner, lambda: v2_webhooks.change_webhook_call(webhook, attributes))
+        body = await self._ask(CREATOR, lambda: v2_webhooks.change_webhook_call(webhook, attributes))
         return v2_webhooks.parse_webhook(body)
 
-    async def delete_webhook(self, webhook: str, owner: TokenOwner = CREATOR) -> None:
+    async def delete_webhook(self, webhook: str) -> None:
         """Delete a webhook; one that is not there is as good as deleted."""
         self._v2("webhooks")
         try:
-            await self._ask(owner, lambda: v2_webhooks.delete_webhook_call(webhook))
+            await self._ask(CREATOR, lambda: v2_webhooks.delete_webhook_call(webhook))
         except NotThere:
             return
 
-    # The machinery below all of these
+    # What is below all of these
 
     async def ask(self, bearer: TokenOwner | Tokens, call: Call) -> bytes:
         """Send any call in somebody's name and give its body: for calls that have no method here."""
         return await self._ask(bearer, lambda: call)
 
-    async def _ask(
-        self, bearer: TokenOwner | Tokens, make_call: Callable[[], Call], patience: timedelta = PATIENCE
-    ) -> bytes:
-        """Send a call with a pair; a stored one is renewed when it is about to end, or once when Patreon refuses it."""
-        if isinstance(bearer, Tokens):
-            return await self._send(make_call, bearer.access, _key_of(bearer), patience)
-        record = await self._renewer.usable(bearer)
-        try:
-            body = await self._send(make_call, record.tokens.access, bearer, patience)
-        except AccessRevoked:
-            record = await self._renewer.renew(bearer, record.version)
-            body = await self._send_renewed(make_call, record.tokens.access, bearer, patience)
-        await self._renewer.worked(bearer, record)
-        return body
-
-    async def _send_renewed(
-        self, make_call: Callable[[], Call], access: str, owner: TokenOwner, patience: timedelta
-    ) -> bytes:
-        try:
-            return await self._send(make_call, access, owner, patience)
-        except AccessRevoked as refusal:
-            # Only Patreon itself speaks JSON; a page that says 401 is no proof.
-            if refusal.code_name is None:
-                raise PatreonUnavailable("a page in place of an answer") from None
-            await self._renewer.refused(owner)
-            raise
-
-    async def _send(self, make_call: Callable[[], Call], access: str, key: str, patience: timedelta) -> bytes:
-        """Send a call, dropping the fields that Patreon turns out not to know, each once."""
-        fields = self._dialect.fields
-        while True:
-            call = make_call()
-            try:
-                body = await self._transport.send(call, access=access, key=key, patience=patience, asked=fields.asked)
-            except FieldRefused as unknown:
-                if not fields.drop(unknown.kind, unknown.name):
-                    raise
-            except PatreonError as error:
-                raise self._watch.judge(call.path, key, error) from None
-            else:
-                self._watch.succeeded()
-                return body
-
     async def _fetch_renewed(self, refresh: str) -> Tokens:
         body = await self._transport.send(oauth.renewal_call(self._settings, refresh))
         return oauth.parse_tokens(body, self._now())
-
-    async def _creator_of(self, campaign: CampaignId) -> TokenOwner:
-        """Give whose pair reads a campaign: its own creator's when they connected it, else the configured one's."""
-        own = creator_owner(campaign)
-        return own if await self._vault.load(own) is not None else CREATOR
 
     def _v2(self, what: str) -> V2Dialect:
         if isinstance(self._dialect, V2Dialect):
             return self._dialect
         raise RequestRefused(f"version 1 of the API has no call for {what}")
-
-
-def _key_of(tokens: Tokens) -> str:
-    """Name a pair that is not stored, for its limit."""
-    return f"unstored:{hash(tokens.access)}"
-
-
-def _creators_needed(campaign: CampaignId, owner: TokenOwner, denied: AccessDenied) -> PatreonError:
-    error = WrongToken(f"the list of campaign {campaign} needs its creator's token; the pair of {owner} may not read it")
-    error.status, error.code_name = denied.status, denied.code_name
-    return error

@@ -1,5 +1,6 @@
 """What the client asks of a dialect. Both versions fulfil it; only ``dialect_of`` knows which there are."""
 
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Protocol
 
@@ -22,9 +23,18 @@ class Dialect(Protocol):
     def default_scopes(self) -> tuple[str, ...]:
         """The least a patron has to grant."""
 
+    def lacking(self, scopes: AbstractSet[str], *, own: bool) -> str | None:
+        """Name the scope without which a token does not show that there is a membership; None when it has what it needs.
+
+        ``own``: the campaign is that of the client itself.
+        """
+
     @property
     def root_paths(self) -> frozenset[str]:
         """The addresses that exist for every token."""
+
+    def judges(self, path: str) -> bool:
+        """Say whether a 401 at an address is about the token itself; elsewhere it can be about a scope."""
 
     @property
     def fields(self) -> FieldLists:
@@ -36,7 +46,7 @@ class Dialect(Protocol):
     def parse_identity(self, body: bytes, now: datetime) -> Identity:
         """Read the answer to ``identity_call``."""
 
-    def list_call(self, campaign: CampaignId, cursor: str | None, *, newest_first: bool = False) -> Call:
+    def list_call(self, campaign: CampaignId, cursor: str | None) -> Call:
         """Ask for a page of a campaign's list; the first without a cursor."""
 
     def parse_list(self, body: bytes, campaign: CampaignId, now: datetime) -> RawPage:
@@ -45,8 +55,8 @@ class Dialect(Protocol):
     def campaigns_call(self) -> Call:
         """Ask for the campaigns of a token's owner."""
 
-    def campaign_call(self, campaign: CampaignId) -> Call | None:
-        """Ask for one campaign; None where only ``campaigns_call`` exists."""
+    def campaign_call(self, campaign: CampaignId) -> Call:
+        """Ask for one campaign, or for all of them where there is no call for one."""
 
     def parse_campaigns(self, body: bytes) -> tuple[Campaign, ...]:
         """Read the answer to either."""

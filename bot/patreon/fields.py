@@ -19,19 +19,18 @@ class FieldLists:
         self._asked = dict(asked)
         self._essential = frozenset(essential)
 
-    @property
-    def asked(self) -> Mapping[str, tuple[str, ...]]:
-        """The lists as they are asked now, by resource type."""
-        return self._asked
-
     def query(self, *kinds: str) -> tuple[tuple[str, str], ...]:
-        """Give the ``fields[...]`` parameters for some resource types."""
-        return tuple((f"fields[{kind}]", ",".join(self._asked[kind])) for kind in kinds)
+        """Give the ``fields[...]`` parameters for some resource types; one of which nothing is left is not named."""
+        return tuple((f"fields[{kind}]", ",".join(self._asked[kind])) for kind in kinds if self._asked[kind])
 
-    def drop(self, kind: str, name: str) -> bool:
-        """Stop asking for a field Patreon refused; False when we cannot do without it or no longer ask for it."""
+    def query_some(self, kind: str, *names: str) -> tuple[tuple[str, str], ...]:
+        """Give the parameter for those of a type's fields that one call needs, as far as they are still asked for."""
+        left = [name for name in names if name in self._asked[kind]]
+        return ((f"fields[{kind}]", ",".join(left)),) if left else ()
+
+    def drop(self, kind: str, name: str) -> None:
+        """Stop asking for a field Patreon refused, unless we cannot do without it."""
         if f"{kind}.{name}" in self._essential or name not in self._asked.get(kind, ()):
-            return False
+            return
         self._asked[kind] = tuple(other for other in self._asked[kind] if other != name)
         log.warning("patreon_field_dropped", resource=kind, field=name)
-        return True

@@ -3,11 +3,10 @@
 import re
 
 from bot.errors import AccessDenied, NotThere, PatreonError, PatreonGone
+from bot.patreon.refusals import ABOUT_THE_CLIENT
 
 _ENOUGH_REFUSALS = 5
 _ENOUGH_KINDS = 2
-# A client registered for v2 that calls v1: the registration is wrong, v1 itself may be well.
-_ABOUT_THE_CLIENT = "OAuthClientViewForbidden"
 
 
 class GoneWatch:
@@ -29,13 +28,13 @@ class GoneWatch:
 
     def judge(self, path: str, owner: str, error: PatreonError) -> PatreonError:
         """Give the error to raise for one refusal: the same, or PatreonGone."""
-        if not isinstance(error, (NotThere, AccessDenied)) or error.code_name == _ABOUT_THE_CLIENT:
+        if not isinstance(error, (NotThere, AccessDenied)) or error.code_name == ABOUT_THE_CLIENT:
             return error
         self._refused.append((re.sub(r"/[^/]*\d[^/]*(?=/|$)", "/*", path.partition("/api/")[2]), owner))
         del self._refused[:-50]
         if self._is_gone(path, error):
             gone = PatreonGone(f"version {self._version} of Patreon's API is gone ({error})")
-            gone.status, gone.code_name = error.status, error.code_name
+            gone.status, gone.code_name, gone.version = error.status, error.code_name, self._version
             return gone
         return error
 

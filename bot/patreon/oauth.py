@@ -4,7 +4,6 @@ Obeys the section "OAuth" of Patreon's documentation, steps 2 to 4 and 7. There 
 documented way to revoke a grant.
 """
 
-import re
 from collections.abc import Iterable
 from datetime import datetime
 from urllib.parse import urlencode
@@ -14,13 +13,7 @@ import msgspec
 from bot.core.model import Tokens
 from bot.errors import UnexpectedAnswer
 from bot.patreon.settings import PatreonSettings
-from bot.patreon.wire import Call, decode, to_lifetime
-
-# What a creator grants who connects a campaign of their own; the portal's own token has all of them.
-CREATOR_SCOPES = {
-    1: ("users", "pledges-to-me", "my-campaign"),
-    2: ("identity", "campaigns", "campaigns.members", "w:campaigns.webhook"),
-}
+from bot.patreon.wire import Call, decode, is_token, to_lifetime
 
 
 def authorize_url(settings: PatreonSettings, state: str, scopes: Iterable[str]) -> str:
@@ -60,13 +53,12 @@ class _TokenAnswer(msgspec.Struct, gc=False):
 
 
 _ANSWER = msgspec.json.Decoder(_TokenAnswer)
-_USABLE = re.compile(r"[\x21-\x7e]{1,4096}")
 
 
 def parse_tokens(body: bytes, now: datetime) -> Tokens:
     """Read the token endpoint's answer; raises UnexpectedAnswer, which never shows a token."""
     answer = decode(body, _ANSWER)
-    if not (_USABLE.fullmatch(answer.access_token) and _USABLE.fullmatch(answer.refresh_token)):
+    if not (is_token(answer.access_token) and is_token(answer.refresh_token)):
         raise UnexpectedAnswer("a token that cannot stand in a header")
     return Tokens(
         answer.access_token,

@@ -17,6 +17,8 @@ TOKEN_LIMIT = (100, 61.0)
 BAD_LIMIT = (1000, 600.0)
 # A wait longer than this is not about one token: the network in front of Patreon has had enough of us.
 _CLIENT_WIDE = timedelta(seconds=61)
+# No token's name: calls without one have the empty name.
+_EVERYBODY = None
 _MANY_TOKENS = 1000
 
 
@@ -34,13 +36,9 @@ class Window:
             return 0.0
         return max(0.0, self._taken[0] + self._period - now)
 
-    def take(self, now: float) -> None:
-        """Take the room there is, or will be after ``wait``: who comes first goes first."""
-        self._taken.append(now + self.wait(now))
-
-    def note(self, now: float) -> None:
-        """Count what has happened already, whether there was room or not."""
-        self._taken.append(now)
+    def take(self, at: float) -> None:
+        """Count what happens at an instant, one that lies behind ``wait`` or a past one, whether there was room or not."""
+        self._taken.append(at)
 
     def idle(self, now: float) -> bool:
         """Say whether nothing was taken for a whole period."""
@@ -57,35 +55,49 @@ class Pacer:
         self._client = Window(*CLIENT_LIMIT)
         self._tokens: dict[str, Window] = {}
         self._bad = Window(*BAD_LIMIT)
-        self._paused_until: dict[str, float] = {}
+        self._paused_until: dict[str | None, float] = {}
 
     async def turn(self, key: str, patience: timedelta) -> None:
-        """Wait for this token's turn and then the client's; raises RateLimited when that is longer than patience."""
-        window = self._window(key)
+        """Wait for this token's turn and then the client's; raises RateLimited when that is longer than patience.
+
+        Turns are counted for when they will be, and a pause that began while somebody waited is waited out as well.
+        """
         now = self._monotonic()
-        wait = max(window.wait(now), self._pause_left(key, now), self._bad.wait(now))
-        if wait > patience.total_seconds():
-            raise RateLimited(timedelta(seconds=wait))
-        window.take(now)
-        await self._rest(wait)
+        give_up = now + patience.total_seconds()
+        window = self._window(key)
+        wait = max(window.wait(now), self._held(key, now))
+        while True:
+            if now + wait > give_up:
+                raise RateLimited(timedelta(seconds=wait))
+            window.take(now + wait)
+            await self._rest(wait)
+            await self._turn_of_client()
+            now = self._monotonic()
+            wait = self._held(key, now)
+            if wait <= 0:
+                return
+
+    async def _turn_of_client(self) -> None:
         now = self._monotonic()
         wait = self._client.wait(now)
-        self._client.take(now)
+        self._client.take(now + wait)
         await self._rest(wait)
 
     def pause(self, key: str, wait: timedelta) -> None:
         """Let a token rest because Patreon asked for it; all of them when it asks for long."""
         until = self._monotonic() + wait.total_seconds()
-        name = "" if wait >= _CLIENT_WIDE else key
+        name = _EVERYBODY if wait >= _CLIENT_WIDE else key
         self._paused_until[name] = max(until, self._paused_until.get(name, 0.0))
 
     def note_bad(self) -> None:
         """Count an answer of 400 to 499; when there were too many, nothing goes out until some are ten minutes old."""
-        self._bad.note(self._monotonic())
+        self._bad.take(self._monotonic())
 
-    def _pause_left(self, key: str, now: float) -> float:
+    def _held(self, key: str, now: float) -> float:
+        """Say how long nothing may go out with a token: a pause of its own or of everybody's, or too many refusals."""
         self._paused_until = {name: until for name, until in self._paused_until.items() if until > now}
-        return max(self._paused_until.get(key, now), self._paused_until.get("", now)) - now
+        until = max(self._paused_until.get(key, now), self._paused_until.get(_EVERYBODY, now))
+        return max(until - now, self._bad.wait(now))
 
     def _window(self, key: str) -> Window:
         if key not in self._tokens:

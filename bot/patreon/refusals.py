@@ -22,7 +22,11 @@ from bot.errors import (
     RateLimited,
     RequestRefused,
     UnexpectedAnswer,
+    WrongToken,
 )
+
+# A client registered for v2 that calls v1: the registration is wrong, v1 and the token may be well.
+ABOUT_THE_CLIENT = "OAuthClientViewForbidden"
 
 MEANINGS = {
     400: "bad request",
@@ -97,6 +101,7 @@ def to_error(refusal: Refusal) -> PatreonError:
     error = _error_of(refusal)
     error.status = refusal.status
     error.code_name = refusal.code_name or refusal.oauth
+    error.is_json = refusal.is_json
     return error
 
 
@@ -132,8 +137,11 @@ def to_token_error(refusal: Refusal) -> PatreonError:
     """Give the error a refusal by the token endpoint stands for (RFC 6749 section 5.2 and what Patreon really sends).
 
     ``invalid_grant`` came with 401 and with 400: the code or refresh token is dead. Anything else that OAuth names is
-    about the client's own registration, and says nothing about a person's pair.
+    about the client's own registration, and says nothing about a person's pair. Busy and broken are that by their status,
+    whatever word comes along.
     """
+    if refusal.status == 429 or refusal.status >= 500:  # noqa: PLR2004
+        return to_error(refusal)
     if refusal.oauth == "invalid_grant":
         error: PatreonError = AccessRevoked("Patreon does not take this grant any more (invalid_grant)")
     elif refusal.oauth or refusal.status == 401:  # noqa: PLR2004
@@ -146,6 +154,15 @@ def to_token_error(refusal: Refusal) -> PatreonError:
         return to_error(refusal)
     error.status = refusal.status
     error.code_name = refusal.oauth
+    return error
+
+
+def needs_creator(campaign: str, denied: AccessDenied) -> AccessDenied:
+    """Say that a list needs its creator's token; the refusal of our client's registration stays what it is."""
+    if denied.code_name == ABOUT_THE_CLIENT:
+        return denied
+    error = WrongToken(f"the list of campaign {campaign} needs its creator's token")
+    error.status, error.code_name = denied.status, denied.code_name
     return error
 
 

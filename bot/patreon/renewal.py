@@ -7,13 +7,14 @@ is a pair lost.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import uuid4
 
 import structlog
 
 from bot.core.model import TokenOwner, TokenRecord, Tokens
-from bot.errors import AccessRevoked, PatreonError, PatreonUnavailable, RateLimited
+from bot.errors import AccessRevoked, PatreonError, PatreonUnavailable, RateLimited, StoreError
 from bot.patreon.vault import TokenVault
 
 log = structlog.get_logger(__name__)
@@ -22,12 +23,15 @@ log = structlog.get_logger(__name__)
 USUAL_HALF_LIFE = timedelta(days=15)
 # Before this little is left, a call waits for the renewal rather than find out by a 401.
 SOON = timedelta(minutes=5)
-# Longer than a request with all its tries can take.
+# What one renewal may take in all, and how long the disk is then tried; the lease outlives both.
+REQUEST_SECONDS = 100.0
+SAVE_SECONDS = 60.0
 LEASE = timedelta(minutes=3)
 # After a refusal Patreon is left alone; sites that tried again in a loop were blocked by address.
 COOL_DOWN = timedelta(minutes=10)
 SHORT_COOL_DOWN = timedelta(minutes=1)
 _LOOK_AGAIN = 0.25
+_SAVE_AGAIN = 1.0
 # What a stopping process can spare for an answer that is on its way.
 SETTLE_SECONDS = 12.0
 
@@ -51,10 +55,11 @@ class Renewer:
         self._now = now
         self._sleep = sleep
         self._holder = uuid4().hex
-        self._running: dict[TokenOwner, asyncio.Task[TokenRecord]] = {}
+        self._running: dict[tuple[TokenOwner, int], asyncio.Task[TokenRecord]] = {}
         self._resting: dict[TokenOwner, tuple[int, datetime, PatreonError]] = {}
         self._unsaved: dict[tuple[TokenOwner, int], Tokens] = {}
         self._lifetimes: dict[TokenOwner, timedelta] = {}
+        self._minted: dict[TokenOwner, tuple[int, Tokens | None, datetime]] = {}
         self._settled_by: float | None = None
 
     async def usable(self, owner: TokenOwner) -> TokenRecord:
@@ -64,13 +69,14 @@ class Renewer:
         """
         record = await self._load(owner)
         now = self._now()
-        if record.tokens.expires_at - now > min(SOON, self._half_life(owner)):
-            return record
-        if record.broken_since is not None:
-            raise AccessRevoked("the stored token pair is dead")
+        if record.broken_since is None or (owner, record.version) not in self._unsaved:
+            if record.tokens.expires_at - now > min(SOON, self._half_life(owner)):
+                return record
+            if record.broken_since is not None:
+                raise AccessRevoked("the stored token pair is dead")
         try:
             return await self.renew(owner, record.version)
-        except PatreonError:
+        except (PatreonError, StoreError):
             if record.tokens.expires_at > now:
                 return record
             raise
@@ -78,7 +84,8 @@ class Renewer:
     async def renew_ahead(self, owner: TokenOwner) -> None:
         """Renew a pair that is past half of its life; nothing happens before that, or when it is known to be dead."""
         record = await self._load(owner)
-        if record.broken_since is None and record.tokens.expires_at - self._now() <= self._half_life(owner):
+        due = record.broken_since is None and record.tokens.expires_at - self._now() <= self._half_life(owner)
+        if due or (owner, record.version) in self._unsaved:
             await self.renew(owner, record.version)
 
     async def renew(self, owner: TokenOwner, version: int) -> TokenRecord:
@@ -87,22 +94,32 @@ class Renewer:
         Raises AccessRevoked when the pair is dead, and what the request raised otherwise. A caller that is cancelled
         leaves the renewal running: an answer nobody stores would be a pair lost.
         """
-        task = self._running.get(owner)
+        task = self._running.get((owner, version))
         if task is None:
             task = asyncio.create_task(self._renew(owner, version), name=f"renew {owner}")
-            self._running[owner] = task
-            task.add_done_callback(lambda done: self._ended(owner, done))
+            self._running[owner, version] = task
+            task.add_done_callback(lambda done: self._ended((owner, version), done))
         return await asyncio.shield(task)
+
+    def is_fresh(self, owner: TokenOwner, record: TokenRecord) -> bool:
+        """Say whether a pair was renewed here a moment ago, so that renewing it again would bring nothing but a ban.
+
+        With a spare that came since there is something new to try.
+        """
+        version, spare, at = self._minted.get(owner, (0, None, self._now()))
+        return (version, spare) == (record.version, record.spare) and self._now() - at < COOL_DOWN
 
     async def worked(self, owner: TokenOwner, record: TokenRecord) -> None:
         """Note that a pair was accepted: the one before it is no longer needed."""
         if record.previous is not None:
             await self._vault.drop_previous(owner, record.version)
 
-    async def refused(self, owner: TokenOwner) -> None:
-        """Note that even a fresh pair was not accepted."""
-        await self._vault.mark_broken(owner, self._now())
-        log.warning("patreon_pair_broken", owner=owner)
+    async def refused(self, owner: TokenOwner, record: TokenRecord) -> bool:
+        """Note that a pair is dead, and say whether that is news of the stored one and not of one it has replaced."""
+        stored = await self._vault.mark_broken(owner, record.version, self._now())
+        if stored:
+            log.warning("patreon_pair_broken", owner=owner)
+        return stored
 
     async def settle(self, within: float = SETTLE_SECONDS) -> None:
         """Wait for the renewals under way, whatever comes of them: so many seconds, counted from the first call."""
@@ -112,8 +129,8 @@ class Renewer:
         if self._running and self._settled_by > now:
             await asyncio.wait(self._running.values(), timeout=self._settled_by - now)
 
-    def _ended(self, owner: TokenOwner, task: asyncio.Task[TokenRecord]) -> None:
-        self._running.pop(owner, None)
+    def _ended(self, which: tuple[TokenOwner, int], task: asyncio.Task[TokenRecord]) -> None:
+        self._running.pop(which, None)
         if not task.cancelled():
             # Looked at here, for the caller may be gone.
             task.exception()
@@ -125,6 +142,7 @@ class Renewer:
         while True:
             record = await self._load(owner)
             if record.version != version:
+                self._unsaved.pop((owner, version), None)
                 return record
             self._raise_if_resting(owner, version)
             now = self._now()
@@ -136,39 +154,54 @@ class Renewer:
             waited += _LOOK_AGAIN
 
     async def _renew_as_holder(self, owner: TokenOwner, record: TokenRecord) -> TokenRecord:
-        try:
-            fresh = self._unsaved.get((owner, record.version)) or await self._request(record)
-            # Should the database refuse it now, the pair waits here for the next try: Patreon gives it only once.
-            self._unsaved[owner, record.version] = fresh
-            await self._vault.save_renewed(owner, fresh)
-            del self._unsaved[owner, record.version]
-        except AccessRevoked as dead:
-            await self.refused(owner)
-            self._rest(owner, record.version, COOL_DOWN, dead)
-            raise
-        except RateLimited as limited:
-            self._rest(owner, record.version, limited.retry_after, limited)
-            raise
-        except PatreonError as failure:
-            passing = isinstance(failure, PatreonUnavailable)
-            self._rest(owner, record.version, SHORT_COOL_DOWN if passing else COOL_DOWN, failure)
-            raise
-        finally:
-            await self._vault.release_renewal(owner, self._holder)
+        which = owner, record.version
+        if which not in self._unsaved:
+            try:
+                self._unsaved[which] = await self._request(record)
+            except AccessRevoked as dead:
+                if not await self.refused(owner, record):
+                    return await self._load(owner)
+                self._rest(owner, record.version, dead)
+                raise
+            except PatreonError as failure:
+                self._rest(owner, record.version, failure)
+                raise
+            finally:
+                # Until a pair that came is stored, nobody may ask with the refresh token it was given for.
+                if which not in self._unsaved:
+                    await self._vault.release_renewal(owner, self._holder)
+            await self._save(which)
+        else:
+            await self._vault.save_renewed(owner, self._unsaved[which])
+        fresh = self._unsaved.pop(which)
         self._resting.pop(owner, None)
         self._lifetimes[owner] = fresh.expires_at - self._now()
         log.info("patreon_pair_renewed", owner=owner)
-        return await self._load(owner)
+        renewed = await self._load(owner)
+        self._minted[owner] = (renewed.version, renewed.spare, self._now())
+        return renewed
+
+    async def _save(self, which: tuple[TokenOwner, int]) -> None:
+        """Store a new pair. Patreon gives it only once, so it stays at hand when the database refuses it to the end."""
+        for _ in range(int(SAVE_SECONDS / _SAVE_AGAIN)):
+            try:
+                return await self._vault.save_renewed(which[0], self._unsaved[which])
+            except StoreError as refused:
+                log.warning("patreon_pair_not_saved", owner=which[0], detail=str(refused))
+            await self._sleep(_SAVE_AGAIN)
+        return await self._vault.save_renewed(which[0], self._unsaved[which])
 
     async def _request(self, record: TokenRecord) -> Tokens:
         """Ask with the pair's refresh token, then with the ones kept for the case that Patreon does not know it."""
-        kept = [pair for pair in (record.tokens, record.previous, record.spare) if pair is not None]
-        for pair in kept[:-1]:
-            try:
-                return await self._renewal(pair.refresh)
-            except AccessRevoked:
-                continue
-        return await self._renewal(kept[-1].refresh)
+        kept = [pair.refresh for pair in (record.tokens, record.previous, record.spare) if pair is not None]
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                for refresh in kept[:-1]:
+                    with suppress(AccessRevoked):
+                        return await self._renewal(refresh)
+                return await self._renewal(kept[-1])
+        except TimeoutError:
+            raise PatreonUnavailable("the renewal takes too long") from None
 
     async def _load(self, owner: TokenOwner) -> TokenRecord:
         record = await self._vault.load(owner)
@@ -180,7 +213,11 @@ class Renewer:
         lifetime = self._lifetimes.get(owner)
         return lifetime / 2 if lifetime is not None else USUAL_HALF_LIFE
 
-    def _rest(self, owner: TokenOwner, version: int, span: timedelta, error: PatreonError) -> None:
+    def _rest(self, owner: TokenOwner, version: int, error: PatreonError) -> None:
+        """Leave Patreon alone for a while: as long as it asked for, or less long after a failure that may pass."""
+        span = SHORT_COOL_DOWN if isinstance(error, PatreonUnavailable) else COOL_DOWN
+        if isinstance(error, RateLimited):
+            span = error.retry_after
         self._resting[owner] = (version, self._now() + span, error)
         log.warning("patreon_renewal_failed", owner=owner, error=type(error).__name__, status=error.status)
 

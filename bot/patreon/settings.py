@@ -8,7 +8,7 @@ class PatreonSettings:
     """One registered client of Patreon's and where Patreon is.
 
     ``site_url`` carries ``/oauth2/authorize``; ``api_url`` carries ``/oauth2/token``, ``/oauth2/api`` (v1) and
-    ``/oauth2/v2``. ``patron_scopes`` is what a patron is asked for, None for the least that the version needs.
+    ``/oauth2/v2``.
     """
 
     client_id: str
@@ -19,4 +19,3 @@ class PatreonSettings:
     api_url: str = "https://www.patreon.com/api"
     # Without a User-Agent Patreon answers 403 (its developer forum, topic 2213).
     user_agent: str = "patron-roles/0.1 (Discord roles for patrons)"
-    patron_scopes: tuple[str, ...] | None = None

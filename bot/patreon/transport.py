@@ -14,11 +14,11 @@ import stamina
 import structlog
 from yarl import URL
 
-from bot.errors import PatreonError, PatreonUnavailable, RateLimited, UnexpectedAnswer
+from bot.errors import AccessRevoked, PatreonError, PatreonUnavailable, RateLimited, UnexpectedAnswer
 from bot.patreon.pacing import Pacer
 from bot.patreon.refusals import FieldRefused, Refusal, read_refusal, refused_field, to_error, to_token_error
 from bot.patreon.settings import PatreonSettings
-from bot.patreon.wire import MAX_BODY_BYTES, Call
+from bot.patreon.wire import MAX_BODY_BYTES, Call, is_token
 
 log = structlog.get_logger(__name__)
 
@@ -72,24 +72,21 @@ class Transport:
         access: str | None = None,
         key: str = "",
         patience: timedelta = PATIENCE,
-        asked: Mapping[str, tuple[str, ...]] | None = None,
     ) -> bytes:
         """Send a call and give the body of its success; raises PatreonError.
 
         ``key`` names whose limit it counts for. A 429 is waited out when that fits into ``patience``, else RateLimited
-        says when to come back. ``asked`` are the fields of the call; FieldRefused names the one a 400 is about.
+        says when to come back. FieldRefused names the one field of the call that a 400 is about.
         """
         for _ in range(_ROUNDS_OF_WAITING - 1):
             try:
-                return await self._send_persistently(call, access, key, patience, asked or {})
+                return await self._send_persistently(call, access, key, patience)
             except RateLimited as limited:
                 if limited.retry_after > patience:
                     raise
-        return await self._send_persistently(call, access, key, patience, asked or {})
+        return await self._send_persistently(call, access, key, patience)
 
-    async def _send_persistently(
-        self, call: Call, access: str | None, key: str, patience: timedelta, asked: Mapping[str, tuple[str, ...]]
-    ) -> bytes:
+    async def _send_persistently(self, call: Call, access: str | None, key: str, patience: timedelta) -> bytes:
         """Try again what may pass: no network, a timeout, 5xx, a page of HTML. Never a refusal."""
         # A context and not a decorator: that one would log the arguments, and with them the token.
         async for attempt in stamina.retry_context(
@@ -104,13 +101,15 @@ class Transport:
                 status, headers, body = await self._exchange(call, access)
                 if 200 <= status < 300:  # noqa: PLR2004
                     return _checked(status, body)
-                raise self._to_error(call, key, read_refusal(status, body, headers), headers, asked)
+                raise self._to_error(call, key, read_refusal(status, body, headers), headers)
         raise AssertionError("stamina ends with an answer or an error")  # pragma: no cover
 
     async def _exchange(self, call: Call, access: str | None) -> tuple[int, Mapping[str, str], bytes]:
         if self._session is None:
             raise RuntimeError("the client is used outside of its context")
         headers = {"User-Agent": self._settings.user_agent, "Accept": "application/json, application/vnd.api+json"}
+        if access is not None and not is_token(access):
+            raise AccessRevoked("a token that cannot stand in a header")
         if access is not None:
             headers["Authorization"] = f"Bearer {access}"
         if call.body is not None:
@@ -127,12 +126,10 @@ class Transport:
             # From None: aiohttp's errors carry the request with its headers.
             raise PatreonUnavailable(f"no answer from Patreon ({type(problem).__name__})") from None
 
-    def _to_error(
-        self, call: Call, key: str, refusal: Refusal, headers: Mapping[str, str], asked: Mapping[str, tuple[str, ...]]
-    ) -> PatreonError:
+    def _to_error(self, call: Call, key: str, refusal: Refusal, headers: Mapping[str, str]) -> PatreonError:
         if 400 <= refusal.status < 500:  # noqa: PLR2004
             self._pacer.note_bad()
-        named = refused_field(refusal, asked)
+        named = refused_field(refusal, call.fields)
         is_token_call = call.path == "/oauth2/token"
         error = FieldRefused(*named) if named else (to_token_error if is_token_call else to_error)(refusal)
         if isinstance(error, RateLimited):

@@ -4,6 +4,8 @@ Obeys Patreon's v1 documentation, sections "OAuth", "API" and "Webhooks". What r
 and unabridged, is ``v1_objects``; here is what becomes of it in the core's types.
 """
 
+import re
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from urllib.parse import quote
 
@@ -41,10 +43,20 @@ class V1Dialect:
     version = 1
     default_scopes = ("users", "pledges-to-me")
     root_paths = frozenset({"/oauth2/api/current_user", "/oauth2/api/current_user/campaigns"})
+    _judging = re.compile(r"/oauth2/api/(current_user(/campaigns)?|campaigns/[^/]+/pledges)")
 
     def __init__(self) -> None:
         """Start with all fields asked for."""
         self.fields = FieldLists(FIELDS, ESSENTIAL)
+
+    def judges(self, path: str) -> bool:
+        """Say whether a 401 at an address is about the token itself: at each of the documented ones."""
+        return self._judging.fullmatch(path) is not None
+
+    def lacking(self, scopes: AbstractSet[str], *, own: bool) -> str | None:
+        """Name the scope without which ``current_user`` has no pledges; v2's name for it does as well."""
+        del own
+        return None if scopes & {"pledges-to-me", "identity.memberships"} else "pledges-to-me"
 
     def identity_call(self) -> Call:
         """Ask who the token's owner is, with their pledges; the default includes bring creators, rewards, campaigns."""
@@ -73,12 +85,11 @@ class V1Dialect:
             complete=None not in found and None not in announced,
         )
 
-    def list_call(self, campaign: CampaignId, cursor: str | None, *, newest_first: bool = False) -> Call:
+    def list_call(self, campaign: CampaignId, cursor: str | None) -> Call:
         """Ask for a page of a campaign's pledges; needs the creator's token, and 403 answers anybody else's."""
         return pledges_call(
             campaign,
             cursor=cursor,
-            sort="-created" if newest_first else "created",
             extra=(("include", "patron,reward,creator"), *self.fields.query("pledge")),
         )
 
@@ -92,16 +103,16 @@ class V1Dialect:
         """Ask for the campaigns of the token's owner with rewards, creator and goals."""
         return campaigns_call((("include", "rewards,creator,goals"),))
 
-    def campaign_call(self, campaign: CampaignId) -> Call | None:
-        """Say that v1 has no call for one campaign."""
+    def campaign_call(self, campaign: CampaignId) -> Call:
+        """Ask for all campaigns, since v1 has no call for one."""
         del campaign
-        return None
+        return self.campaigns_call()
 
     def parse_campaigns(self, body: bytes) -> tuple[Campaign, ...]:
         """Read ``current_user/campaigns``; raises UnexpectedAnswer."""
         document = parse_document(body)
         index = document.index()
-        return tuple(_to_campaign(resource, index) for resource in document.listed())
+        return tuple(_to_campaign(resource, index) for resource in document.whole())
 
 
 def current_user_call(query: tuple[tuple[str, str], ...] = ()) -> Call:

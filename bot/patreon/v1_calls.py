@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from bot.core.model import CREATOR, CampaignId, TokenOwner, Tokens
-from bot.errors import AccessDenied, UnexpectedAnswer, WrongToken
+from bot.errors import AccessDenied, UnexpectedAnswer
+from bot.patreon.refusals import needs_creator
 from bot.patreon.v1 import campaigns_call, current_user_call, pledges_call
 from bot.patreon.v1_objects import Campaign, Pledge, User, V1Document
 from bot.patreon.wire import Call, parse_document
@@ -35,7 +36,7 @@ class V1Calls:
     ) -> tuple[User, V1Document]:
         """Read whom a token belongs to. Mind the token: the creator's own gives the creator, never a patron."""
         document = V1Document(parse_document(await self._ask(bearer, current_user_call(to_query(include, fields)))))
-        user = document.data[0]
+        user = document.data[0] if document.data else None
         if not isinstance(user, User):
             raise UnexpectedAnswer("current_user is no user")
         return user, document
@@ -60,16 +61,21 @@ class V1Calls:
     ) -> tuple[tuple[Pledge, ...], V1Document]:
         """Read a page of the pledges to one's own campaign; ``next_cursor`` of the document leads on.
 
-        Raises WrongToken for anybody's token but that campaign's creator's. The row at the cursor comes again.
+        Raises WrongToken for anybody's token but that campaign's creator's. The row at the cursor comes again; an instant
+        without an offset is taken as UTC.
         """
-        at = cursor.astimezone(UTC).isoformat() if isinstance(cursor, datetime) else cursor
+        at = _to_cursor(cursor) if isinstance(cursor, datetime) else cursor
         call = pledges_call(campaign, count=count, cursor=at, sort=sort, extra=to_query(include, fields))
         try:
             body = await self._ask(bearer, call)
         except AccessDenied as denied:
-            raise WrongToken(f"the pledges to campaign {campaign} need its creator's token") from denied
+            raise needs_creator(campaign, denied) from None
         document = V1Document(parse_document(body))
         return tuple(one for one in document.data if isinstance(one, Pledge)), document
+
+
+def _to_cursor(at: datetime) -> str:
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
 
 
 def pledge_to(document: V1Document, creator: str) -> Pledge | None:

@@ -22,6 +22,10 @@ class V1Object(msgspec.Struct, kw_only=True, frozen=True):
     extra: dict[str, Any] = {}
     relations: dict[str, tuple[Ref, ...]] = {}
 
+    def __repr__(self) -> str:
+        # Names and e-mail addresses are among the attributes (law 11).
+        return f"{type(self).__name__}(id={self.id!r})"
+
 
 class User(V1Object, kw_only=True, frozen=True):
     """A Patreon account. E-mail is there only for the token's own user; ``discord_id`` has always been null."""

@@ -4,6 +4,8 @@ Obeys the section "APIv2" of Patreon's documentation. v2 gives nothing but ids u
 and refuses a whole request for one unknown field: hence the lists below, short and in one place.
 """
 
+import re
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from urllib.parse import quote
 
@@ -54,10 +56,8 @@ FIELDS = {
     "campaign": ("name", "url", "vanity", "creation_name", "currency", "is_monthly"),
     "webhook": ("triggers", "uri", "paused", "secret", "num_consecutive_times_failed", "last_attempted_at"),
 }
-# A list needs no more of the tiers; users are asked for nothing but their ids.
-_PRICES = ("fields[tier]", "amount_cents")
-# Without these a membership would read as something it is not.
-ESSENTIAL = ("member.patron_status", "member.currently_entitled_amount_cents")
+# Without these a membership, or a webhook, would read as something it is not.
+ESSENTIAL = ("member.patron_status", "member.currently_entitled_amount_cents", "webhook.uri", "webhook.triggers")
 
 
 class V2Dialect:
@@ -66,10 +66,19 @@ class V2Dialect:
     version = 2
     default_scopes = ("identity",)
     root_paths = frozenset({"/oauth2/v2/identity", "/oauth2/v2/campaigns"})
+    _judging = re.compile(r"/oauth2/v2/(identity|campaigns(/[^/]+(/members)?)?)")
 
     def __init__(self) -> None:
         """Start with all fields asked for."""
         self.fields = FieldLists(FIELDS, ESSENTIAL)
+
+    def judges(self, path: str) -> bool:
+        """Say whether a 401 at an address is about the token itself; webhooks and single members can be about a scope."""
+        return self._judging.fullmatch(path) is not None
+
+    def lacking(self, scopes: AbstractSet[str], *, own: bool) -> str | None:
+        """Name the scope without which ``identity`` has no membership of any campaign but the client's own."""
+        return None if own or "identity.memberships" in scopes else "identity.memberships"
 
     def identity_call(self) -> Call:
         """Ask who the token's owner is, with their memberships; needs the scope ``identity``."""
@@ -95,13 +104,11 @@ class V2Dialect:
             complete=None not in found,
         )
 
-    def list_call(self, campaign: CampaignId, cursor: str | None, *, newest_first: bool = False) -> Call:
+    def list_call(self, campaign: CampaignId, cursor: str | None) -> Call:
         """Ask for a page of a campaign's members; needs ``campaigns.members``. v2 documents no order."""
-        del newest_first
         query = [
             ("include", "user,currently_entitled_tiers"),
-            *self.fields.query("member"),
-            ("fields[tier]", "amount_cents"),
+            *self._member_fields(),
         ]
         # Without a count a page had 20 of 501 rows; 1,000 is the documented most.
         query.append(("page[count]", str(PAGE_SIZE)))
@@ -121,8 +128,12 @@ class V2Dialect:
         return Call(
             "GET",
             f"/oauth2/v2/members/{quote(membership, safe='')}",
-            (include, *self.fields.query("member"), _PRICES),
+            (include, *self._member_fields()),
         )
+
+    def _member_fields(self) -> tuple[tuple[str, str], ...]:
+        """Name what is asked of members; of the tiers their price will do, of users nothing but their ids."""
+        return (*self.fields.query("member"), *self.fields.query_some("tier", "amount_cents"))
 
     def parse_member(self, body: bytes, now: datetime, source: Source = Source.FETCH) -> Membership:
         """Read one membership, as ``members/{id}`` and webhooks carry it; raises UnexpectedAnswer."""
@@ -137,7 +148,7 @@ class V2Dialect:
         """Ask for the campaigns of the token's owner with their tiers; needs ``campaigns``."""
         return Call("GET", "/oauth2/v2/campaigns", self._campaign_query())
 
-    def campaign_call(self, campaign: CampaignId) -> Call | None:
+    def campaign_call(self, campaign: CampaignId) -> Call:
         """Ask for one campaign with its tiers."""
         return Call("GET", f"/oauth2/v2/campaigns/{quote(campaign, safe='')}", self._campaign_query())
 
@@ -147,9 +158,8 @@ class V2Dialect:
     def parse_campaigns(self, body: bytes) -> tuple[Campaign, ...]:
         """Read one or several campaigns; raises UnexpectedAnswer."""
         document = parse_document(body)
-        found = document.data if isinstance(document.data, list) else [document.single()]
         index = document.index()
-        return tuple(_to_campaign(resource, index) for resource in found)
+        return tuple(_to_campaign(resource, index) for resource in document.whole())
 
 
 def _read_own(member: Resource | None, patron: PatronId, index: Index, now: datetime) -> Membership | None:

@@ -13,6 +13,7 @@ from bot.errors import UnexpectedAnswer
 from bot.patreon.answers import RegisteredWebhook
 from bot.patreon.wire import Call, Resource, parse_document, to_optional_instant, to_shape
 
+# Everything Patreon tells about memberships.
 TRIGGERS = (
     "members:create",
     "members:update",
@@ -25,14 +26,14 @@ TRIGGERS = (
 
 def webhooks_call(fields: tuple[tuple[str, str], ...]) -> Call:
     """Ask for this client's webhooks with these fields; needs ``w:campaigns.webhook``, as do the other three."""
-    return Call("GET", "/oauth2/v2/webhooks", (*fields, ("page[count]", "100")))
+    return Call("GET", "/oauth2/v2/webhooks", (("include", "campaign"), *fields, ("page[count]", "100")))
 
 
-def create_webhook_call(campaign: CampaignId, uri: str, triggers: tuple[str, ...] = TRIGGERS) -> Call:
-    """Ask Patreon to send these triggers to an https address; sending this twice makes two webhooks."""
+def create_webhook_call(campaign: CampaignId, uri: str) -> Call:
+    """Ask Patreon to tell an https address all about memberships; sending this twice makes two webhooks."""
     data = {
         "type": "webhook",
-        "attributes": {"triggers": triggers, "uri": uri},
+        "attributes": {"triggers": TRIGGERS, "uri": uri},
         "relationships": {"campaign": {"data": {"type": "campaign", "id": campaign}}},
     }
     body = msgspec.json.encode({"data": data})
@@ -52,8 +53,7 @@ def delete_webhook_call(webhook: str) -> Call:
 
 def parse_webhooks(body: bytes) -> tuple[RegisteredWebhook, ...]:
     """Read one or several registered webhooks; raises UnexpectedAnswer."""
-    document = parse_document(body)
-    return tuple(_to_webhook(found) for found in (document.data if isinstance(document.data, list) else [document.single()]))
+    return tuple(_to_webhook(found) for found in parse_document(body).whole())
 
 
 def parse_webhook(body: bytes) -> RegisteredWebhook:
@@ -77,6 +77,7 @@ def _to_webhook(resource: Resource) -> RegisteredWebhook:
     if resource.type != "webhook" or resource.id is None:
         raise UnexpectedAnswer("a webhook was expected")
     read = to_shape(resource.attributes or {}, _WebhookAttributes)
+    campaign = resource.one("campaign")
     return RegisteredWebhook(
         resource.id,
         read.uri,
@@ -85,4 +86,5 @@ def _to_webhook(resource: Resource) -> RegisteredWebhook:
         failures=read.num_consecutive_times_failed or 0,
         secret=read.secret,
         last_attempted_at=to_optional_instant(read.last_attempted_at),
+        campaign=CampaignId(campaign.id) if campaign else None,
     )

@@ -21,9 +21,6 @@ class TokenVault(Protocol):
         Nothing is stored for an owner who has no pair any more: they were erased while Patreon was asked.
         """
 
-    async def save_spare(self, owner: TokenOwner, tokens: Tokens) -> None:
-        """Keep a second pair of the same account beside the first, replacing an older spare."""
-
     async def claim_renewal(self, owner: TokenOwner, version: int, holder: str, until: datetime, now: datetime) -> bool:
         """Take the lease to renew, in one atomic step.
 
@@ -33,8 +30,8 @@ class TokenVault(Protocol):
     async def release_renewal(self, owner: TokenOwner, holder: str) -> None:
         """Give the lease back after a renewal that brought no new pair; nothing happens unless ``holder`` has it."""
 
-    async def mark_broken(self, owner: TokenOwner, at: datetime) -> None:
-        """Remember since when the pair is dead; an earlier mark stays."""
+    async def mark_broken(self, owner: TokenOwner, version: int, at: datetime) -> bool:
+        """Remember since when the pair of ``version`` is dead; an earlier mark stays. False when another is stored."""
 
     async def drop_previous(self, owner: TokenOwner, version: int) -> None:
         """Forget ``previous`` because the pair of ``version`` has worked; nothing happens for another version."""

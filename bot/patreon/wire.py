@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import msgspec
 
 from bot.core.model import RoleId
-from bot.errors import UnexpectedAnswer
+from bot.errors import IncompleteList, UnexpectedAnswer
 
 T = TypeVar("T")
 
@@ -39,9 +39,20 @@ class Call:
     body: bytes | None = field(default=None, repr=False)
     repeatable: bool = True
 
+    @property
+    def fields(self) -> dict[str, tuple[str, ...]]:
+        """The fields it asks for, by resource type."""
+        named = {key[7:-1]: names for key, names in self.query if key.startswith("fields[")}
+        return {kind: tuple(names.split(",")) for kind, names in named.items()}
+
     def url(self, base: str) -> str:
         """Give the whole URL; brackets and blanks are encoded, the ``=`` is not (Patreon's documentation, "API")."""
         return f"{base.rstrip('/')}{self.path}" + (f"?{urlencode(self.query)}" if self.query else "")
+
+
+def is_token(text: str) -> bool:
+    """Say whether text can be a token: it has to stand in a header."""
+    return re.fullmatch(r"[\x21-\x7e]{1,4096}", text) is not None
 
 
 class Ref(msgspec.Struct, frozen=True, gc=False):
@@ -75,6 +86,10 @@ class Resource(msgspec.Struct, gc=False):
     id: Id | None = None
     attributes: dict[str, Any] | None = None
     relationships: dict[str, Relation | None] | None = None
+
+    def __repr__(self) -> str:
+        # Names and e-mail addresses are among the attributes (law 11).
+        return f"Resource(type={self.type!r}, id={self.id!r})"
 
     def relation(self, name: str) -> Relation | None:
         """Give a relationship, None when it is missing or null."""
@@ -124,6 +139,15 @@ class Document(msgspec.Struct, gc=False):
         if isinstance(self.data, list):
             return self.data
         raise UnexpectedAnswer("a list was expected at $.data")
+
+    def whole(self) -> list[Resource]:
+        """Give the resources of an answer that is to have no second page; raises IncompleteList when there is one."""
+        pagination = (self.meta or {}).get("pagination")
+        cursors = pagination.get("cursors") if isinstance(pagination, dict) else None
+        following = cursors.get("next") if isinstance(cursors, dict) else None
+        if following is not None or (self.links or {}).get("next") is not None:
+            raise IncompleteList("the list has another page")
+        return self.listed() if isinstance(self.data, list) else [self.single()]
 
     def index(self) -> "Index":
         """Give the lookup of everything in the answer, ``data`` first."""

@@ -81,6 +81,11 @@ class Attempts(Subject):
         before = (AttemptStage.AUTHORIZING,)
         return await self._take(_c.state_hash == state_hash, before, now, stage=AttemptStage.EXCHANGING.value)
 
+    async def keep(self, key: str, tokens: Tokens) -> None:
+        """Store the pair the code was redeemed for, while it is not known whose it is; not for an attempt that has ended."""
+        exchanging = (_c.key == key) & (_c.stage == AttemptStage.EXCHANGING.value)
+        await self._run(update(link_attempts).where(exchanging).values(tokens_sealed=self._seal(tokens)))
+
     async def ask(
         self, key: str, confirm_hash: str, now: datetime, *, patron: PatronId, patron_name: str, tokens: Tokens
     ) -> LinkAttempt:

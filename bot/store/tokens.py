@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.model import TokenOwner, TokenRecord, Tokens
 from bot.store.codec import decode_tokens, encode
+from bot.store.columns import Instant
 from bot.store.crypto import Cipher
 from bot.store.schema import token_pairs
 from bot.store.statements import Subject
@@ -85,9 +86,14 @@ class TokenPairs(Subject):
         """Give a claim back without a new pair."""
         await self._update((token_pairs.c.owner == owner) & (token_pairs.c.lease_holder == holder), **_FREE)
 
-    async def mark_broken(self, owner: TokenOwner, at: datetime) -> None:
-        """Remember since when Patreon refuses the pair; an earlier instant stays."""
-        await self._update((token_pairs.c.owner == owner) & token_pairs.c.broken_since.is_(None), broken_since=at)
+    async def mark_broken(self, owner: TokenOwner, version: int, at: datetime) -> bool:
+        """Remember since when Patreon refuses the pair of ``version``; an earlier instant stays. False: it is not stored.
+
+        A refusal can come late, when the one who was refused has given a new pair already.
+        """
+        same = (token_pairs.c.owner == owner) & (token_pairs.c.version == version)
+        first = func.coalesce(token_pairs.c.broken_since, literal(at, Instant))
+        return await self._update(same, broken_since=first) > 0
 
     async def mark_told(self, owner: TokenOwner, at: datetime) -> None:
         """Remember that a person was told of a broken pair."""

@@ -11,12 +11,12 @@ import structlog
 
 from bot.core.model import CampaignId, Cause, DiscordUserId
 from bot.core.plausible import Census, census, lost_at_once
-from bot.errors import AccessDenied, AccessRevoked, PatreonError, RateLimited, UnexpectedAnswer
+from bot.errors import AccessDenied, AccessRevoked, PatreonError, PatreonGone, RateLimited, UnexpectedAnswer
 from bot.store.records import CampaignState, Nudge, NudgeKind, RunKind, RunReport
 from bot.store.tables import Tables
 from bot.sync.bulk import Bulk, Tally
 from bot.sync.cases import GuildView, load_view
-from bot.sync.health import IMPLAUSIBLE, Health
+from bot.sync.health import IMPLAUSIBLE, Health, why_of
 from bot.sync.listing import Listing, changed, changed_and_doubted, doubt_anew, doubted, gone
 from bot.sync.parts import Parts
 from bot.sync.queue import Stopping
@@ -186,7 +186,8 @@ class Refreshes:
         elif isinstance(error, Implausible):
             await self._health.failed(campaign, IMPLAUSIBLE, for_good=True)
         elif not isinstance(error, RateLimited):
-            await self._health.failed(campaign, name, for_good=isinstance(error, AccessDenied))
+            for_good = isinstance(error, AccessDenied | PatreonGone)
+            await self._health.failed(campaign, why_of(error), for_good=for_good)
         await self._parts.tell(RefreshEnded(run, campaign, cause, report))
 
     async def _describe(self, state: CampaignState, now: datetime) -> None:

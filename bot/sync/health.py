@@ -4,10 +4,13 @@ from datetime import datetime
 
 import structlog
 
-from bot.core.model import CampaignId, Cause, Link, TokenOwner, patron_owner
+from bot.core.model import CampaignId, Cause, Link, TokenOwner, TokenRecord, patron_owner
+from bot.errors import PatreonError
+from bot.errors import PatreonGone as Gone
 from bot.store.records import CampaignState, NudgeKind
 from bot.sync.parts import Parts
 from bot.sync.reports import CreatorTokenFailing, LinkBroken, PatreonBack, PatreonGone
+from bot.texts.syncs import VERSION_1_GONE
 
 log = structlog.get_logger(__name__)
 
@@ -57,30 +60,32 @@ class Health:
         await self._parts.tell(PatreonBack(campaign))
 
     async def creator_failed(self, owner: TokenOwner, *, broken: bool) -> None:
-        """Note that the pair which reads campaigns fails, and tell it once for each pair."""
-        now = self._parts.now()
+        """Note that the pair which reads campaigns fails, and tell it once for each pair.
+
+        ``broken``: Patreon refused it, which counts only when the stored pair is the one that was refused.
+        """
         async with self._parts.store.write() as t:
-            if broken:
-                await t.tokens.mark_broken(owner, now)
             record = await t.tokens.load(owner)
-            # That it will fail is told once, that it has failed once more.
-            if record is None or (record.told_at and not (broken and record.broken_since and record.told_at < now)):
+            if record is None or (broken and record.broken_since is None) or not is_untold(record):
                 return
-            if record.broken_since and record.told_at and record.told_at >= record.broken_since:
-                return
-            await t.tokens.mark_told(owner, now)
+            await t.tokens.mark_told(owner, self._parts.now())
+        broken = record.broken_since is not None
         log.error("creator_token_failing", owner=owner, broken=broken)
         await self._parts.tell(CreatorTokenFailing(owner, broken, record.tokens.expires_at))
 
     async def link_broke(self, link: Link, state: CampaignState | None) -> None:
-        """Note that a patron's own pair died; told once, and only when nothing else reads their membership."""
+        """Note that a patron's own pair died; told once, and only when nothing else reads their membership.
+
+        Nothing happens when they have given another pair meanwhile.
+        """
         now = self._parts.now()
         owner = patron_owner(link.patron)
         async with self._parts.store.write() as t:
-            await t.links.mark_broken(link.user, now)
-            await t.tokens.mark_broken(owner, now)
-            creator = await t.tokens.load(state.owner) if state else None
             record = await t.tokens.load(owner)
+            if record is not None and record.broken_since is None:
+                return
+            await t.links.mark_broken(link.user, now)
+            creator = await t.tokens.load(state.owner) if state else None
             listed = creator is not None and creator.broken_since is None
             tell = not listed and record is not None and record.told_at is None
             if tell:
@@ -88,3 +93,13 @@ class Health:
         log.info("link_broken", patron=link.patron, listed=listed)
         if tell:
             await self._parts.tell(LinkBroken(link.user, link.patron, link.broken_since or now))
+
+
+def is_untold(record: TokenRecord) -> bool:
+    """Say whether people are to be told of a pair that fails: once that it will end, and once more that it is dead."""
+    return record.told_at is None or (record.broken_since is not None and record.told_at < record.broken_since)
+
+
+def why_of(error: PatreonError) -> str:
+    """Name a failure: by its kind, or as the one that whoever runs the bot can mend."""
+    return VERSION_1_GONE if isinstance(error, Gone) and error.version == 1 else type(error).__name__

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 
 from bot.core.model import CampaignId, Cause, Link, Membership, PatronId, Source
 from bot.core.readings import absent, carry, vanished
-from bot.errors import AccessRevoked, NotThere, PatreonError, RateLimited
+from bot.errors import AccessDenied, AccessRevoked, NotThere, PatreonError, PatreonGone, RateLimited, RequestRefused
 from bot.store.codec import digest
 from bot.store.records import ABSENT, CampaignState, NudgeKind
 from bot.store.tables import Tables
 from bot.sync.cases import confirmed
-from bot.sync.health import Health
+from bot.sync.health import Health, why_of
 from bot.sync.parts import Parts
 
 PAGE = 1000
@@ -79,7 +79,7 @@ class Reads:
         except RateLimited:
             raise
         except PatreonError as error:
-            await self._health.failed(campaign, type(error).__name__)
+            await self._health.failed(campaign, why_of(error), for_good=isinstance(error, PatreonGone))
             raise
         finally:
             pace.waiting -= 1
@@ -115,8 +115,8 @@ class Reads:
                 return await self._parts.patreon.fetch_membership(campaign, stored.membership), True
             except AccessRevoked:
                 await self._health.creator_failed(state.owner, broken=True)
-            except NotThere:
-                pass  # gone or never there: a 404 says nothing of the patron, who is asked instead
+            except (NotThere, AccessDenied, RequestRefused):
+                pass  # gone, beyond the pair's scopes, or unknown to v1: nothing is said of the patron, who is asked instead
         if link.broken_since is None:
             try:
                 return await self._parts.patreon.fetch_own_membership(link.patron, campaign), True

@@ -1,4 +1,7 @@
-"""Token pairs renewed ahead of their end, so that no reading has to wait for it. How to renew, the Patreon client knows."""
+"""Token pairs: renewed ahead of their end, so that no reading has to wait for it, and told about when a creator's is dead.
+
+How to renew, the Patreon client knows.
+"""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -7,7 +10,7 @@ import structlog
 
 from bot.core.model import Link, PatronId, TokenOwner, patron_owner
 from bot.errors import AccessRevoked, BotError
-from bot.sync.health import Health
+from bot.sync.health import Health, is_untold
 from bot.sync.parts import Parts
 
 log = structlog.get_logger(__name__)
@@ -29,6 +32,7 @@ class Renewals:
 
     async def step(self) -> int:
         """Renew some of the pairs that end within ``renew_ahead``; returns how many were tried."""
+        await self._tell_dead()
         now = self._parts.now()
         self._not_before = {owner: at for owner, at in self._not_before.items() if at > now}
         async with self._parts.store.read() as t:
@@ -36,6 +40,15 @@ class Renewals:
         owners = [owner for owner in ending if owner not in self._not_before][:_AT_ONCE]
         await asyncio.gather(*(self._renew(owner) for owner in owners))
         return len(owners)
+
+    async def _tell_dead(self) -> None:
+        """Tell of creators' pairs whoever found them dead: the start, the care of the webhook or ``check`` tell nobody."""
+        async with self._parts.store.read() as t:
+            owners = {state.owner for state in await t.campaigns.load_all()}
+            records = {owner: await t.tokens.load(owner) for owner in sorted(owners)}
+        for owner, record in records.items():
+            if record is not None and record.broken_since is not None and is_untold(record):
+                await self._health.creator_failed(owner, broken=True)
 
     async def _renew(self, owner: TokenOwner) -> None:
         try:

@@ -134,6 +134,13 @@ class PatreonBack:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookUnpaused:
+    """Patreon had paused a campaign's webhook after failures, and was told to go on; told once while that repeats."""
+
+    campaign: CampaignId
+
+
+@dataclass(frozen=True, slots=True)
 class NudgeStuck:
     """Something failed several times in a row; it is still tried, at growing intervals."""
 
@@ -155,6 +162,7 @@ Report = (
     | CreatorTokenFailing
     | PatreonGone
     | PatreonBack
+    | WebhookUnpaused
     | NudgeStuck
 )
 Listener = Callable[[Report], Awaitable[None]]

@@ -19,6 +19,10 @@ PAUSED_NOW = "Paused. Nobody gets or loses a role here until /sync resume."
 STARTED = "Reading the campaign now. This message follows."
 USER_ASKED = "Looking at <@{user}> now. This message follows."
 NOT_LINKED = "<@{user}> has not linked a Patreon account, so there is nothing to ask Patreon. They can type /link."
+WEBHOOK_UNPAUSED = (
+    "⚠️ Patreon had paused its webhook, since it could not reach me. I started it again, and it sends what it kept. "
+    "Whoever runs me should look why the public address was out of reach."
+)
 PATREON_BACK = "Patreon answers again. Syncs go on as usual."
 
 LINK_BROKEN = (
@@ -58,8 +62,16 @@ def creator_token(*, broken: bool, expires_at: datetime) -> str:
     return f"⚠️ The creator's token could not be renewed; it ends {explain.moment(expires_at)}. I go on trying."
 
 
-def patreon_gone(since: datetime) -> str:
-    """Say that Patreon is away."""
+VERSION_1_GONE = "version 1 of Patreon's API is switched off"
+
+
+def patreon_gone(since: datetime, why: str | None) -> str:
+    """Say that Patreon is away; ``why`` is known to the log, but ``VERSION_1_GONE`` concerns whoever runs the bot."""
+    if why == VERSION_1_GONE:
+        return (
+            f"⚠️ Since {explain.moment(since)} Patreon answers nothing to version 1 of its API any more. Nobody loses a role "
+            "because of it, but news is missed. Whoever runs me has to set PATREON_API_VERSION=2 and start me again."
+        )
     return (
         f"⚠️ Patreon gives no usable answer since {explain.moment(since)}. Nobody loses a role because of it; I go on asking."
     )

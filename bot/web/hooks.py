@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from bot.core.model import CampaignId, Cause, Membership, PatronId, PatronStatus
+from bot.core.readings import worth
 from bot.errors import WebhookRejected
 from bot.metrics import Metrics
 from bot.patreon import webhook
@@ -106,7 +107,7 @@ class HookRoutes:
 
 
 def _reading(notice: WebhookNotice) -> Membership | None:
-    """Take what the body says, but not a ``*:delete`` that still calls the membership active: the engine fetches then."""
-    if notice.ended and notice.membership is not None and notice.membership.status is PatronStatus.ACTIVE:
-        return None
-    return notice.membership
+    """Take what the body says, but not a ``*:delete`` that still gives something: the engine fetches then."""
+    said = notice.membership
+    gives = said is not None and (said.status is PatronStatus.ACTIVE or worth(said) != 0)
+    return None if notice.ended and gives else said

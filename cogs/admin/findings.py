@@ -35,7 +35,7 @@ def of_campaigns(home: Home) -> Iterator[str]:
         text = syncs.reads_campaign(state.campaign.name, len(state.campaign.tiers), state.refreshed_at)
         yield syncs.finding(good=state.refreshed_at is not None, text=text)
         if state.frozen_since is not None:
-            yield syncs.finding(good=False, text=syncs.patreon_gone(state.frozen_since))
+            yield syncs.finding(good=False, text=syncs.patreon_gone(state.frozen_since, state.frozen_why))
 
 
 def of_access(access: Access) -> Iterator[str]:

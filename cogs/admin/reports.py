@@ -18,6 +18,7 @@ from bot.sync.reports import (
     PatreonGone,
     Report,
     RoleIsBlocked,
+    WebhookUnpaused,
 )
 from bot.texts import staff, syncs
 from cogs.admin.brake import question_view
@@ -38,7 +39,8 @@ class StaffReports(commands.Cog):
 
     @commands.Cog.listener("on_report")
     async def tell(self, report: Report) -> None:
-        """Turn a report into messages."""
+        """Turn a report into messages, once Discord takes them: the engine works before the gateway is there."""
+        await self._bot.wait_until_ready()
         match report:
             case BrakeHeld():
                 await self.ask_staff(report.guild, report.run)
@@ -54,9 +56,11 @@ class StaffReports(commands.Cog):
                 for guild in await self._use.campaigns.guilds_read_by(report.owner):
                     await self._to_staff(guild, text)
             case PatreonGone():
-                await self._to_all(report.campaign, syncs.patreon_gone(report.since))
+                await self._to_all(report.campaign, syncs.patreon_gone(report.since, report.why))
             case PatreonBack():
                 await self._to_all(report.campaign, syncs.PATREON_BACK)
+            case WebhookUnpaused():
+                await self._to_all(report.campaign, syncs.WEBHOOK_UNPAUSED)
             case _:
                 # What is left is for those who asked, for the log and for the metrics.
                 pass

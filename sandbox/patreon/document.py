@@ -14,7 +14,10 @@ Pairs = AbstractSet[tuple[str, str]]
 
 
 def parse_tree(include: str, top: Kind) -> Tree:
-    """Turn ``a,b.c`` into a tree, checked against the relationships. ApiError 400 names what does not exist."""
+    """Turn ``a,b.c`` into a tree, checked against the relationships. ApiError 400 names what does not exist.
+
+    What lies below a type that never occurs is not checked.
+    """
     tree: Tree = {}
     for path in filter(None, include.split(",")):
         branch, kind = tree, top
@@ -23,7 +26,9 @@ def parse_tree(include: str, top: Kind) -> Tree:
             if relation is None:
                 raise errors.invalid_parameter("include", kind.name, path)
             branch = branch.setdefault(name, {})
-            kind = KINDS.get(relation.kind, Kind(relation.kind, {}))
+            if relation.kind in EMPTY_KINDS:
+                break
+            kind = KINDS[relation.kind]
     return tree
 
 
@@ -70,8 +75,13 @@ class Document:
         return resource
 
     def close(self, data: JsonObject | list[JsonObject], **more: Any) -> JsonObject:
-        """Return the finished document; ``included`` is there only when something was."""
+        """Return the finished document; ``included`` is there only when something was, without the rows themselves."""
         document: JsonObject = {"data": data}
+        rows = {(row["type"], row["id"]): row for row in (data if isinstance(data, list) else [data])}
+        for key in rows.keys() & self._included.keys():
+            beside = self._included.pop(key).get("relationships", {})
+            if beside:
+                rows[key]["relationships"] = beside | rows[key].get("relationships", {})
         if self._included:
             document["included"] = list(self._included.values())
         return {**document, **more}

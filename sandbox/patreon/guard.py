@@ -30,6 +30,7 @@ _BEFORE = frozenset(
         Fault.BROKEN_JSON,
         Fault.TOKEN_REVOKED,
         Fault.GONE,
+        Fault.FORBIDDEN,
     }
 )
 _IN_DATA = frozenset({Fault.TIERS_EMPTY, Fault.DISCORD_HIDDEN})
@@ -161,6 +162,8 @@ async def _ask(patreon: PatreonWorld, request: web.Request, handler: Handler, me
         return await handler(request)
     if Fault.GONE in met:
         raise errors.plain(410)
+    if Fault.FORBIDDEN in met:
+        raise errors.forbidden("You do not have permission to use this API.")
     if not _accepts_json(request):
         raise errors.plain(406)
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")

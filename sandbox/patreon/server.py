@@ -10,7 +10,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from sandbox.patreon import oauth, pages, v1, v2, v2_webhooks
+from sandbox.patreon import oauth, pages, v1, v2, v2_posts, v2_webhooks
 from sandbox.patreon.guard import guard
 from sandbox.patreon.sender import Sender
 from sandbox.world import World
@@ -73,6 +73,7 @@ class PatreonServer:
             app.add_routes(oauth.routes(prefix))
             app.add_routes(v1.routes(f"{prefix}/api"))
             app.add_routes(v2.routes(f"{prefix}/v2"))
+            app.add_routes(v2_posts.routes(f"{prefix}/v2"))
             app.add_routes(v2_webhooks.routes(f"{prefix}/v2"))
         app.add_routes(pages.routes(self.world.patreon))
         return app

@@ -17,6 +17,7 @@ EMBEDDED = 20
 LARGEST_PAGE = 1_000
 """Patreon does not say where it stops; clients were seen asking for 100."""
 
+_BEHIND = "/"
 _SORTS = {"created": "pledged_at", "updated": "updated_at"}
 
 
@@ -89,7 +90,7 @@ def _pledges(call: Call, own: Campaign) -> JsonObject:
     links = {"first": call.link(asked)}
     last = start + count + (count if jump else 0)
     if last < len(rows) and page:
-        links["next"] = call.link({**asked, "page[cursor]": _cursor(rows[last - 1], sort)})
+        links["next"] = call.link({**asked, "page[cursor]": _next_cursor(rows, sort, start, last)})
     data = [doc.row(PLEDGE, row, tree) for row in page]
     return doc.close(data, links=links, meta={"count": 0 if empty else len(rows)})
 
@@ -122,6 +123,9 @@ def _start(rows: list[Membership], sort: str, cursor: str | None) -> int:
     """Find the first row whose sorted attribute equals the cursor: the row that ended the last page comes again."""
     if not cursor:
         return 0
+    cursor, _, number = cursor.partition(_BEHIND)
+    if number:
+        return next((place + 1 for place, row in enumerate(rows) if row.pledge_id == number), len(rows))
     try:
         at = datetime.fromisoformat(cursor.replace(" ", "+"))
     except ValueError:
@@ -130,6 +134,15 @@ def _start(rows: list[Membership], sort: str, cursor: str | None) -> int:
     if sort.startswith("-"):
         return bisect.bisect_left(rows, -at.timestamp(), key=lambda row: -_value(row, sort).timestamp())
     return bisect.bisect_left(rows, at, key=lambda row: _value(row, sort))
+
+
+def _next_cursor(rows: list[Membership], sort: str, start: int, end: int) -> str:
+    """Write the cursor behind a page: the instant of its last row, and which row that is where an instant leads nowhere.
+
+    That is so on pages of one row, and where as many rows as a page has are of one instant.
+    """
+    cursor = _cursor(rows[end - 1], sort)
+    return cursor if _start(rows, sort, cursor) > start else f"{cursor}{_BEHIND}{rows[end - 1].pledge_id}"
 
 
 def _cursor(row: Membership, sort: str) -> str:

@@ -33,9 +33,9 @@ def parse_tree(query: Mapping[str, str], top: Kind, defaults: tuple[str, ...]) -
     defaults. Names the type does not have are ignored: the documentation itself offers ``rewards`` for a user.
     """
     asked = query.get("include", query.get("includes"))
-    if asked is None:
-        return dict.fromkeys(defaults)
     follow = query.get("json-api-use-default-includes", "true").lower() != "false"
+    if asked is None:
+        return dict.fromkeys(defaults) if follow else {}
     tree: Tree = {}
     for path in asked.split(","):
         _grow(tree, path.strip().split("."), top, follow=follow)

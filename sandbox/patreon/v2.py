@@ -40,7 +40,7 @@ async def identity(request: web.Request) -> web.Response:
     call = call_of(request)
     require(call, "identity")
     without = set() if call.token.may("identity[email]") else {("user", "email")}
-    tree, fields = _asked(call, USER, without | {("member", "email")})
+    tree, fields = asked(call, USER, without | {("member", "email")})
     view = call.view()
     view.everywhere = call.token.may("identity.memberships")
     doc = Document(view, fields)
@@ -52,13 +52,13 @@ async def campaigns(request: web.Request) -> web.Response:
     """List the campaign the token's account created, or none."""
     call = call_of(request)
     require(call, "campaigns")
-    tree, fields = _asked(call, CAMPAIGN, {("user", "email")})
+    tree, fields = asked(call, CAMPAIGN, {("user", "email")})
     own = call.patreon.campaign_of(call.token.account)
     view = call.view()
     view.campaign = own
     doc = Document(view, fields)
     rows = [doc.write(CAMPAIGN, own, tree)] if own is not None else []
-    return document(doc.close(rows, meta=_meta(None, len(rows))))
+    return document(doc.close(rows, meta=page_meta(None, len(rows))))
 
 
 async def campaign(request: web.Request) -> web.Response:
@@ -66,7 +66,7 @@ async def campaign(request: web.Request) -> web.Response:
     call = call_of(request)
     require(call, "campaigns")
     own = own_campaign(call, request.match_info["campaign"])
-    tree, fields = _asked(call, CAMPAIGN, {("user", "email")})
+    tree, fields = asked(call, CAMPAIGN, {("user", "email")})
     doc = Document(call.view(), fields)
     link = f"{call.patreon.site_url}/api/oauth2/v2/campaigns/{own.id}"
     return document(doc.close(doc.write(CAMPAIGN, own, tree), links={"self": link}))
@@ -81,7 +81,7 @@ async def members(request: web.Request) -> web.Response:
 
 
 def _members(call: Call, own: Campaign) -> JsonObject:
-    tree, fields = _asked(call, MEMBER, _mail_scope(call))
+    tree, fields = asked(call, MEMBER, _mail_scope(call))
     count = page_count(call, LARGEST_PAGE_WITH_HISTORY if "pledge_history" in tree else LARGEST_PAGE)
     empty, jump = call.list_faults()
     view = call.view()
@@ -89,8 +89,8 @@ def _members(call: Call, own: Campaign) -> JsonObject:
     rows, following = _page(own.memberships, call.request.query.get("page[cursor]"), count, jump=jump)
     doc = Document(view, fields)
     if empty:
-        return doc.close([], meta=_meta(None, 0))
-    more: JsonObject = {"meta": _meta(following, len(own.memberships))}
+        return doc.close([], meta=page_meta(None, 0))
+    more: JsonObject = {"meta": page_meta(following, len(own.memberships))}
     if following is not None:
         more["links"] = {"next": call.link({"page[cursor]": following})}
     return doc.close([doc.write(MEMBER, row, tree) for row in rows], **more)
@@ -104,7 +104,7 @@ async def member(request: web.Request) -> web.Response:
     if found is None:
         raise errors.plain(404)
     own = own_campaign(call, found.campaign.id)
-    tree, fields = _asked(call, MEMBER, _mail_scope(call))
+    tree, fields = asked(call, MEMBER, _mail_scope(call))
     view = call.view()
     view.campaign = own
     doc = Document(view, fields)
@@ -113,11 +113,15 @@ async def member(request: web.Request) -> web.Response:
 
 
 def own_campaign(call: Call, campaign_id: str) -> Campaign:
-    """Return the campaign when the token's account created it. ApiError 404 when there is none, 403 for somebody else's."""
+    """Return the campaign when the token's account created it.
+
+    ApiError 401 without a token, whatever was asked for; 404 when there is no such campaign, 403 for somebody else's.
+    """
+    account = call.token.account
     found = call.patreon.campaigns.get(campaign_id)
     if found is None:
         raise errors.plain(404)
-    if found.creator is not call.token.account:
+    if found.creator is not account:
         raise errors.forbidden(f"You do not have permission to view campaign with id {campaign_id}.")
     return found
 
@@ -130,7 +134,8 @@ def page_count(call: Call, largest: int, default: int = DEFAULT_PAGE) -> int:
     return min(int(text), largest)
 
 
-def _asked(call: Call, kind: Kind, without: set[tuple[str, str]]) -> tuple[Tree, dict[str, dict[str, Getter]]]:
+def asked(call: Call, kind: Kind, without: set[tuple[str, str]]) -> tuple[Tree, dict[str, dict[str, Getter]]]:
+    """Read ``include`` and ``fields[...]``; fields in ``without`` are asked for in vain. ApiError 400 for unknown names."""
     query = call.request.query
     tree = parse_tree(query.get("include", ""), kind)
     if "address" in tree:
@@ -143,7 +148,8 @@ def _mail_scope(call: Call) -> set[tuple[str, str]]:
     return hidden if call.token.may("campaigns.members[email]") else hidden | {("member", "email")}
 
 
-def _meta(following: str | None, total: int) -> JsonObject:
+def page_meta(following: str | None, total: int) -> JsonObject:
+    """Write where a list stands: the cursor to the next page, if there is one, and how many rows it has in all."""
     return {"pagination": {"cursors": {"next": following}, "total": total}}
 
 

@@ -194,9 +194,83 @@ PLEDGE_EVENT = Kind(
         "tier_title": lambda one, _: one.tier.title if one.tier else None,
         "type": lambda one, _: one.kind,
     },
+    {
+        "campaign": Relation("campaign", lambda one, _: one.membership.campaign, related="campaigns"),
+        "patron": Relation("user", lambda one, _: one.membership.account, related="user"),
+        "tier": Relation("tier", lambda one, _: one.tier),
+    },
 )
 
-EMPTY_KINDS = ("address", "benefit", "media", "category", "goal", "campaign-installation")
+POST = Kind(
+    "post",
+    {
+        "app_id": nothing,
+        "app_status": nothing,
+        "content": lambda one, _: one.content,
+        "embed_data": nothing,
+        "embed_url": nothing,
+        "is_paid": lambda one, _: not one.campaign.is_monthly,
+        "is_public": lambda one, _: one.is_public,
+        "published_at": lambda one, _: stamp(one.published_at),
+        "title": lambda one, _: one.title,
+        "url": lambda one, _: f"/posts/{one.id}",
+    },
+    {
+        "campaign": Relation("campaign", lambda one, _: one.campaign, related="campaigns"),
+        "user": Relation("user", lambda one, _: one.campaign.creator, related="user"),
+    },
+)
+
+CLIENT = Kind(
+    "client",
+    {
+        "author_name": lambda one, _: one.owner.full_name,
+        "client_secret": lambda one, _: one.secret,
+        "default_scopes": empty,
+        "description": empty,
+        "domain": nothing,
+        "icon_url": nothing,
+        "name": lambda one, _: one.name,
+        "privacy_policy_url": nothing,
+        "redirect_uris": lambda one, _: " ".join(one.redirect_uris),
+        "tos_url": nothing,
+        "version": lambda one, _: one.version,
+    },
+    {
+        "apps": Relation("platform-app", always([]), many=True),
+        "campaign": Relation("campaign", lambda one, _: one.campaign, related="campaigns"),
+        "creator_token": Relation("oauth-token", nothing),
+        "user": Relation("user", lambda one, _: one.owner, related="user"),
+    },
+)
+
+WEBHOOK = Kind(
+    "webhook",
+    {
+        "last_attempted_at": lambda one, _: stamp(one.last_attempted_at),
+        "num_consecutive_times_failed": lambda one, _: one.failures,
+        "paused": lambda one, _: one.paused,
+        "secret": lambda one, _: one.secret,
+        "triggers": lambda one, _: list(one.triggers),
+        "uri": lambda one, _: one.uri,
+    },
+    {
+        "campaign": Relation("campaign", lambda one, _: one.campaign, related="campaigns"),
+        "client": Relation("client", lambda one, _: one.client),
+    },
+)
+
+EMPTY_KINDS = (
+    "address",
+    "benefit",
+    "campaign-installation",
+    "category",
+    "deliverable",
+    "goal",
+    "media",
+    "oauth-token",
+    "platform-app",
+)
 """Types that are documented and never occur here; their names are known in ``fields[...]`` all the same."""
 
-KINDS = {kind.name: kind for kind in (USER, MEMBER, TIER, CAMPAIGN, PLEDGE_EVENT)}
+KINDS = {kind.name: kind for kind in (USER, MEMBER, TIER, CAMPAIGN, PLEDGE_EVENT, POST, CLIENT, WEBHOOK)}

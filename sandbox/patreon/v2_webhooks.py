@@ -8,9 +8,11 @@ import msgspec
 from aiohttp import web
 
 from sandbox.patreon import errors
+from sandbox.patreon.document import Document
 from sandbox.patreon.guard import Call, call_of, document
-from sandbox.patreon.v2 import own_campaign, require
-from sandbox.patreon.view import JsonObject, stamp
+from sandbox.patreon.v2 import asked, own_campaign, require
+from sandbox.patreon.v2_resources import WEBHOOK
+from sandbox.patreon.view import JsonObject
 from sandbox.world.patreon_hooks import V2_TRIGGERS, Webhook
 
 SCOPE = "w:campaigns.webhook"
@@ -33,7 +35,8 @@ async def listing(request: web.Request) -> web.Response:
     require(call, SCOPE)
     own = [hook for hook in call.patreon.hooks.webhooks.values() if hook.client is call.token.client]
     meta = {"pagination": {"cursors": {"next": None}, "total": len(own)}}
-    return document({"data": [_write(hook, call) for hook in own], "meta": meta})
+    doc, rows = _write(call, own)
+    return document(doc.close(rows, meta=meta))
 
 
 async def create(request: web.Request) -> web.Response:
@@ -41,13 +44,13 @@ async def create(request: web.Request) -> web.Response:
     call = call_of(request)
     require(call, SCOPE)
     body = await _body(request)
-    attributes = body.get("attributes") or {}
-    reference = ((body.get("relationships") or {}).get("campaign") or {}).get("data") or {}
+    attributes = _part(body, "attributes")
+    reference = _part(_part(_part(body, "relationships"), "campaign"), "data")
     own = own_campaign(call, str(reference.get("id", "")))
     triggers = _triggers(attributes.get("triggers"))
     hook = call.patreon.hooks.register(call.token.client, own, _uri(attributes.get("uri")), triggers)
     call.patreon.timeline.add("patreon.webhook", f"Webhook {hook.id} is registered", webhook=hook.id, campaign=own.id)
-    return document({"data": _write(hook, call)}, 201)
+    return _answer(call, hook, 201)
 
 
 async def change(request: web.Request) -> web.Response:
@@ -55,17 +58,18 @@ async def change(request: web.Request) -> web.Response:
     call = call_of(request)
     require(call, SCOPE)
     hook = _own(call)
-    attributes = (await _body(request)).get("attributes") or {}
+    attributes = _part(await _body(request), "attributes")
     if "triggers" in attributes:
         hook.triggers = tuple(_triggers(attributes["triggers"]))
     if "uri" in attributes:
         hook.uri = _uri(attributes["uri"])
     if "paused" in attributes:
         paused = str(attributes["paused"]).lower() == "true"
-        if not paused:
+        if paused:
+            call.patreon.hooks.pause(hook)
+        else:
             call.patreon.hooks.resume(hook, call.patreon.now)
-        hook.paused = paused
-    return document({"data": _write(hook, call)})
+    return _answer(call, hook)
 
 
 async def delete(request: web.Request) -> web.Response:
@@ -86,12 +90,20 @@ def _own(call: Call) -> Webhook:
 async def _body(request: web.Request) -> JsonObject:
     try:
         body = msgspec.json.decode(await request.read())
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise errors.invalid_value("body", "The body is not JSON.") from None
     data = body.get("data") if isinstance(body, dict) else None
     if not isinstance(data, dict) or data.get("type") != "webhook":
         raise errors.invalid_value("data", "The body must hold data of the type webhook.")
     return data
+
+
+def _part(whole: JsonObject, name: str) -> JsonObject:
+    """Return an object within the body, an empty one when it is missing. ApiError 400 when it is something else."""
+    part = whole.get(name)
+    if part is not None and not isinstance(part, dict):
+        raise errors.invalid_value(name, f"{name} must be an object")
+    return part or {}
 
 
 def _triggers(value: Any) -> Sequence[str]:
@@ -108,20 +120,15 @@ def _uri(value: Any) -> str:
     return str(value)
 
 
-def _write(hook: Webhook, call: Call) -> JsonObject:
-    attributes = {
-        "last_attempted_at": stamp(hook.last_attempted_at),
-        "num_consecutive_times_failed": hook.failures,
-        "paused": hook.paused,
-        "secret": hook.secret,
-        "triggers": list(hook.triggers),
-        "uri": hook.uri,
-    }
-    asked = call.request.query.get("fields[webhook]")
-    if asked is not None:
-        names = [name for name in asked.split(",") if name]
-        unknown = [name for name in names if name not in attributes]
-        if unknown:
-            raise errors.invalid_parameter("fields[webhook]", "webhook", unknown[0])
-        attributes = {name: attributes[name] for name in names}
-    return {"attributes": attributes, "id": hook.id, "type": "webhook"}
+def _write(call: Call, hooks: Sequence[Webhook]) -> tuple[Document, list[JsonObject]]:
+    """Write webhooks: all their attributes, or those that are asked for, and the relationships that are included."""
+    tree, fields = asked(call, WEBHOOK, set())
+    if "fields[webhook]" not in call.request.query:
+        fields["webhook"] = dict(WEBHOOK.fields)
+    doc = Document(call.view(), fields)
+    return doc, [doc.write(WEBHOOK, hook, tree) for hook in hooks]
+
+
+def _answer(call: Call, hook: Webhook, status: int = 200) -> web.Response:
+    doc, (row,) = _write(call, [hook])
+    return document(doc.close(row), status)

@@ -98,6 +98,7 @@ def _campaigns(world: World) -> None:
     paints = patreon.add_campaign("Clara", "Clara paints", "clara")
     for title, cents in TIERS.items():
         patreon.add_tier(paints, title, cents)
+    patreon.add_post(paints, "Welcome", "<p>What I paint, and why.</p>")
     patreon.add_goal(paints, "A bigger studio", 50_000)
     sings = patreon.add_campaign("Dan", "Dan sings", "dan")
     patreon.add_tier(sings, "Choir", 400)

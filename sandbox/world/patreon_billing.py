@@ -42,7 +42,7 @@ def promise(membership: Membership, *, tier: Tier | None, cents: int, cadence: i
 def record(membership: Membership, kind: str, now: datetime, payment: str | None = None) -> None:
     """Add a line to the pledge history; the id is unique as Patreon's is, kind and number."""
     number = membership.number * 1000 + len(membership.history)
-    event = PledgeEvent(f"{kind}:{number}", kind, now, membership.cents, payment, membership.tier)
+    event = PledgeEvent(f"{kind}:{number}", kind, now, membership.cents, payment, membership.tier, membership)
     membership.history.append(event)
 
 

@@ -21,6 +21,7 @@ class Fault(Enum):
     BROKEN_JSON = "200 with half a document"
     TOKEN_REVOKED = "401, whatever the token"
     GONE = "410, as if the API were shut down"
+    FORBIDDEN = "403 on everything, as another way to shut it down"
     EMPTY_LIST = "200 and no rows, although there are some"
     PAGE_MISSING = "the link to the next page jumps over one"
     TIERS_EMPTY = "every membership without a tier"

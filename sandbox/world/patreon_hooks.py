@@ -133,6 +133,13 @@ class Hooks:
         webhook.failures += 1
         webhook.paused = webhook.paused or webhook.failures >= PAUSED_AFTER
 
+    def pause(self, webhook: Webhook) -> None:
+        """Pause the webhook by hand: nothing more is tried until it is un-paused."""
+        webhook.paused = True
+        for delivery in self.waiting:
+            if delivery.webhook is webhook:
+                delivery.next_at = None
+
     def resume(self, webhook: Webhook, now: datetime) -> None:
         """Un-pause the webhook and send what waits for it, in the order it happened."""
         webhook.paused, webhook.failures = False, 0

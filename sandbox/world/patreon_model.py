@@ -63,6 +63,18 @@ class Goal:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
+class Post:
+    """What a creator published. Only v2 lists it; nobody here writes any but an example."""
+
+    id: str
+    campaign: "Campaign"
+    title: str
+    content: str
+    published_at: datetime
+    is_public: bool = True
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
 class Campaign:
     """A creator's page. ``shows_discord``: Patreon's own Discord integration is connected, so Discord ids are told."""
 
@@ -77,6 +89,7 @@ class Campaign:
     discord_server_id: str | None = None
     tiers: dict[str, Tier] = field(default_factory=dict)
     goals: list[Goal] = field(default_factory=list)
+    posts: list[Post] = field(default_factory=list)
     memberships: "list[Membership]" = field(default_factory=list)
     revision: int = 0
     """Grows with every change of a membership, so that what is kept of them knows when it is stale."""
@@ -110,6 +123,7 @@ class PledgeEvent:
     amount_cents: int
     payment: str | None
     tier: Tier | None
+    membership: "Membership" = field(repr=False)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from sandbox.world import patreon_billing as billing
 from sandbox.world.clock import Clock
-from sandbox.world.patreon_model import Account, Campaign, Goal, Membership, Tier
+from sandbox.world.patreon_model import Account, Campaign, Goal, Membership, Post, Tier
 from sandbox.world.timeline import Timeline
 
 
@@ -54,6 +54,7 @@ class Registry:
             "tier": 9_000_100,
             "pledge": 60_000_100,
             "goal": 400_100,
+            "post": 80_000_100,
         }
         self._numbers = 0
         self._due: list[tuple[datetime, int, Membership]] = []
@@ -122,6 +123,13 @@ class Registry:
         goal = Goal(id=self._next("goal"), title=title, amount_cents=amount_cents, created_at=page.created_at)
         page.goals.append(goal)
         return goal
+
+    def add_post(self, campaign: Campaign | str, title: str, content: str = "") -> Post:
+        """Publish a post, without telling webhooks."""
+        page = self.campaign(campaign)
+        post = Post(id=self._next("post"), campaign=page, title=title, content=content, published_at=page.created_at)
+        page.posts.append(post)
+        return post
 
     def account(self, who: Account | str) -> Account:
         """Find an account by id or first name. LookupError when there is none."""

@@ -6,7 +6,8 @@ import pytest
 
 from bot.core.model import CREATOR, Block, PatronId
 from bot.errors import PatreonUnavailable
-from bot.sync.reports import CreatorTokenFailing, LinkBroken, PatreonBack, PatreonGone, RoleIsBlocked
+from bot.sync.reports import CreatorTokenFailing, LinkBroken, PatreonBack, PatreonGone, RoleIsBlocked, WebhookUnpaused
+from bot.texts.syncs import VERSION_1_GONE
 from sandbox.world.guild_records import Permission
 from tests.cogs.place import Place, Site, open_place
 from tests.cogs.shelf import CAMPAIGN
@@ -176,8 +177,16 @@ async def test_the_staff_hears_that_patreon_is_away_and_that_it_is_back(place: P
     channel = await staff_channel(place)
     await place.bot.hear(PatreonGone(CAMPAIGN, place.now, "down"))
     await in_channel(place, channel, "gives no usable answer")
+    await place.bot.hear(PatreonGone(CAMPAIGN, place.now, VERSION_1_GONE))
+    await in_channel(place, channel, "PATREON_API_VERSION=2")
     await place.bot.hear(PatreonBack(CAMPAIGN))
     await in_channel(place, channel, "answers again")
+
+
+async def test_the_staff_hears_that_the_webhook_was_paused(place: Place) -> None:
+    channel = await staff_channel(place)
+    await place.bot.hear(WebhookUnpaused(CAMPAIGN))
+    await in_channel(place, channel, "had paused its webhook")
 
 
 @pytest.mark.parametrize(("broken", "words"), [(True, "no longer accepts"), (False, "could not be renewed")])

@@ -21,7 +21,7 @@ async def test_the_doctor_finds_a_healthy_place_healthy(place: Place) -> None:
 async def test_the_doctor_names_what_is_wrong_and_what_to_do(place: Place) -> None:
     async with place.store.write() as t:
         await t.rules.add(place.guild, CAMPAIGN, place.gold, Condition(ConditionKind.TIER, tier=type(GOLD_TIER)("gone")))
-        await t.tokens.mark_broken(CREATOR, place.now)
+        await t.tokens.mark_broken(CREATOR, 1, place.now)
     place.town.world.move_role(place.guild, place.gold, len(place.town.guild.roles) - 1)
     message = await place.answer("doctor")
     assert "❌ I may not give or take **Gold**" in message.content

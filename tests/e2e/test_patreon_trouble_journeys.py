@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from bot.core.model import CREATOR, PatronId, patron_owner
-from sandbox.world.examples import crowd
+from sandbox.stage import Stage
+from sandbox.world.examples import crowd, small_world
 from sandbox.world.patreon_faults import Fault
 from sandbox.world.patreon_oauth import Pair
-from tests.e2e.theatre import Theatre
+from tests.e2e.theatre import Theatre, theatre
 
 
 @pytest.fixture
@@ -46,6 +47,18 @@ async def test_when_patreon_is_away_the_asker_and_the_staff_are_told_until_it_is
     ann.world.patreon.faults.clear()
     await ann.command("Clara", "sync now")
     await ann.until_staff("Patreon answers again")
+
+
+@pytest.mark.parametrize("api_version", [1])
+async def test_version_1_switched_off_is_told_at_once_with_what_to_set(ann: Theatre) -> None:
+    ann.world.patreon.faults.add(Fault.GONE)
+
+    await ann.command("Clara", "sync now")
+
+    await ann.until_staff("PATREON_API_VERSION=2")
+    assert "PATREON_API_VERSION=2" in (await ann.command("Clara", "doctor")).text
+    assert "version 1 of Patreon" in (await ann.command("Clara", "sync status")).text
+    assert ann.roles("Ann") == {"Silver"}
 
 
 async def test_a_list_that_lost_everybody_is_not_believed_and_the_staff_are_told(ann: Theatre) -> None:
@@ -121,3 +134,33 @@ async def test_a_creators_pair_that_died_is_told_and_takes_no_role(ann: Theatre)
     await ann.until_staff("no longer accepts the creator's token")
     assert "refuses the creator's token" in (await ann.command("Clara", "doctor")).text
     assert ann.roles("Ann") == {"Silver"}
+
+
+async def test_a_webhook_patreon_paused_is_started_again_and_the_staff_are_told_once(sqlite_url: str) -> None:
+    async with theatre(sqlite_url, PATREON_WEBHOOK_SECRET="") as house:
+        await house.staff_channel()
+        await house.rules()
+        hook = next(iter(house.world.patreon.hooks.webhooks.values()))
+        for _ in range(2):
+            hook.paused = True
+            while hook.paused:
+                await house.wait(hours=1)
+        await house.until_staff("had paused its webhook")
+        await house.calm()
+        assert "Patreon paused its webhook" not in (await house.command("Clara", "doctor")).text
+        assert len([message for message in house.staff() if "had paused its webhook" in message.content]) == 1
+
+
+async def test_a_creators_pair_that_is_dead_at_the_start_is_told_once(sqlite_url: str) -> None:
+    stage = Stage(small_world())
+    async with stage.serve():
+        house = Theatre(stage, sqlite_url)
+        async with house.bot():
+            await house.rules()
+            await house.staff_channel()
+        house.world.patreon.oauth.revoke(house.world.patreon.account("Clara"))
+        for _ in range(2):
+            async with house.bot():
+                await house.until_staff("no longer accepts the creator's token")
+                await house.wait(minutes=40)
+        assert len([message for message in house.staff() if "no longer accepts" in message.content]) == 1

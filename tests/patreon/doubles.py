@@ -70,7 +70,7 @@ class MemoryVault:
 
     async def claim_renewal(self, owner: TokenOwner, version: int, holder: str, until: datetime, now: datetime) -> bool:
         held = self.leases.get(owner)
-        if self.records[owner].version != version or (held and held[1] > now):
+        if self.records[owner].version != version or (held and held[0] != holder and held[1] > now):
             return False
         self.leases[owner] = (holder, until)
         return True
@@ -79,9 +79,11 @@ class MemoryVault:
         if self.leases.get(owner, ("", START))[0] == holder:
             del self.leases[owner]
 
-    async def mark_broken(self, owner: TokenOwner, at: datetime) -> None:
+    async def mark_broken(self, owner: TokenOwner, version: int, at: datetime) -> bool:
         record = self.records[owner]
-        self.records[owner] = replace(record, broken_since=record.broken_since or at)
+        if record.version == version:
+            self.records[owner] = replace(record, broken_since=record.broken_since or at)
+        return record.version == version
 
     async def drop_previous(self, owner: TokenOwner, version: int) -> None:
         record = self.records[owner]

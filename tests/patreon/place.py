@@ -1,5 +1,6 @@
 """A simulated Patreon that is served, and a client of it."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -48,9 +49,9 @@ class Place:
     def campaign(self) -> CampaignId:
         return CampaignId(self.patreon.campaign().id)
 
-    async def link(self, client: PatreonClient, name: str) -> PatronId:
+    async def link(self, client: PatreonClient, name: str, scopes: Iterable[str] | None = None) -> PatronId:
         """Consent as somebody and store their pair."""
-        back = await self.server.consent(client.authorize_url("state-1"), name)
+        back = await self.server.consent(client.authorize_url("state-1", scopes), name)
         query = parse_qs(urlsplit(back).query)
         assert query["state"] == ["state-1"]
         tokens = await client.exchange_code(query["code"][0])

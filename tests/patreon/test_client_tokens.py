@@ -12,10 +12,12 @@ from bot.core.model import CREATOR, CampaignId, MembershipId, PatronId, Tokens, 
 from bot.errors import (
     AccessDenied,
     AccessRevoked,
+    PatreonError,
     PatreonUnavailable,
     RateLimited,
 )
-from tests.patreon.doubles import HTML, START, Bench, bench, json_answer, pair, refusal, token_answer
+from bot.patreon.renewal import COOL_DOWN
+from tests.patreon.doubles import HTML, START, Answer, Bench, bench, json_answer, pair, refusal, token_answer
 from tests.patreon.samples import identity, member_body, members_page
 
 ANN, CAMPAIGN = PatronId("642344"), CampaignId("8290127")
@@ -68,7 +70,7 @@ async def test_an_expired_token_is_renewed_once_and_stored_before_it_is_used(v2:
 
 async def test_a_pair_about_to_end_is_renewed_before_the_call(v2: Bench) -> None:
     v2.clock.at = START + timedelta(days=31)
-    v2.fake.on(IDENTITY, json_answer(identity(ANN)))
+    v2.fake.on(IDENTITY, json_answer(identity(ANN, member_body())))
     v2.fake.on(TOKEN, token_answer("new"))
     await v2.client.fetch_own_membership(ANN, CAMPAIGN)
     assert [seen.token for seen in v2.fake.seen] == ["", "new-access"]
@@ -124,6 +126,98 @@ async def test_a_page_that_says_401_breaks_nothing(v2: Bench) -> None:
     assert v2.vault.records[patron_owner(ANN)].broken_since is None
 
 
+@pytest.mark.parametrize(
+    ("answer", "kind"), [(UNAUTHORIZED, AccessRevoked), (replace(HTML, status=401), PatreonUnavailable)]
+)
+async def test_a_401_that_a_renewal_did_not_cure_is_not_renewed_again(
+    v2: Bench, answer: Answer, kind: type[PatreonError]
+) -> None:
+    v2.fake.on(IDENTITY, answer)
+    v2.fake.on(TOKEN, token_answer("new"), token_answer("newer"))
+    for _ in range(4):
+        with pytest.raises(kind):
+            await v2.client.fetch_own_membership(ANN, CAMPAIGN)
+    assert v2.fake.paths().count(TOKEN) == 1
+    v2.clock.at += COOL_DOWN
+    with pytest.raises(kind):
+        await v2.client.fetch_own_membership(ANN, CAMPAIGN)
+    assert v2.fake.paths().count(TOKEN) == 2
+
+
+@pytest.mark.parametrize("access", ["abc\n", "abc\r\nX: y", "schlüssel", "a b", ""])
+async def test_a_stored_token_that_cannot_be_one_is_renewed(v2: Bench, access: str) -> None:
+    v2.vault.put(patron_owner(ANN), replace(pair("ann"), access=access))
+    v2.fake.on(IDENTITY, json_answer(identity(ANN, member_body())))
+    v2.fake.on(TOKEN, token_answer("new"))
+    assert await v2.client.fetch_own_membership(ANN, CAMPAIGN) is not None
+    assert [seen.token for seen in v2.fake.seen] == ["", "new-access"]
+
+
+async def test_a_spare_that_came_after_a_renewal_is_tried(v2: Bench) -> None:
+    owner = patron_owner(ANN)
+    v2.vault.put(owner, pair("ann", days=0))
+    v2.fake.on(IDENTITY, json_answer(identity(ANN, member_body())))
+    v2.fake.on(TOKEN, token_answer("new"))
+    await v2.client.fetch_own_membership(ANN, CAMPAIGN)
+    await v2.vault.save_spare(owner, pair("again"))
+    v2.fake.on(
+        IDENTITY, lambda seen: UNAUTHORIZED if seen.token == "new-access" else json_answer(identity(ANN, member_body()))
+    )
+    v2.fake.on(
+        TOKEN,
+        lambda seen: (
+            token_answer("newer")
+            if seen.form["refresh_token"] == "again-refresh"
+            else json_answer({"error": "invalid_grant"}, 401)
+        ),
+    )
+    assert await v2.client.fetch_own_membership(ANN, CAMPAIGN) is not None
+    assert v2.vault.records[owner].broken_since is None
+
+
+async def test_a_page_that_says_401_voids_no_pair_that_was_just_granted(v2: Bench) -> None:
+    v2.fake.on(IDENTITY, replace(HTML, status=401))
+    with pytest.raises(PatreonUnavailable):
+        await v2.client.fetch_identity(pair("fresh"))
+
+
+async def test_a_401_needs_no_code_name_to_be_believed(v2: Bench) -> None:
+    v2.fake.on(IDENTITY, json_answer({"errors": [{"status": "401", "detail": "no"}]}, 401))
+    v2.fake.on(TOKEN, token_answer("new"))
+    with pytest.raises(AccessRevoked):
+        await v2.client.fetch_own_membership(ANN, CAMPAIGN)
+    assert v2.vault.records[patron_owner(ANN)].broken_since == START
+
+
+async def test_a_401_for_one_call_of_a_living_pair_is_about_a_scope(v2: Bench) -> None:
+    v2.fake.on(WEBHOOKS, UNAUTHORIZED)
+    v2.fake.on(ONE, UNAUTHORIZED)
+    v2.fake.on(IDENTITY, json_answer(identity("1")))
+    for _ in range(2):
+        with pytest.raises(AccessDenied, match="scope"):
+            await v2.client.list_webhooks()
+        with pytest.raises(AccessDenied, match="scope"):
+            await v2.client.fetch_membership(CAMPAIGN, MEMBER)
+    assert TOKEN not in v2.fake.paths()
+    assert v2.vault.records[CREATOR].broken_since is None
+
+
+async def test_a_401_for_one_call_of_a_pair_that_ended_early_is_cured(v2: Bench) -> None:
+    v2.fake.on(WEBHOOKS, lambda seen: json_answer({"data": []}) if seen.token == "new-access" else UNAUTHORIZED)
+    v2.fake.on(IDENTITY, UNAUTHORIZED)
+    v2.fake.on(TOKEN, token_answer("new"))
+    assert await v2.client.list_webhooks() == ()
+
+
+async def test_a_401_for_one_call_condemns_no_pair(v2: Bench) -> None:
+    v2.fake.on(WEBHOOKS, UNAUTHORIZED)
+    v2.fake.on(IDENTITY, UNAUTHORIZED)
+    v2.fake.on(TOKEN, token_answer("new"))
+    with pytest.raises(AccessDenied):
+        await v2.client.list_webhooks()
+    assert v2.vault.records[CREATOR].broken_since is None
+
+
 @pytest.mark.parametrize("answer", [refusal(429, retry_after_seconds=600), refusal(503), HTML, refusal(403)])
 async def test_no_other_failure_breaks_a_link(v2: Bench, answer: Any) -> None:
     v2.fake.on(IDENTITY, answer)
@@ -134,7 +228,7 @@ async def test_no_other_failure_breaks_a_link(v2: Bench, answer: Any) -> None:
 
 
 async def test_the_creator_who_links_as_a_patron_keeps_their_pair(v2: Bench) -> None:
-    await v2.client.keep_spare(CREATOR, pair("second"))
+    await v2.vault.save_spare(CREATOR, pair("second"))
     assert v2.vault.records[CREATOR].tokens == pair("creator")
     v2.fake.on(MEMBERS, lambda seen: json_answer(members_page(member_body())) if "new" in seen.token else UNAUTHORIZED)
     v2.fake.on(

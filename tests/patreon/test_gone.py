@@ -27,7 +27,7 @@ def refused(kind: type[PatreonError], status: int, code_name: str | None = None)
 def test_an_address_that_always_exists_is_not_there(path: str, status: int) -> None:
     gone = watch().judge(path, "creator", refused(NotThere, status))
     assert isinstance(gone, PatreonGone)
-    assert gone.status == status
+    assert (gone.status, gone.version) == (status, 1)
 
 
 def test_any_410_of_v1_is_its_end() -> None:

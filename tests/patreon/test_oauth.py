@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from bot.errors import UnexpectedAnswer
-from bot.patreon.oauth import CREATOR_SCOPES, authorize_url, code_call, parse_tokens, renewal_call
+from bot.patreon.oauth import authorize_url, code_call, parse_tokens, renewal_call
 from tests.patreon.doubles import START, settings
 from tests.patreon.samples import dump, raw
 
@@ -76,11 +76,6 @@ def test_half_a_pair_raises_and_shows_no_token(answer: object) -> None:
     with pytest.raises(UnexpectedAnswer) as caught:
         parse_tokens(dump(answer), START)
     assert "secret" not in str(caught.value)
-
-
-def test_creators_are_asked_for_what_their_calls_need() -> None:
-    assert "my-campaign" in CREATOR_SCOPES[1]
-    assert {"campaigns", "campaigns.members", "w:campaigns.webhook"} <= set(CREATOR_SCOPES[2])
 
 
 def test_settings_hide_the_client_secret() -> None:

@@ -1,5 +1,6 @@
 """Turns within Patreon's limits, pauses it asked for, and the ban we never earn."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -79,6 +80,71 @@ async def test_a_shorter_pause_does_not_end_a_longer_one(pacer: Pacer) -> None:
     with pytest.raises(RateLimited) as caught:
         await pacer.turn("creator", timedelta(seconds=10))
     assert caught.value.retry_after == timedelta(seconds=30)
+
+
+class Held:
+    """Time that moves by hand, and sleepers who wake when it did."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+        self._moved = asyncio.Event()
+
+    def now(self) -> float:
+        return self.at
+
+    async def sleep(self, seconds: float) -> None:
+        until = self.at + seconds
+        while self.at < until:
+            await self._moved.wait()
+
+    async def move_to(self, at: float) -> None:
+        self.at = at
+        self._moved.set()
+        self._moved = asyncio.Event()
+        await breathe()
+
+
+async def breathe() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_those_who_waited_out_a_pause_are_counted_for_when_they_left() -> None:
+    held = Held()
+    pacer = Pacer(held.sleep, held.now)
+    pacer.pause("creator", timedelta(seconds=50))
+    queue = [asyncio.create_task(pacer.turn("creator", PATIENT)) for _ in range(100)]
+    await breathe()
+    await held.move_to(50.0)
+    await asyncio.gather(*queue)
+    held.at = 70.0
+    with pytest.raises(RateLimited) as caught:
+        await pacer.turn("creator", timedelta(0))
+    assert caught.value.retry_after == timedelta(seconds=50 + 61 - 70)
+
+
+async def test_a_pause_reaches_those_who_wait_already() -> None:
+    held = Held()
+    pacer = Pacer(held.sleep, held.now)
+    for number in range(100):
+        await pacer.turn(f"patron:{number}", PATIENT)
+    hurried = asyncio.create_task(pacer.turn("creator", timedelta(seconds=10)))
+    patient = asyncio.create_task(pacer.turn("creator", PATIENT))
+    await breathe()
+    pacer.pause("patron:1", timedelta(minutes=30))
+    await held.move_to(3.0)
+    with pytest.raises(RateLimited):
+        await hurried
+    assert not patient.done()
+    await held.move_to(1800.0)
+    await patient
+
+
+async def test_a_pause_of_calls_without_a_token_is_theirs_alone(pacer: Pacer, clock: Clock) -> None:
+    pacer.pause("", timedelta(seconds=30))
+    await pacer.turn("creator", timedelta(0))
+    await pacer.turn("", PATIENT)
+    assert clock.slept == [30]
 
 
 async def test_bad_requests_stop_long_before_the_ban(pacer: Pacer, clock: Clock) -> None:

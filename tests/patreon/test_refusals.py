@@ -89,6 +89,20 @@ def test_only_invalid_grant_kills_a_pair() -> None:
     assert type(to_token_error(read_refusal(500, b"", {}))) is PatreonUnavailable
 
 
+@pytest.mark.parametrize(
+    ("status", "word", "kind"),
+    [
+        (429, "slow_down", RateLimited),
+        (500, "server_error", PatreonUnavailable),
+        (503, "temporarily_unavailable", PatreonUnavailable),
+    ],
+)
+def test_a_busy_or_broken_token_endpoint_refuses_no_client(status: int, word: str, kind: type[PatreonError]) -> None:
+    error = to_token_error(read_refusal(status, dump({"error": word}), {"Retry-After": "7"}))
+    assert type(error) is kind
+    assert (error.status, error.code_name) == (status, word)
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 502, 503, 504, 520, 525])
 def test_a_page_in_place_of_json_means_try_later_and_never_no_access(status: int) -> None:
     assert type(error_of(status, HTML)) is PatreonUnavailable

@@ -17,7 +17,8 @@ from bot.errors import (
     StoreError,
     UnexpectedAnswer,
 )
-from bot.patreon.renewal import COOL_DOWN, LEASE, SHORT_COOL_DOWN, Renewer
+from bot.patreon import renewal
+from bot.patreon.renewal import COOL_DOWN, LEASE, REQUEST_SECONDS, SAVE_SECONDS, SHORT_COOL_DOWN, Renewer
 from tests.patreon.doubles import START, Clock, MemoryVault, pair
 
 ANN = patron_owner(PatronId("7"))
@@ -33,9 +34,11 @@ class Patreon:
         self.failure: Exception | None = None
         self.lifetime = timedelta(days=31)
         self.gate: asyncio.Event | None = None
+        self.reached = asyncio.Event()
 
     async def renew(self, refresh: str) -> Tokens:
         self.asked.append(refresh)
+        self.reached.set()
         if self.gate is not None:
             await self.gate.wait()
         if self.failure is not None:
@@ -208,6 +211,17 @@ async def test_a_dead_pair_is_used_to_its_end_and_not_renewed(stand: Stand) -> N
     assert stand.patreon.asked == []
 
 
+async def test_a_late_refusal_does_not_break_the_pair_that_was_stored_meanwhile(stand: Stand) -> None:
+    stand.patreon.gate = asyncio.Event()
+    stand.patreon.good.clear()
+    renewing = asyncio.create_task(stand.renewer.renew(ANN, 1))
+    await stand.patreon.reached.wait()
+    await stand.vault.save_renewed(ANN, pair("linked again"))
+    stand.patreon.gate.set()
+    assert (await renewing).tokens == pair("linked again")
+    assert stand.vault.records[ANN].broken_since is None
+
+
 @pytest.mark.parametrize("kept", ["previous", "spare"])
 def test_what_was_kept_is_tried_before_a_pair_is_called_dead(stand: Stand, kept: str) -> None:
     stand.vault.records[ANN] = replace(stand.vault.records[ANN], **{kept: pair("kept")})  # type: ignore[arg-type]
@@ -278,13 +292,68 @@ async def test_a_failed_renewal_ahead_of_the_end_does_not_stop_a_call(stand: Sta
 
 
 async def test_a_pair_the_disk_refused_is_not_lost(stand: Stand) -> None:
-    stand.vault.failing = 1
-    with pytest.raises(StoreError):
-        await stand.renewer.renew(ANN, 1)
-    assert ANN not in stand.vault.leases
+    stand.vault.failing = 3
     record = await stand.renewer.renew(ANN, 1)
     assert record.tokens.access == "new1-access"
     assert stand.patreon.asked == ["old-refresh"]
+
+
+async def test_a_pair_the_disk_goes_on_refusing_is_kept_under_the_lease(stand: Stand) -> None:
+    stand.vault.failing = 1000
+    with pytest.raises(StoreError):
+        await stand.renewer.renew(ANN, 1)
+    with pytest.raises(StoreError):
+        await stand.renewer.renew_ahead(ANN)
+    assert stand.vault.leases[ANN][1] > stand.clock.at
+    assert (await stand.renewer.usable(ANN)).tokens.access == "old-access", "until its end"
+    stand.vault.failing = 0
+    await stand.renewer.renew_ahead(ANN)
+    assert stand.vault.records[ANN].tokens.access == "new1-access"
+    assert stand.patreon.asked == ["old-refresh"]
+
+
+async def test_a_pair_the_disk_refused_for_longer_than_the_lease_mends_what_another_process_broke(stand: Stand) -> None:
+    stand.vault.failing = 1000
+    with pytest.raises(StoreError):
+        await stand.renewer.renew(ANN, 1)
+    stand.vault.failing = 0
+    with pytest.raises(AccessRevoked):
+        await stand.process().renew(ANN, 1)
+    assert stand.clock.at >= START + LEASE
+    assert stand.vault.records[ANN].broken_since is not None
+    record = await stand.renewer.usable(ANN)
+    assert (record.tokens.access, record.broken_since) == ("new1-access", None)
+
+
+async def test_a_pair_the_disk_refused_is_forgotten_when_another_was_stored(stand: Stand) -> None:
+    stand.vault.failing = 1000
+    with pytest.raises(StoreError):
+        await stand.renewer.renew(ANN, 1)
+    stand.vault.failing = 0
+    await stand.vault.save_renewed(ANN, pair("linked again"))
+    assert (await stand.renewer.renew(ANN, 1)).tokens == pair("linked again")
+    assert stand.renewer._unsaved == {}
+
+
+async def test_a_renewal_that_takes_too_long_ends_before_its_lease(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert timedelta(seconds=REQUEST_SECONDS + SAVE_SECONDS) < LEASE
+    monkeypatch.setattr(renewal, "REQUEST_SECONDS", 0.01)
+    stand.patreon.gate = asyncio.Event()
+    with pytest.raises(PatreonUnavailable, match="too long"):
+        await stand.renewer.renew(ANN, 1)
+    assert ANN not in stand.vault.leases
+
+
+async def test_a_renewal_of_an_older_pair_is_not_waited_for(stand: Stand) -> None:
+    stand.patreon.gate = asyncio.Event()
+    older = asyncio.create_task(stand.renewer.renew(ANN, 1))
+    await stand.patreon.reached.wait()
+    await stand.vault.save_renewed(ANN, pair("linked again"))
+    newer = asyncio.create_task(stand.renewer.renew(ANN, 2))
+    stand.patreon.good = {"linked again-refresh"}
+    stand.patreon.gate.set()
+    assert (await newer).version == 3
+    assert (await older).version >= 2
 
 
 async def test_the_pair_before_is_kept_until_the_new_one_has_worked(stand: Stand) -> None:

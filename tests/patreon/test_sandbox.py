@@ -1,5 +1,6 @@
 """The client against the simulated Patreon, over real sockets: what a scripted one without state cannot show."""
 
+import asyncio
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -7,16 +8,20 @@ import pytest
 
 from bot.core.model import CREATOR, CampaignId, PatronStatus, patron_owner
 from bot.errors import (
+    AccessDenied,
     AccessRevoked,
     IncompleteList,
     PatreonError,
     PatreonUnavailable,
     RateLimited,
+    RequestRefused,
     UnexpectedAnswer,
     WebhookRejected,
     WrongToken,
 )
 from bot.patreon.answers import WebhookNotice
+from bot.patreon.v1_calls import V1Calls
+from bot.patreon.v2 import ESSENTIAL, FIELDS
 from bot.patreon.webhook import parse, verify
 from sandbox.world.examples import crowd
 from sandbox.world.patreon_faults import Fault
@@ -35,6 +40,31 @@ async def test_from_consent_to_membership(place: Place) -> None:
         assert await client.fetch_own_membership(ben, place.campaign) is None
         finn = await place.link(client, "Finn")
         assert await client.fetch_own_membership(finn, place.campaign) is None, "a patron of Dan's only"
+
+
+async def test_a_pair_that_may_not_see_pledges_does_not_say_that_there_is_none(old: Place) -> None:
+    async with old.open() as client:
+        ann = await old.link(client, "Ann", ["identity"])
+        with pytest.raises(AccessDenied, match="pledges-to-me"):
+            await client.fetch_own_membership(ann, old.campaign)
+
+
+async def test_a_pair_that_sees_one_campaign_does_not_say_that_there_is_nothing_in_another(new: Place) -> None:
+    dans = CampaignId(new.patreon.campaign("dan").id)
+    async with new.open() as client:
+        finn = await new.link(client, "Finn")
+        with pytest.raises(AccessDenied, match=r"identity\.memberships"):
+            await client.fetch_own_membership(finn, dans)
+        assert await client.fetch_own_membership(finn, new.campaign) is None
+        ben = await new.link(client, "Ben", ["identity", "identity.memberships"])
+        assert await client.fetch_own_membership(ben, dans) is None
+
+
+async def test_a_patron_without_a_membership_is_read_while_the_creators_pair_is_dead(new: Place) -> None:
+    async with new.open() as client:
+        ben = await new.link(client, "Ben")
+        new.patreon.oauth.revoke(new.patreon.account("Clara"))
+        assert await client.fetch_own_membership(ben, new.campaign) is None
 
 
 async def test_list_single_read_and_own_read_agree(place: Place) -> None:
@@ -138,7 +168,7 @@ async def test_a_second_consent_of_the_creator_does_not_lose_the_campaign(place:
     async with place.open() as client:
         back = await place.server.consent(client.authorize_url("s"), "Clara")
         tokens = await client.exchange_code(parse_qs(urlsplit(back).query)["code"][0])
-        await client.keep_spare(CREATOR, tokens)
+        await place.vault.save_spare(CREATOR, tokens)
         assert len(await patrons(client, place.campaign)) == 1
         assert place.vault.records[CREATOR].broken_since is None
 
@@ -155,12 +185,50 @@ async def test_a_v2_client_on_v1_is_told_what_is_wrong() -> None:
         with pytest.raises(PatreonError) as caught:
             await client.fetch_campaigns()
         assert caught.value.code_name == "OAuthClientViewForbidden"
+        for call in (patrons(client, made.campaign), V1Calls(client.ask).fetch_page_of_pledges(made.campaign)):
+            with pytest.raises(AccessDenied, match="OAuthClientViewForbidden") as denied:
+                await call
+            assert type(denied.value) is AccessDenied
 
 
 async def test_a_v1_client_may_speak_v2() -> None:
     made = Place(2, 1)
     async with made.server.serve(), made.open() as client:
         assert len(await patrons(client, made.campaign)) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind in FIELDS for name in FIELDS[kind] if f"{kind}.{name}" not in ESSENTIAL]
+)
+async def test_every_field_but_the_essential_may_be_withdrawn(new: Place, kind: str, name: str) -> None:
+    async with new.open() as client:
+        await client.create_webhook(new.campaign, "https://bot.example/webhooks/patreon")
+        new.patreon.withdrawn.add((kind, name))
+        ann = await new.link(client, "Ann")
+        own = await client.fetch_own_membership(ann, new.campaign)
+        assert own is not None
+        assert own.membership is not None
+        assert (await client.fetch_membership(new.campaign, own.membership)).status is PatronStatus.ACTIVE
+        assert await patrons(client, new.campaign) == [ann]
+        assert len((await client.fetch_campaign(new.campaign)).tiers) >= 3
+        assert len(await client.list_webhooks()) == 1
+
+
+async def test_callers_at_the_same_time_all_live_through_a_field_that_is_withdrawn(new: Place) -> None:
+    async with new.open() as client:
+        new.patreon.withdrawn |= {("member", "is_gifted"), ("tier", "amount_cents")}
+        lists = await asyncio.gather(*(patrons(client, new.campaign) for _ in range(6)))
+    assert [len(found) for found in lists] == [1] * 6
+
+
+@pytest.mark.parametrize("field", ESSENTIAL)
+async def test_without_an_essential_field_nothing_is_read(new: Place, field: str) -> None:
+    kind, _, name = field.partition(".")
+    new.patreon.withdrawn.add((kind, name))
+    async with new.open() as client:
+        await client.create_webhook(new.campaign, "https://bot.example/webhooks/patreon")
+        with pytest.raises(RequestRefused, match=name):
+            await (client.list_webhooks() if kind == "webhook" else patrons(client, new.campaign))
 
 
 async def test_a_deleted_account_that_is_still_named_is_a_former_patron(new: Place) -> None:

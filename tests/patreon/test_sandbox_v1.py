@@ -1,9 +1,13 @@
 """Version 1 against the simulated Patreon, over real sockets: long lists, the documented calls, its end."""
 
+import time
+from datetime import UTC, datetime
+
 import pytest
 
-from bot.core.model import CREATOR, patron_owner
+from bot.core.model import CREATOR, CampaignId, patron_owner
 from bot.errors import (
+    AccessDenied,
     PatreonGone,
     UnexpectedAnswer,
     WrongToken,
@@ -11,6 +15,7 @@ from bot.errors import (
 from bot.patreon.v1 import campaigns_call
 from bot.patreon.v1_calls import V1Calls, pledge_to
 from bot.patreon.v1_objects import Campaign, Goal, Reward, User
+from bot.patreon.wire import Call
 from sandbox.world.examples import crowd
 from sandbox.world.patreon_faults import Fault
 from tests.patreon.place import Place, patrons
@@ -31,10 +36,14 @@ async def test_newest_first_is_the_same_list_turned_round(old: Place) -> None:
     crowd(old.world, 250)
     async with old.open() as client:
         oldest = await patrons(client, old.campaign)
-        newest = [
-            one.patron async for page in client.read_campaign(old.campaign, newest_first=True) for one in page.memberships
-        ]
-    assert oldest == newest[::-1]
+        calls, newest, cursor = V1Calls(client.ask), dict[str, None](), None
+        while True:
+            page, answer = await calls.fetch_page_of_pledges(old.campaign, 100, sort="-created", cursor=cursor)
+            newest |= dict.fromkeys(pledge.patron.id for pledge in page if pledge.patron)
+            cursor = answer.next_cursor
+            if cursor is None:
+                break
+    assert oldest == [*newest][::-1]
 
 
 async def test_v1_switched_off_is_one_clear_signal(old: Place) -> None:
@@ -87,6 +96,44 @@ async def test_v1_calls_take_every_documented_parameter(old: Place) -> None:
         assert answer.every(Reward) == ()
         with pytest.raises(UnexpectedAnswer, match="no user"):
             await V1Calls(lambda bearer, _call: client.ask(bearer, campaigns_call())).fetch_user(CREATOR)
+
+
+async def test_403_on_everything_is_the_end_of_version_1(old: Place) -> None:
+    old.patreon.faults.add(Fault.FORBIDDEN)
+    async with old.open() as client:
+        for _ in range(3):
+            with pytest.raises((AccessDenied, PatreonGone)):
+                await client.fetch_campaigns()
+            with pytest.raises((AccessDenied, PatreonGone)):
+                await patrons(client, old.campaign)
+        with pytest.raises(PatreonGone):
+            await client.fetch_campaigns()
+
+
+async def test_a_user_that_did_not_come_is_not_understood() -> None:
+    async def nobody(_bearer: object, _call: object) -> bytes:
+        return b'{"data": []}'
+
+    with pytest.raises(UnexpectedAnswer, match="no user"):
+        await V1Calls(nobody).fetch_user(CREATOR)
+
+
+async def test_an_instant_without_an_offset_is_utc_wherever_the_bot_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Call] = []
+
+    async def remember(_bearer: object, call: Call) -> bytes:
+        asked.append(call)
+        return b'{"data": []}'
+
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        for at in (datetime(2020, 1, 1), datetime(2020, 1, 1, tzinfo=UTC)):  # noqa: DTZ001 - what is tested
+            await V1Calls(remember).fetch_page_of_pledges(CampaignId("1"), cursor=at)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert [dict(call.query)["page[cursor]"] for call in asked] == ["2020-01-01T00:00:00+00:00"] * 2
 
 
 async def test_v1_calls_say_whose_token_they_need(old: Place) -> None:

@@ -193,7 +193,7 @@ async def test_nothing_to_say_is_an_answer_where_204_says_so(line: Line) -> None
 async def test_a_refused_field_is_named(line: Line) -> None:
     answer = refusal(400, "ParameterInvalidOnType", detail="Invalid parameter for type user: vanity")
     with pytest.raises(FieldRefused) as caught:
-        await line.send(answer, asked={"user": ("vanity",)})
+        await line.send(answer, call=Call("GET", PATH, (("fields[user]", "full_name,vanity"),)))
     assert (caught.value.kind, caught.value.name) == ("user", "vanity")
 
 

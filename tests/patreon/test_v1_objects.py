@@ -29,6 +29,14 @@ def test_every_documented_attribute_and_relationship_has_a_field(kind: type[User
     assert set(DOCUMENTED[kind].split()) <= set(kind.__struct_fields__)
 
 
+def test_no_repr_shows_what_is_personal() -> None:
+    answer = parse_document(raw("v1/current_user.json"))
+    shown = repr(answer) + repr(V1Document(answer).data) + repr(V1Document(answer).every(User))
+    assert "32187" in shown
+    for personal in ("person2@example.com", "Corgi", str(answer.single().text("full_name"))):
+        assert personal not in shown
+
+
 def test_a_user_with_pledges_and_all_that_came_along() -> None:
     answer = document("current_user")
     (user,) = answer.data

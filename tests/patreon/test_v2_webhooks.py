@@ -26,6 +26,13 @@ def test_the_documented_list() -> None:
     assert "sample-webhook-secret" not in repr(found)
 
 
+def test_a_webhook_may_say_about_which_campaign_it_tells() -> None:
+    body = sample("v2/webhook_created.json")
+    assert parse_webhooks(dump(body))[0].campaign is None
+    body["data"]["relationships"] = {"campaign": {"data": {"type": "campaign", "id": "8290127"}}}
+    assert parse_webhooks(dump(body))[0].campaign == "8290127"
+
+
 def test_the_documented_answer_to_creating_one() -> None:
     (found,) = parse_webhooks(raw("v2/webhook_created.json"))
     assert (found.webhook, found.last_attempted_at) == ("3955", None)
@@ -61,5 +68,6 @@ def test_changing_names_the_webhook_in_path_and_body() -> None:
 
 
 def test_listing_and_deleting() -> None:
-    assert webhooks_call((("fields[webhook]", "uri"),)).query == (("fields[webhook]", "uri"), ("page[count]", "100"))
+    call = webhooks_call((("fields[webhook]", "uri"),))
+    assert call.query == (("include", "campaign"), ("fields[webhook]", "uri"), ("page[count]", "100"))
     assert delete_webhook_call("3955").method == "DELETE"

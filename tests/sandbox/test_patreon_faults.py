@@ -38,6 +38,7 @@ def pledges_path(life: Life) -> str:
         (Fault.HTML_PAGE, 503, False),
         (Fault.TOKEN_REVOKED, 401, True),
         (Fault.GONE, 410, True),
+        (Fault.FORBIDDEN, 403, True),
     ],
 )
 async def test_a_fault_spoils_as_many_answers_as_told(life: Life, fault: Fault, status: int, is_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -95,7 +96,9 @@ async def test_a_custom_pledge_has_no_reward_as_recorded(life: Life) -> None:
 
 async def test_links_of_pages_are_written_as_recorded(life: Life) -> None:
     life.world.patreon.pledge("Ben", tier="Gold")
-    made = (await v1(life, f"campaigns/{life.world.patreon.campaign().id}/pledges?page%5Bcount%5D=1"))["links"]
+    life.world.clock.move(timedelta(seconds=1))
+    life.world.patreon.pledge("Finn", tier="Gold")
+    made = (await v1(life, f"campaigns/{life.world.patreon.campaign().id}/pledges?page%5Bcount%5D=2"))["links"]
     recorded = sample("v1/pledges_page_1.json")["links"]
     assert [_parameters(made[name]) for name in ("first", "next")] == [
         _parameters(recorded[name]) for name in ("first", "next")

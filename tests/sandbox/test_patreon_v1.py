@@ -114,6 +114,35 @@ async def test_pages_lead_through_all_pledges_and_repeat_the_boundary_row(life: 
     assert query_of(answer.json["links"]["first"]) == {"page[count]": "10", "sort": "created"}
 
 
+@pytest.mark.parametrize("sort", ["created", "-created", "updated", "-updated"])
+@pytest.mark.parametrize("count", [1, 2])
+async def test_pages_lead_through_pledges_of_one_instant(life: Life, count: int, sort: str) -> None:
+    crowd(life.world, 2)
+    at = life.world.clock.now()
+    for membership in life.world.patreon.campaign().memberships:
+        membership.pledged_at = membership.updated_at = at
+    life.world.patreon.campaign().revision += 1
+    url: str | None = f"{pledges_path(life)}?page%5Bcount%5D={count}&sort={sort}"
+    seen: set[str] = set()
+    pages = 0
+    while url is not None and pages < 10:
+        answer = await life.ask("GET", url, token=life.creator)
+        seen |= {row["id"] for row in answer.json["data"]}
+        url, pages = answer.json["links"].get("next"), pages + 1
+    assert (len(seen), url) == (3, None)
+
+
+async def test_without_a_token_every_campaign_is_401_whether_there_is_one_or_not(life: Life) -> None:
+    for path in (pledges_path(life), "/oauth2/api/campaigns/999/pledges", "/oauth2/v2/campaigns/999/members"):
+        assert (await life.ask("GET", path)).status == 401
+
+
+async def test_default_includes_can_be_switched_off_altogether(life: Life) -> None:
+    for path in ("/oauth2/api/current_user", "/oauth2/api/current_user/campaigns", pledges_path(life)):
+        answer = await life.get(path, **{"json-api-use-default-includes": "false"})
+        assert "included" not in answer.json
+
+
 async def test_pledges_are_sorted_as_asked(life: Life) -> None:
     crowd(life.world, 3)
     life.world.patreon.change_pledge(life.world.patreon.campaign().memberships[-1].account, tier="Gold")

@@ -114,6 +114,22 @@ async def test_a_field_can_be_withdrawn_and_then_fails_the_request(life: Life) -
     assert (await life.get(members_path(life), fields__member="patron_status")).status == 200
 
 
+@pytest.mark.parametrize("kind", ["post", "client", "webhook", "deliverable", "media", "goal", "benefit", "address"])
+async def test_every_documented_type_may_be_named_anywhere(life: Life, kind: str) -> None:
+    named = {"post": "title", "client": "name", "webhook": "uri"}.get(kind, "created_at")
+    assert (await life.get("/oauth2/v2/identity", **{f"fields__{kind}": named})).status == 200
+
+
+async def test_posts_are_told_to_who_may_see_them(life: Life) -> None:
+    path = f"/oauth2/v2/campaigns/{life.world.patreon.campaign().id}/posts"
+    (row,) = (await life.get(path, fields__post="title,is_public", include="user")).json["data"]
+    assert row["attributes"] == {"title": "Welcome", "is_public": True}
+    assert (await life.get(path, token=await life.token_of("Ann"))).status == 403
+    dans = life.world.patreon.add_post("dan", "Not Clara's")
+    assert (await life.get(f"/oauth2/v2/posts/{dans.id}")).status == 403
+    assert (await life.get("/oauth2/v2/posts/7")).status == 404
+
+
 async def test_a_documented_type_that_never_occurs_may_be_asked_for(life: Life) -> None:
     answer = await life.get(members_path(life), include="address", fields__address="city", fields__benefit="title")
     assert answer.json["data"][0]["relationships"]["address"] == {"data": None}

@@ -230,6 +230,16 @@ async def test_unpausing_sends_what_waited_and_takes_the_word_false(
     assert len(box.bodies) == 2 * PAUSED_AFTER
 
 
+async def test_a_webhook_names_its_campaign_and_client_when_asked(life: Life, hook: Webhook) -> None:
+    listed = await life.get("/oauth2/v2/webhooks", include="campaign,client", fields__webhook="uri", fields__client="name")
+    (row,) = listed.json["data"]
+    campaign = life.world.patreon.campaign()
+    assert row["relationships"]["campaign"]["data"] == {"type": "campaign", "id": campaign.id}
+    assert row["relationships"]["client"]["data"] == {"type": "client", "id": life.client.id}
+    names = {one["type"]: one["attributes"] for one in listed.json["included"]}
+    assert names == {"campaign": {}, "client": {"name": life.client.name}}
+
+
 async def test_triggers_and_address_can_be_changed_and_a_webhook_paused_by_hand(
     life: Life, hook: Webhook, box: Inbox
 ) -> None:
@@ -237,6 +247,28 @@ async def test_triggers_and_address_can_be_changed_and_a_webhook_paused_by_hand(
     body = {"data": {"type": "webhook", "attributes": attributes}}
     answer = await life.ask("PATCH", f"/oauth2/v2/webhooks/{hook.id}", token=life.creator, json=body)
     assert {name: answer.json["data"]["attributes"][name] for name in attributes} == attributes
+
+
+async def test_a_webhook_paused_by_hand_is_not_tried_again_until_it_is_un_paused(
+    life: Life, hook: Webhook, box: Inbox
+) -> None:
+    async def pause(*, paused: bool) -> None:
+        body = {"data": {"type": "webhook", "id": hook.id, "attributes": {"paused": paused}}}
+        assert (await life.ask("PATCH", f"/oauth2/v2/webhooks/{hook.id}", token=life.creator, json=body)).status == 200
+
+    box.status = 500
+    life.world.patreon.change_pledge("Ann", cents=700)
+    await life.server.sender.settled()
+    tried = len(box.bodies)
+    await pause(paused=True)
+    box.status = 200
+    life.world.clock.move(timedelta(hours=1))
+    await life.server.sender.settled()
+    assert (len(box.bodies), hook.paused) == (tried, True)
+    await pause(paused=False)
+    await life.server.sender.settled()
+    assert len(box.bodies) > tried
+    assert not hook.paused
 
 
 async def test_a_deleted_webhook_gets_nothing_any_more(life: Life, hook: Webhook, box: Inbox) -> None:
@@ -256,13 +288,20 @@ async def test_unreadable_registrations_are_refused(life: Life, box: Inbox) -> N
         registration(box.url, campaign, ["pledges:create"]),
         registration(box.url, campaign, []),
         registration(box.url, campaign, "members:create"),
+        registration("", campaign),
+        registration(box.url, campaign, [["members:create"]]),
+        {"data": {"type": "webhook", "attributes": [1]}},
+        {"data": {"type": "webhook", "relationships": "x"}},
+        {"data": {"type": "webhook", "relationships": {"campaign": {"data": [1]}}}},
         {"data": {"type": "member"}},
+        {"data": [7]},
         [],
     ]
     for body in bad:
         answer = await life.ask("POST", "/oauth2/v2/webhooks", token=life.creator, json=body)
         assert (answer.status, answer.error["code_name"]) == (400, "ParameterInvalid")
-    assert (await life.ask("POST", "/oauth2/v2/webhooks", token=life.creator, data=b"{")).status == 400
+    for unreadable in (b"{", b"\xff", b"[" * 100_000):
+        assert (await life.ask("POST", "/oauth2/v2/webhooks", token=life.creator, data=unreadable)).status == 400
     other = registration(box.url, life.world.patreon.campaign("dan").id)
     assert (await life.ask("POST", "/oauth2/v2/webhooks", token=life.creator, json=other)).status == 403
     assert life.world.patreon.hooks.webhooks == {}

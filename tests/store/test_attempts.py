@@ -44,6 +44,9 @@ async def test_an_attempt_is_walked_from_its_start_to_its_end(any_store: Store) 
         back = await t.attempts.take_state(STATE, NOW)
         assert back == replace(away, stage=AttemptStage.EXCHANGING)
     async with any_store.write() as t:
+        await t.attempts.keep(KEY, tokens())
+        assert await t.attempts.load(KEY) == replace(back, tokens=tokens())
+    async with any_store.write() as t:
         asked = await t.attempts.ask(KEY, CONFIRM, NOW, patron=patron(1), patron_name="Ann Patron", tokens=tokens())
         assert (asked.patron, asked.patron_name, asked.tokens) == (patron(1), "Ann Patron", tokens())
     async with any_store.write() as t:
@@ -68,6 +71,13 @@ async def test_a_refused_attempt_forgets_them_too_and_goes_no_further(any_store:
         with pytest.raises(LinkError) as caught:
             await t.attempts.take_confirm(CONFIRM, NOW)
     assert caught.value.problem is LinkProblem.USED
+
+
+async def test_a_pair_that_comes_too_late_is_not_kept(any_store: Store) -> None:
+    async with any_store.write() as t:
+        done = await _walk(t, AttemptStage.DONE)
+        await t.attempts.keep(KEY, tokens())
+        assert await t.attempts.load(KEY) == done
 
 
 async def test_what_is_done_cannot_be_refused_any_more(any_store: Store) -> None:

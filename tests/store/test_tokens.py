@@ -107,12 +107,21 @@ async def test_nobody_claims_what_is_not_stored(any_store: Store) -> None:
 async def test_a_broken_pair_is_mended_by_a_new_one(any_store: Store) -> None:
     async with any_store.write() as t:
         await t.tokens.save(OWNER, tokens("first"))
-        await t.tokens.mark_broken(OWNER, NOW)
-        await t.tokens.mark_broken(OWNER, NOW + DAY)
+        assert await t.tokens.mark_broken(OWNER, 1, NOW)
+        assert await t.tokens.mark_broken(OWNER, 1, NOW + DAY)
         await t.tokens.mark_told(OWNER, NOW + HOUR)
         broken = TokenRecord(tokens("first"), version=1, broken_since=NOW, told_at=NOW + HOUR)
         assert await t.tokens.load(OWNER) == broken
         await t.tokens.save(OWNER, tokens("second"), worked=True)
+        assert await t.tokens.load(OWNER) == TokenRecord(tokens("second"), version=2)
+
+
+async def test_a_late_refusal_does_not_break_the_pair_that_was_stored_meanwhile(any_store: Store) -> None:
+    async with any_store.write() as t:
+        await t.tokens.save(OWNER, tokens("first"))
+        await t.tokens.save(OWNER, tokens("second"), worked=True)
+        assert not await t.tokens.mark_broken(OWNER, 1, NOW)
+        assert not await t.tokens.mark_broken(CREATOR, 1, NOW)
         assert await t.tokens.load(OWNER) == TokenRecord(tokens("second"), version=2)
 
 
@@ -121,7 +130,7 @@ async def test_pairs_that_end_soon_are_named_the_first_to_end_first(any_store: S
     async with any_store.write() as t:
         for owner, days in zip(owners, (3, 1, 30, 2), strict=True):
             await t.tokens.save(owner, tokens(expires_at=NOW + days * DAY))
-        await t.tokens.mark_broken(owners[3], NOW)
+        await t.tokens.mark_broken(owners[3], 1, NOW)
         assert await t.tokens.expiring(NOW + 7 * DAY) == [owners[1], owners[0]]
         assert await t.tokens.expiring(NOW + 7 * DAY, limit=1) == [owners[1]]
         assert await t.tokens.expiring(NOW) == []

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 from bot.core.model import (
     Block,
@@ -21,6 +22,7 @@ from bot.core.model import (
     Tier,
     TierId,
     TokenOwner,
+    patron_owner,
 )
 from bot.errors import AccessRevoked, GuildUnavailable, NotThere, RoleBlocked
 
@@ -48,13 +50,14 @@ class PatreonDouble:
         self.memberships: dict[PatronId, Membership] = {}
         self.calls: Counter[str] = Counter()
         self.fault: Exception | None = None
+        self.one_fault: Exception | None = None
         self.own_faults: dict[PatronId, Exception] = {}
-        self.single_fault: Exception | None = None
         self.page_size = 1000
         self.break_after_pages: int | None = None
         self.unreadable: frozenset[str] = frozenset()
         self.renewed: list[TokenOwner] = []
         self.renewal_fault: Exception | None = None
+        self.when_revoked: Callable[[TokenOwner], Awaitable[None]] | None = None
 
     @property
     def reads(self) -> int:
@@ -96,18 +99,16 @@ class PatreonDouble:
         """Answer one patron about themselves."""
         assert campaign == CAMPAIGN
         self._count("own")
-        if self.single_fault is not None:
-            raise self.single_fault
         if patron in self.own_faults:
-            raise self.own_faults[patron]
+            await self._fail(patron_owner(patron), self.own_faults[patron])
         return self._told(self.memberships.get(patron), Source.FETCH)
 
     async def fetch_membership(self, campaign: CampaignId, membership_id: MembershipId) -> Membership | None:
         """Answer the creator about one membership."""
         assert campaign == CAMPAIGN
         self._count("one")
-        if self.single_fault is not None:
-            raise self.single_fault
+        if self.one_fault is not None:
+            raise self.one_fault
         for membership in self.memberships.values():
             if membership.membership == membership_id:
                 return self._told(membership, Source.FETCH)
@@ -135,7 +136,13 @@ class PatreonDouble:
         """Note which pair was to be renewed."""
         self.renewed.append(owner)
         if self.renewal_fault is not None:
-            raise self.renewal_fault
+            await self._fail(owner, self.renewal_fault)
+
+    async def _fail(self, owner: TokenOwner, fault: Exception) -> NoReturn:
+        """Raise; of a pair that is dead the stored one is marked first, as the client does it."""
+        if isinstance(fault, AccessRevoked) and self.when_revoked is not None:
+            await self.when_revoked(owner)
+        raise fault
 
     def _count(self, call: str, *, failing: bool = True) -> None:
         self.calls[call] += 1

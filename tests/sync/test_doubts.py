@@ -187,7 +187,7 @@ async def test_lists_and_single_reads_agree_about_who_cancelled_and_is_still_lis
     world.patreon.pledge(patron_of(ANN), status=PatronStatus.FORMER, paid_through=None)
     await world.refreshes()
     # Only lists can be read.
-    world.patreon.single_fault = PatreonUnavailable("down")
+    world.patreon.one_fault = world.patreon.own_faults[patron_of(ANN)] = PatreonUnavailable("down")
 
     world.clock.move(11 * DAY)
     for _ in range(4):

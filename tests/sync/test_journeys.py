@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import pytest
+
 from bot.core.model import Cause, Charge, Origin, PatronStatus
-from bot.errors import PatreonUnavailable
+from bot.errors import AccessDenied, NotThere, PatreonError, PatreonUnavailable, RequestRefused
 from bot.store.records import NudgeKind
 from bot.sync.reports import PatronSynced
 from tests.sync.doubles import GOLD_TIER, SILVER_TIER
@@ -77,6 +79,22 @@ async def test_webhook_grants_at_once_and_is_confirmed_when_patreon_can_be_asked
     await world.settle()
 
     assert world.roles(ANN) == {GOLD}
+
+
+@pytest.mark.parametrize("refusal", [NotThere("404"), AccessDenied("401"), RequestRefused("version 1 has no call for it")])
+async def test_patron_is_asked_where_the_creators_pair_cannot_read_the_one_membership(
+    world: World, refusal: PatreonError
+) -> None:
+    await world.is_patron(ANN)
+    world.patreon.one_fault = refusal
+    world.patreon.pledge(patron_of(ANN), 1000, GOLD_TIER)
+    world.forget_calls()
+
+    await world.hears(ANN)
+
+    assert world.roles(ANN) == {GOLD}
+    assert (world.patreon.calls["one"], world.patreon.calls["own"]) == (1, 1)
+    assert await world.pending() == 0
 
 
 async def test_downgrade_changes_the_role(world: World) -> None:

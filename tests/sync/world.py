@@ -19,6 +19,7 @@ from bot.core.model import (
     Policy,
     RoleId,
     RoleRule,
+    TokenOwner,
     Tokens,
     patron_owner,
 )
@@ -53,6 +54,7 @@ class World:
         self.store = store
         self.clock = clock
         self.patreon = PatreonDouble(clock, clock.move)
+        self.patreon.when_revoked = self.breaks
         self.guilds = GuildsDouble({GUILD: {}}, {SILVER: "Silver", GOLD: "Gold"})
         self.settings = settings or EngineSettings(campaigns=frozenset({CAMPAIGN}), refresh_every=12 * HOUR)
         self.reports: list[Report] = []
@@ -126,6 +128,13 @@ class World:
         async with self.store.write() as t:
             await t.links.save(Link(user, patron_of(user), self.clock()))
             await t.tokens.save(patron_owner(patron_of(user)), self.tokens())
+
+    async def breaks(self, owner: TokenOwner) -> None:
+        """Let the stored pair be found dead."""
+        async with self.store.write() as t:
+            record = await t.tokens.load(owner)
+            assert record is not None
+            await t.tokens.mark_broken(owner, record.version, self.clock())
 
     async def unlinks(self, user: DiscordUserId) -> None:
         """Let somebody unlink, as the command stores it."""

@@ -12,6 +12,7 @@ from tests.doors import ANN, CAMPAIGN, PATRON
 from tests.web.conftest import SECRET, Doors
 
 EVENT = "members:pledge:update"
+TIER = b'"data":[{"type":"tier","id":"1"}]'
 
 
 def body(patron: str | None = PATRON, campaign: str = CAMPAIGN, *, status: str = "active_patron", note: str = "x") -> bytes:
@@ -125,6 +126,29 @@ async def test_a_deletion_that_calls_the_membership_active_nudges_without_a_read
 
     (nudge,) = await nudges(doors)
     assert nudge.readings == ()
+
+
+@pytest.mark.parametrize("status", ["former_patron", None])
+async def test_a_deletion_that_still_names_money_or_a_gift_gives_nothing(doors: Doors, status: str | None) -> None:
+    await link(doors)
+    content = body().replace(b'"active_patron"', f'"{status}"'.encode() if status else b"null")
+    paying = content.replace(b"500", b'500,"pledge_cadence":1')
+    gifted = content.replace(b"500", b'0,"is_gifted":true').replace(b'"data":[]', TIER)
+    for changed in (paying, gifted):
+        assert await send(doors, changed, event="members:pledge:delete") == 200
+
+    (nudge,) = await nudges(doors)
+    assert nudge.readings == ()
+
+
+async def test_a_deletion_that_names_nothing_confirms_a_loss(doors: Doors) -> None:
+    await link(doors)
+    content = body(status="former_patron").replace(b"500", b"0")
+
+    assert await send(doors, content, event="members:pledge:delete") == 200
+
+    (nudge,) = await nudges(doors)
+    assert [reading.status for reading in nudge.readings] == [PatronStatus.FORMER]
 
 
 async def test_the_secret_of_a_registered_webhook_counts_and_the_one_before_it(doors: Doors) -> None:
