@@ -9,9 +9,14 @@ from bot.texts import staff as texts
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks. ``top`` is the position of their highest role; a guild's owner stands above every role."""
+    """Who asks. ``top`` is the position of their highest role; a guild's owner stands above every role.
+
+    ``may_manage``: they have "Manage Roles" in the guild. A command can be open to others: Discord lets a server choose
+    who sees it, and a channel may allow what the guild does not.
+    """
 
     top: int
+    may_manage: bool = False
     owner: bool = False
 
 
@@ -28,5 +33,9 @@ def check(candidate: Candidate, asker: Asker) -> None:
     """Raise RuleRefused, with what to do, unless the asker and the bot could both give the role by hand."""
     if candidate.block is not None:
         raise RuleRefused(texts.refused_role(candidate.block))
-    if not asker.owner and candidate.position >= asker.top:
+    if asker.owner:
+        return
+    if not asker.may_manage:
+        raise RuleRefused(texts.NOT_YOURS)
+    if candidate.position >= asker.top:
         raise RuleRefused(texts.NOT_BELOW_YOURS)

@@ -27,11 +27,12 @@ DANGEROUS = {
 
 
 def asker_of(interaction: discord.Interaction) -> Asker:
-    """Say where the one who asks stands; somebody without roles stands at the bottom."""
+    """Say where the one who asks stands and whether the guild, not the channel, lets them manage roles."""
     member, guild = interaction.user, interaction.guild
     if guild is None or not isinstance(member, discord.Member):
         return Asker(top=0)
-    return Asker(top=member.top_role.position, owner=guild.owner_id == member.id)
+    may_manage = member.guild_permissions.manage_roles
+    return Asker(member.top_role.position, may_manage=may_manage, owner=guild.owner_id == member.id)
 
 
 def candidate_of(guilds: Guilds, role: discord.Role) -> Candidate:

@@ -37,6 +37,7 @@ BLOCKED = {
     Block.RANK: "it is not below my own role. In the server settings, under Roles, drag my role above it",
     Block.REFUSED: "Discord refused. Look at its place and at my permissions",
 }
+NOT_YOURS = "You may not manage roles in this server. Ask somebody with the permission “Manage Roles”."
 NOT_BELOW_YOURS = "That role is not below your own highest role. Ask somebody who stands above it."
 
 CANCELLED = "Nothing was changed."

@@ -7,6 +7,7 @@ import discord
 
 from bot.core.model import DiscordUserId, GuildId
 from bot.discord_bot import tell_failure
+from bot.discord_bot.ranks import asker_of
 from bot.texts import commands, syncs
 
 
@@ -31,7 +32,8 @@ class BrakeAnswer(
 
     async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
         """Let only those answer who may manage roles; the staff channel may show it to more people."""
-        if interaction.permissions.manage_roles:
+        asker = asker_of(interaction)
+        if asker.owner or asker.may_manage:
             return True
         await interaction.response.send_message(commands.NOT_ALLOWED, ephemeral=True)
         return False

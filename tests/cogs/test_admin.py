@@ -137,6 +137,16 @@ async def test_only_who_may_manage_roles_answers_the_brake(place: Place) -> None
     await pressed.wait_for(lambda answer: "may not use this" in answer.content)
 
 
+async def test_who_may_manage_permissions_of_the_staff_channel_does_not_answer_the_brake(place: Place) -> None:
+    channel = await staff_channel(place)
+    await seven_lose_gold(place)
+    question = await in_channel(place, channel, "brake")
+    helper = place.helper()
+    place.town.world.overwrite(channel, helper, allow=Permission.MANAGE_ROLES)
+    pressed = await place.press(question, "Take these roles", helper)
+    await pressed.wait_for(lambda answer: "may not use this" in answer.content)
+
+
 async def test_without_a_staff_channel_the_brake_is_answered_by_command(place: Place) -> None:
     fans = await seven_lose_gold(place)
     await place.until(lambda t: t.holds.waiting(place.guild))

@@ -8,6 +8,7 @@ import pytest
 
 from bot.core.model import Condition, ConditionKind, PatronId
 from sandbox.discord.interaction import NotPossible
+from sandbox.world.guild_records import Permission
 from tests.cogs.place import Place, Site, open_place
 from tests.cogs.shelf import CAMPAIGN, GOLD_TIER, SILVER_TIER
 
@@ -127,6 +128,13 @@ async def test_ending_what_was_not_given_by_hand_is_refused(place: Place) -> Non
 async def test_a_moderator_cannot_give_by_hand_what_is_above_them(place: Place) -> None:
     interaction = await place.type("patrons grant", place.mod, member=place.ann, role=place.gold, reason="friend")
     await interaction.wait_for(lambda answer: "not below your own highest role" in answer.content)
+    await place.has(place.ann)
+
+
+async def test_who_may_manage_roles_in_a_channel_only_gives_none_by_hand(place: Place) -> None:
+    helper = place.helper(channel=Permission.MANAGE_ROLES)
+    interaction = await place.type("patrons grant", helper, member=place.ann, role=place.silver, reason="friend")
+    await interaction.wait_for(lambda answer: "You may not manage roles in this server" in answer.content)
     await place.has(place.ann)
 
 

@@ -29,9 +29,10 @@ from tests.store.makers import ANN, BOB, GOLD, GUILD, NOW, PAGE, campaign, grant
 @pytest.mark.parametrize(
     ("candidate", "asker", "allowed"),
     [
-        (Candidate(3), Asker(top=4), True),
-        (Candidate(4), Asker(top=4), False),
-        (Candidate(5), Asker(top=4), False),
+        (Candidate(3), Asker(top=4, may_manage=True), True),
+        (Candidate(4), Asker(top=4, may_manage=True), False),
+        (Candidate(5), Asker(top=4, may_manage=True), False),
+        (Candidate(3), Asker(top=4), False),
         (Candidate(5), Asker(top=0, owner=True), True),
         (Candidate(1, Block.RANK), Asker(top=9, owner=True), False),
         (Candidate(1, Block.MANAGED), Asker(top=9, owner=True), False),
