@@ -62,7 +62,8 @@ class SimulateCog(commands.Cog):
             lifetime_cents=_cents(lifetime),
             months=months,
         )
-        decision = await self._use.previews.simulate(guild, user, imagine(home.campaign(), wanted, self._use.now()))
+        membership = imagine(home.campaign(), wanted, self._use.now())
+        decision = await self._use.previews.simulate(guild, user, membership, of=home.by_id)
         names = home.role_names | self._use.guilds.role_names(guild)
         await say(interaction, texts.simulated(user, decision, names, home.by_id))
 

@@ -46,6 +46,8 @@ class SyncCog(
         await self._use.syncs.everybody(guild)
 
     async def _somebody(self, interaction: discord.Interaction, guild: GuildId, user: DiscordUserId) -> None:
+        # Whether somebody is linked concerns only servers that have a campaign.
+        (await self._use.campaigns.home(guild)).campaign()
         self._people[guild, user] = interaction
         await say(interaction, texts.USER_ASKED.format(user=user))
         if not await self._use.syncs.somebody(user):

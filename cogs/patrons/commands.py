@@ -7,11 +7,12 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.core.model import DiscordUserId, GuildId, RoleId
-from bot.creators import Which
+from bot.creators import Home, Which
 from bot.creators.manual import Asked
 from bot.creators.ranks import check
 from bot.discord_bot import UseCases, say
 from bot.discord_bot.ranks import asker_of, candidate_of
+from bot.sync import Explanation
 from bot.texts import patrons as texts
 from bot.texts import staff
 from cogs.patrons.pages import Pages, show_page
@@ -32,9 +33,7 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
     async def show(self, interaction: discord.Interaction, member: discord.User) -> None:
         """Show the link, the memberships and what they are worth."""
         user, guild = DiscordUserId(member.id), _guild(interaction)
-        home = await self._use.campaigns.home(guild)
-        home.campaign()  # whose patron somebody is concerns only servers that have a campaign
-        found = await self._use.previews.explain(guild, user)
+        home, found = await self._explanation(guild, user)
         await say(interaction, texts.shown(user, found.link, found.memberships, found.decision.entitlements, home.by_id))
 
     @app_commands.command(name="explain", description="Explain why a member has each role or not, and what comes next")
@@ -42,8 +41,7 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
     async def explain(self, interaction: discord.Interaction, member: discord.User) -> None:
         """Explain every rule, the ledger, and what is due."""
         user, guild = DiscordUserId(member.id), _guild(interaction)
-        found = await self._use.previews.explain(guild, user)
-        home = await self._use.campaigns.home(guild)
+        home, found = await self._explanation(guild, user)
         text = texts.explained(
             user,
             found.decision,
@@ -121,6 +119,12 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
         user, wanted = DiscordUserId(member.id), RoleId(role.id)
         await self._use.manual.end(_guild(interaction), user, wanted)
         await say(interaction, staff.ungranted(user, wanted, {wanted: role.name}))
+
+    async def _explanation(self, guild: GuildId, user: DiscordUserId) -> tuple[Home, Explanation]:
+        """Gather what concerns this guild: whose patron somebody is elsewhere is nobody's business here."""
+        home = await self._use.campaigns.home(guild)
+        home.campaign()
+        return home, await self._use.previews.explain(guild, user, of=home.by_id)
 
 
 def _guild(interaction: discord.Interaction) -> GuildId:

@@ -3,10 +3,11 @@
 import csv
 import io
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from bot.core.model import Condition, ConditionKind, PatronId
+from bot.core.model import CampaignId, Condition, ConditionKind, PatronId, PatronStatus
 from sandbox.discord.interaction import NotPossible
 from sandbox.world.guild_records import Permission
 from tests.cogs.place import Place, Site, open_place
@@ -30,12 +31,27 @@ async def test_show_of_somebody_unlinked_says_so(place: Place) -> None:
     assert "has not linked" in (await place.answer("patrons show", member=place.ann)).content
 
 
-async def test_a_server_without_a_campaign_learns_of_nobodys_patreon_account(site: Site) -> None:
+@pytest.mark.parametrize("command", ["patrons show", "patrons explain", "sync now"])
+async def test_a_server_without_a_campaign_learns_of_nobodys_patreon_account(site: Site, command: str) -> None:
     async with open_place(site, served=False) as place:
         await place.link(place.ann, "p1")
-        message = await place.answer("patrons show", member=place.ann)
-    assert "p1" not in message.content
-    assert "No Patreon campaign is connected to this server" in message.content
+        interaction = await place.type(command, member=place.ann)
+        await interaction.wait_for(lambda answer: "No Patreon campaign is connected to this server" in answer.content)
+    assert "p1" not in interaction.text
+    assert "paid" not in interaction.text
+
+
+async def test_what_somebody_gives_elsewhere_is_not_told_here(place: Place) -> None:
+    patron, ends_at = await place.link(place.ann, "p1"), place.now + timedelta(days=9)
+    elsewhere = place.patreon.pledge(
+        patron, None, campaign=CampaignId("elsewhere"), status=PatronStatus.FORMER, paid_through=ends_at, amount_cents=4200
+    )
+    async with place.store.write() as t:
+        await t.memberships.save(elsewhere, due_at=None)
+    commands: dict[str, dict[str, Any]] = {"patrons show": {}, "patrons explain": {}, "simulate": {"status": "active"}}
+    for command, options in commands.items():
+        message = await place.answer(command, member=place.ann, **options)
+        assert all(hint not in message.content for hint in ("elsewhere", "42.00", f"{ends_at.timestamp():.0f}")), command
 
 
 async def test_explain_names_each_rule_the_ledger_and_the_log(place: Place) -> None:
