@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.core.model import GuildId, Policy, Revocable
+from bot.creators.settings import PolicyChange
 from bot.discord_bot import Option, PatronRolesBot, UseCases, ask, say
 from bot.errors import RuleRefused
 from bot.texts import staff as texts
@@ -62,24 +64,24 @@ class SettingsCog(commands.Cog):
         """Change what was named; with nothing named, show everything."""
         guild = GuildId(interaction.guild_id or 0)
         before = (await self._use.settings.load(guild)).policy
-        named = {
-            "declined_grace": None if grace_days is None else timedelta(days=grace_days),
-            "keep_paid_through": keep_paid_time,
-            "count_pending": count_pending,
-            "count_trials": count_trials,
-            "count_gifts": count_gifts,
-            "highest_only": _stacked(before.highest_only, group, stacking.value if stacking else None),
-            "revocable": Revocable(may_take.value) if may_take else None,
-            "restore_drift": restore,
-            "shadow": shadow,
-            "brake_percent": brake_percent,
-            "brake_count": brake_count,
-        }
-        after = replace(before, **{key: value for key, value in named.items() if value is not None})  # type: ignore[arg-type]
+        change = _asked(
+            group=group,
+            stacking=stacking.value if stacking else None,
+            declined_grace=None if grace_days is None else timedelta(days=grace_days),
+            keep_paid_through=keep_paid_time,
+            count_pending=count_pending,
+            count_trials=count_trials,
+            count_gifts=count_gifts,
+            revocable=Revocable(may_take.value) if may_take else None,
+            restore_drift=restore,
+            shadow=shadow,
+            brake_percent=brake_percent,
+            brake_count=brake_count,
+        )
         if staff_channel is not None:
             await self._set_channel(guild, staff_channel)
-        if after != before:
-            await self._change(interaction, guild, before, after)
+        if change(before) != before:
+            await self._change(interaction, guild, before, change)
         else:
             await self._show(interaction, guild)
 
@@ -92,7 +94,8 @@ class SettingsCog(commands.Cog):
         await announce(channel)
         await self._use.settings.save_staff_channel(guild, channel.id)
 
-    async def _change(self, interaction: discord.Interaction, guild: GuildId, before: Policy, after: Policy) -> None:
+    async def _change(self, interaction: discord.Interaction, guild: GuildId, before: Policy, change: PolicyChange) -> None:
+        after = change(before)
         effect = await self._use.settings.effect(guild, after)
         answer = await ask(
             interaction,
@@ -101,16 +104,21 @@ class SettingsCog(commands.Cog):
             Option("no", texts.NO_LEAVE),
         )
         if answer == "yes":
-            await self._use.settings.save_policy(guild, after)
+            await self._use.settings.change(guild, change)
             await self._show(interaction, guild)
         elif answer == "no":
             await say(interaction, texts.CANCELLED)
 
 
-def _stacked(before: frozenset[str], group: str | None, stacking: str | None) -> frozenset[str] | None:
-    """Give the groups in which only the highest rule counts; None when nothing was said about them."""
-    if group is None and stacking is None:
-        return None
-    if group is None or stacking is None:
+def _asked(*, group: str | None, stacking: str | None, **switches: Any) -> PolicyChange:
+    """Make a change of the ``switches`` that were named, and of the one group."""
+    if (group is None) != (stacking is None):
         raise RuleRefused(texts.STACKING_NEEDS_BOTH)
-    return before | {group.strip()} if stacking == "highest" else before - {group.strip()}
+    named = {key: value for key, value in switches.items() if value is not None}
+    mine = frozenset({group.strip()} if group else ())
+
+    def change(policy: Policy) -> Policy:
+        groups = policy.highest_only | mine if stacking == "highest" else policy.highest_only - mine
+        return replace(policy, highest_only=groups, **named)
+
+    return change

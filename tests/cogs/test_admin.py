@@ -37,6 +37,19 @@ async def test_a_setting_that_is_not_saved_changes_nothing(place: Place) -> None
     assert (await place.use_cases.settings.load(place.guild)).policy.count_gifts
 
 
+async def test_a_setting_saved_late_undoes_nothing_that_was_changed_since(place: Place) -> None:
+    late = await place.type("settings", grace_days=3, group="late", stacking="highest")
+    question = await late.settled()
+    await place.answer("sync pause")
+    early = await place.type("settings", group="early", stacking="highest")
+    await place.press(await early.settled(), "Save")
+    await early.wait_for(lambda answer: "only the highest rule counts: **early**" in answer.content)
+    await place.press(question, "Save")
+    await late.wait_for(lambda answer: "grace after a declined payment: **3 days**" in answer.content)
+    stored = (await place.use_cases.settings.load(place.guild)).policy
+    assert (stored.paused, stored.highest_only) == (True, frozenset({"early", "late"}))
+
+
 async def test_stacking_needs_a_group(place: Place) -> None:
     interaction = await place.type("settings", stacking="highest")
     await interaction.wait_for(lambda answer: "Name both" in answer.content)

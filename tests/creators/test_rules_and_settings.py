@@ -1,5 +1,6 @@
 """Ranks, campaigns, rules and settings, and what follows in the rows; commands are tests/cogs', roles the engine's."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -191,7 +192,7 @@ async def test_adopting_a_role_no_rule_names_is_refused(desk: Desk) -> None:
 )
 async def test_settings_out_of_range_are_refused_and_not_saved(desk: Desk, policy: Policy) -> None:
     with pytest.raises(RuleRefused, match="out of range"):
-        await desk.settings.save_policy(GUILD, policy)
+        await desk.settings.change(GUILD, lambda _: policy)
     with pytest.raises(RuleRefused, match="out of range"):
         await desk.settings.effect(GUILD, policy)
     assert (await desk.settings.load(GUILD)).policy == Policy()
@@ -207,7 +208,7 @@ async def test_settings_show_what_they_would_take(desk: Desk) -> None:
 
 
 async def test_pausing_keeps_the_other_settings(desk: Desk) -> None:
-    await desk.settings.save_policy(GUILD, Policy(brake_count=9))
+    await desk.settings.change(GUILD, lambda policy: replace(policy, brake_count=9))
     await desk.settings.pause(GUILD, paused=True)
     assert (await desk.settings.load(GUILD)).policy == Policy(brake_count=9, paused=True)
 
