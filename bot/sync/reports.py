@@ -18,6 +18,7 @@ class PatronSynced:
 
     ``change`` is what was done (in a ``shadow`` guild: what would have been). ``desired`` are the roles that follow.
     ``blocked``, ``held`` (by the brake) and ``doubted`` (waiting for a second reading) are roles left as they are.
+    In a ``paused`` guild nothing is done.
     After LINKED, UNLINKED and MANUAL it comes even when nothing changed, since somebody waits for it.
     """
 
@@ -31,6 +32,7 @@ class PatronSynced:
     held: frozenset[RoleId] = frozenset()
     doubted: frozenset[RoleId] = frozenset()
     shadow: bool = False
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

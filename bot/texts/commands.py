@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from bot.core.case import Decision
-from bot.core.model import Campaign, CampaignId, Membership, RoleChange, RoleId
+from bot.core.model import Campaign, CampaignId, Membership, RoleId
 from bot.errors import (
     BotError,
     GuildUnavailable,
@@ -32,9 +32,6 @@ LINK_BUTTON = "Link my Patreon account"
 LINK = (
     "Press the button and sign in at Patreon. A page then shows both accounts and asks you once more; your roles "
     "follow by themselves.\nThe button is good for ten minutes and for you only, so do not pass it on."
-)
-LINK_NOTHING_HERE = (
-    "Linked. Your pledge gives no role in this server so far; if it changes, your roles follow by themselves."
 )
 LINK_BROKEN = (
     "Patreon no longer lets me see your membership, so your roles may end. Type /link in the server to mend it; it takes "
@@ -110,19 +107,6 @@ def our_fault(code: str) -> str:
 def busy(until: datetime) -> str:
     """Say when a button may be pressed again."""
     return f"{BUSY}{explain.ago(until)}."
-
-
-def linked(desired: frozenset[RoleId], change: RoleChange, blocked: frozenset[RoleId], names: Mapping[RoleId, str]) -> str:
-    """Tell a person that they are linked and which roles follow; ``blocked`` roles are their creator's to mend."""
-    if not desired and not blocked:
-        return LINK_NOTHING_HERE
-    given = desired - blocked
-    lines = [f"Linked. Your roles: {explain.roles(given, names)}." if given else "Linked."]
-    if change.grant:
-        lines.append(f"New: {explain.roles(change.grant, names)}.")
-    if blocked:
-        lines.append(f"I may not give {explain.roles(blocked, names)} yet; the server's team has been told.")
-    return "\n".join(lines)
 
 
 def unlink_question(roles: frozenset[RoleId], names: Mapping[RoleId, str]) -> str:

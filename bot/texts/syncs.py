@@ -86,15 +86,6 @@ def progress(read: int, total: int | None) -> str:
     return f"Reading the campaign: {read} of {total} memberships." if total else f"Reading the campaign: {read} memberships."
 
 
-def somebody(
-    user: DiscordUserId, granted: frozenset[RoleId], revoked: frozenset[RoleId], names: Mapping[RoleId, str]
-) -> str:
-    """Tell the end of one person's sync."""
-    if not granted and not revoked:
-        return f"<@{user}> has the roles the rules give. /patrons explain says why."
-    return f"<@{user}>: gave {explain.roles(granted, names)}, took {explain.roles(revoked, names)}."
-
-
 def campaign_status(name: str, refreshed_at: datetime | None, total: int | None, frozen_why: str | None) -> str:
     """Say where the refresh of a campaign stands."""
     read = f"read {explain.ago(refreshed_at)}, {total or 0} memberships" if refreshed_at else "not read yet"

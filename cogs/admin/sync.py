@@ -9,7 +9,7 @@ from bot.core.model import CampaignId, Cause, DiscordUserId, GuildId
 from bot.creators import RunReport
 from bot.discord_bot import Option, PatronRolesBot, UseCases, ask, say
 from bot.sync.reports import PatronSynced, RefreshEnded, RefreshProgress, Report
-from bot.texts import staff
+from bot.texts import outcomes, staff
 from bot.texts import syncs as texts
 
 log = structlog.get_logger(__name__)
@@ -109,8 +109,7 @@ class SyncCog(
                 waiter = self._people.pop((report.guild, report.user), None)
                 if waiter is not None:
                     names = await self._use.syncs.names(report.guild)
-                    text = texts.somebody(report.user, report.change.grant, report.change.revoke, names)
-                    await _try_say(waiter, text)
+                    await _try_say(waiter, outcomes.somebody(report.user, report, names))
 
 
 def _ended(report: RunReport) -> str:

@@ -13,6 +13,7 @@ from bot.discord_bot import Option, Panel, PatronRolesBot, UseCases, ask, fresh_
 from bot.errors import LinkError, LinkProblem
 from bot.sync.reports import PatronSynced, Report
 from bot.texts import commands as texts
+from bot.texts import outcomes
 from cogs.link.export import to_json
 from cogs.link.waiting import Waiting
 
@@ -156,7 +157,7 @@ class LinkCog(commands.Cog):
             return
         self._linking.end(report.user)
         names = await self._use.syncs.names(report.guild)
-        text = texts.linked(report.desired, report.change, report.blocked, names)
+        text = outcomes.linked(report, names)
         if waiter is not None:
             await say(waiter.interaction, text)
         elif stored is not None:

@@ -1,5 +1,6 @@
 """Settings, syncs, the brake and reports, as staff use them."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -85,7 +86,32 @@ async def test_sync_of_one_member_says_what_was_done(place: Place) -> None:
     await rule_for_gold(place)
     await place.link(place.ann, "p1")
     interaction = await place.type("sync now", member=place.ann)
-    await interaction.wait_for(lambda answer: "gave **Gold**" in answer.content)
+    await interaction.wait_for(lambda answer: "got **Gold**" in answer.content)
+
+
+async def test_sync_of_one_member_says_what_shadow_mode_did_not_do(place: Place) -> None:
+    await rule_for_gold(place)
+    await place.use_cases.settings.change(place.guild, lambda policy: replace(policy, shadow=True))
+    await place.link(place.ann, "p1")
+    interaction = await place.type("sync now", member=place.ann)
+    await interaction.wait_for(lambda answer: "would get **Gold**" in answer.content)
+
+
+async def test_sync_of_one_member_says_which_role_waits_for_a_second_reading(place: Place) -> None:
+    await rule_for_gold(place)
+    patron = await place.link(place.ann, "p1")
+    await place.give(place.ann, place.gold)
+    place.patreon.pledge(patron, None)
+    interaction = await place.type("sync now", member=place.ann)
+    await interaction.wait_for(lambda answer: "Kept until Patreon says it twice: **Gold**" in answer.content)
+
+
+async def test_sync_of_one_member_says_which_role_is_out_of_reach(place: Place) -> None:
+    await rule_for_gold(place)
+    place.town.world.move_role(place.guild, place.gold, len(place.town.guild.roles) - 1)
+    await place.link(place.ann, "p1")
+    interaction = await place.type("sync now", member=place.ann)
+    await interaction.wait_for(lambda answer: "I may not give or take **Gold**" in answer.content)
 
 
 async def test_sync_of_somebody_unlinked_says_so(place: Place) -> None:

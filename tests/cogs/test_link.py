@@ -1,6 +1,7 @@
 """The patrons' commands, from the typed command to the role and back."""
 
 import json
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 from bot.core.model import Condition, ConditionKind, PatronId
@@ -56,6 +57,18 @@ async def test_link_of_somebody_without_a_pledge_says_so(place: Place) -> None:
     message = await interaction.settled()
     await go_through_patreon(place, message.components[0]["components"][0]["url"], "nobody-special")
     await interaction.wait_for(lambda answer: "gives no role" in answer.content)
+
+
+async def test_link_promises_no_role_in_a_server_that_only_tries_me_out(place: Place) -> None:
+    await make_gold_rule(place)
+    await place.use_cases.settings.change(place.guild, lambda policy: replace(policy, shadow=True))
+    place.patreon.pledge(PatronId("ann-at-patreon"))
+    interaction = await place.type("link", place.ann)
+    message = await interaction.settled()
+    await go_through_patreon(place, message.components[0]["components"][0]["url"], "ann-at-patreon")
+    linked = await interaction.wait_for(lambda answer: answer.content.startswith("Linked."))
+    assert "By the rules: **Gold**. The server's team is only trying me out" in linked.content
+    await place.has(place.ann)
 
 
 async def test_link_works_in_a_direct_message(place: Place) -> None:

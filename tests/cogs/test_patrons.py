@@ -57,7 +57,7 @@ async def test_what_somebody_gives_elsewhere_is_not_told_here(place: Place) -> N
 async def test_explain_names_each_rule_the_ledger_and_the_log(place: Place) -> None:
     await gold_rule(place)
     await place.link(place.ann, "p1")
-    await (await place.type("sync now", member=place.ann)).wait_for(lambda answer: "gave **Gold**" in answer.content)
+    await (await place.type("sync now", member=place.ann)).wait_for(lambda answer: "got **Gold**" in answer.content)
     message = await place.answer("patrons explain", member=place.ann)
     assert "✅ **Gold** for everybody on the tier Gold: yes" in message.content
     assert "**Gold**: has it, given by me" in message.content

@@ -213,12 +213,3 @@ def test_every_setting_of_a_policy_has_a_name() -> None:
 def test_every_short_word_is_there(words: dict[Enum, str]) -> None:
     kinds: dict[int, type[Enum]] = {id(patrons._REASONS): Reason, id(patrons._CAUSES): Cause, id(patrons._HOLDINGS): Holding}
     assert set(words) == set(kinds[id(words)])
-
-
-def test_linked_tells_the_roles_and_what_is_blocked() -> None:
-    text = commands.linked(frozenset({GOLD, RoleId(1)}), RoleChange(frozenset({GOLD})), frozenset({RoleId(1)}), NAMES)
-    assert text.splitlines() == [
-        "Linked. Your roles: **Gold\\_role**.",
-        "New: **Gold\\_role**.",
-        "I may not give **role 1** yet; the server's team has been told.",
-    ]
