@@ -95,14 +95,19 @@ def removal_question(line: str, adds: int, takes: int, holds: int, *, last: bool
     )
 
 
-def rule_saved(number: int, line: str) -> str:
+def rule_saved(number: int, line: str, policy: Policy) -> str:
     """Confirm a rule."""
-    return f"Saved as rule {number}: {line}. Roles follow within moments."
+    return f"Saved as rule {number}: {line}.{_follows(policy)}"
 
 
-def rule_removed(line: str, *, stays: bool) -> str:
+def rule_removed(line: str, policy: Policy, *, stays: bool) -> str:
     """Confirm that a rule is gone."""
-    return f"Removed: {line}. " + ("Its holders keep the role." if stays else "Roles follow within moments.")
+    return f"Removed: {line}." + (" Its holders keep the role." if stays else _follows(policy))
+
+
+def _follows(policy: Policy) -> str:
+    """Say when roles move, or why they do not."""
+    return state(policy) or " Roles follow within moments."
 
 
 def rule_list(lines: list[tuple[int, str]], policy: Policy) -> str:
@@ -145,14 +150,14 @@ def manual(grant: ManualGrant, names: Mapping[RoleId, str]) -> str:
     return f"<@{grant.user}>: {role} {until}, by <@{grant.granted_by}>: {explain.plain(grant.note)}"
 
 
-def granted(grant: ManualGrant, names: Mapping[RoleId, str]) -> str:
+def granted(grant: ManualGrant, names: Mapping[RoleId, str], policy: Policy) -> str:
     """Confirm a role given by hand."""
-    return f"Given. {manual(grant, names)}"
+    return f"{'Noted' if state(policy) else 'Given'}. {manual(grant, names)}{state(policy)}"
 
 
-def ungranted(user: DiscordUserId, role: RoleId, names: Mapping[RoleId, str]) -> str:
+def ungranted(user: DiscordUserId, role: RoleId, names: Mapping[RoleId, str], policy: Policy) -> str:
     """Confirm that a role given by hand has ended."""
-    return f"Ended. <@{user}> keeps {explain.named(names.get(role), role)} only if a rule gives it."
+    return f"Ended. <@{user}> keeps {explain.named(names.get(role), role)} only if a rule gives it.{state(policy)}"
 
 
 SETTING_NAMES = {

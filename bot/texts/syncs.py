@@ -76,7 +76,7 @@ def ended(read: int, *, granted: int, revoked: int, held: int, failed: int, erro
     """Tell the end of a sync."""
     if error:
         return f"The sync counts for nothing ({explain.plain(error)}). No role was touched; it is tried again by itself."
-    did = f" Gave {granted}, took {revoked}, held {held}." if granted or revoked or held else " Roles follow within moments."
+    did = f" It gives {granted}, takes {revoked}, holds {held}." if granted or revoked or held else ""
     tail = f" {failed} could not be looked at." if failed else ""
     return f"Read {explain.counted(read, 'membership')}.{did}{tail}"
 

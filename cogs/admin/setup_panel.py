@@ -72,7 +72,8 @@ class SetupPanel(Panel):
         )
         if answer == "yes":
             saved = await self._use.rules.add(rule)
-            await say(interaction, staff.rule_saved(saved.rule, line))
+            policy = (await self._use.settings.load(self._guild)).policy
+            await say(interaction, staff.rule_saved(saved.rule, line, policy))
         elif answer == "no":
             await say(interaction, staff.CANCELLED)
 

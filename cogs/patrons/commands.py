@@ -110,7 +110,8 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
             _guild(interaction), DiscordUserId(member.id), RoleId(role.id), reason, DiscordUserId(interaction.user.id), days
         )
         given = await self._use.manual.grant(asked)
-        await say(interaction, staff.granted(given, {RoleId(role.id): role.name}))
+        policy = (await self._use.settings.load(given.guild)).policy
+        await say(interaction, staff.granted(given, {given.role: role.name}, policy))
 
     @app_commands.command(name="ungrant", description="End a role that was given by hand")
     @app_commands.describe(member="Whose", role="Which role")
@@ -118,7 +119,8 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
         """End the grant; the engine takes the role unless a rule gives it."""
         user, wanted = DiscordUserId(member.id), RoleId(role.id)
         await self._use.manual.end(_guild(interaction), user, wanted)
-        await say(interaction, staff.ungranted(user, wanted, {wanted: role.name}))
+        policy = (await self._use.settings.load(_guild(interaction))).policy
+        await say(interaction, staff.ungranted(user, wanted, {wanted: role.name}, policy))
 
     async def _explanation(self, guild: GuildId, user: DiscordUserId) -> tuple[Home, Explanation]:
         """Gather what concerns this guild: whose patron somebody is elsewhere is nobody's business here."""

@@ -4,7 +4,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.core.model import CampaignId, Condition, ConditionKind, DiscordUserId, GuildId, RoleId, RoleRule, TierId
+from bot.core.model import CampaignId, Condition, ConditionKind, DiscordUserId, GuildId, Policy, RoleId, RoleRule, TierId
 from bot.creators import Draft, Home
 from bot.creators.ranks import check
 from bot.discord_bot import Option, UseCases, ask, say
@@ -68,7 +68,7 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
         )
         if answer == "yes":
             saved = await self._use.rules.add(rule)
-            await say(interaction, texts.rule_saved(saved.rule, line))
+            await say(interaction, texts.rule_saved(saved.rule, line, await self._policy(interaction)))
         elif answer == "no":
             await say(interaction, texts.CANCELLED)
 
@@ -85,7 +85,8 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
         answer = await ask(interaction, question, go, *stay, Option("no", texts.NO_LEAVE))
         if answer in ("go", "stay"):
             await self._use.rules.remove(found, stays=answer == "stay")
-            await say(interaction, texts.rule_removed(line, stays=answer == "stay"))
+            text = texts.rule_removed(line, await self._policy(interaction), stays=answer == "stay")
+            await say(interaction, text)
         elif answer == "no":
             await say(interaction, texts.CANCELLED)
 
@@ -102,7 +103,7 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
         """Count what a sync of everybody would do."""
         guild = _guild(interaction)
         rules = await self._use.rules.of_guild(guild)
-        policy = (await self._home(interaction)).settings.policy
+        policy = await self._policy(interaction)
         effect = await self._use.previews.rule_change(guild, rules, policy)
         await say(interaction, texts.preview(effect.adds, effect.takes, effect.holds, policy))
 
@@ -155,6 +156,9 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
         rules = await self._use.rules.of_guild(_guild(interaction))
         named = _choices(str(typed), [(f"{rule.rule}: {explain.bare(_line(rule, home))}", str(rule.rule)) for rule in rules])
         return [app_commands.Choice(name=choice.name, value=int(choice.value)) for choice in named]
+
+    async def _policy(self, interaction: discord.Interaction) -> Policy:
+        return (await self._use.settings.load(_guild(interaction))).policy
 
     async def _home(self, interaction: discord.Interaction) -> Home:
         """Load the guild's home, its role names as Discord says them now."""

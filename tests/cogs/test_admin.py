@@ -5,13 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from bot.core.model import CREATOR, Block, PatronId
+from bot.core.model import CREATOR, Block, Cause, PatronId, RoleChange
 from bot.errors import PatreonUnavailable
-from bot.sync.reports import CreatorTokenFailing, LinkBroken, PatreonBack, PatreonGone, RoleIsBlocked
+from bot.sync.reports import CreatorTokenFailing, LinkBroken, PatreonBack, PatreonGone, PatronSynced, RoleIsBlocked
 from sandbox.world.guild_records import Permission
 from tests.cogs.place import Place, Site, open_place
 from tests.cogs.shelf import CAMPAIGN
 from tests.cogs.staff import in_channel, rule_for_gold, staff_channel
+from tests.waiting import until
 
 
 async def test_settings_show_what_holds(place: Place) -> None:
@@ -130,8 +131,9 @@ async def test_while_paused_nobody_gets_a_role_and_resuming_gives_it(place: Plac
     await rule_for_gold(place)
     assert "Paused." in (await place.answer("sync pause")).content
     await place.link(place.ann, "p1")
-    interaction = await place.type("patrons grant", member=place.ann, role=place.silver, reason="test")
-    await interaction.settled()
+    given = await place.answer("patrons grant", member=place.ann, role=place.silver, reason="test")
+    assert given.content.startswith("Noted.")
+    assert "Paused: nothing changes" in given.content
     assert "Paused: nothing changes" in (await place.answer("sync status")).content
     await place.has(place.ann)
     await place.answer("sync resume")
@@ -227,6 +229,21 @@ async def test_the_staff_hears_that_patreon_is_away_and_that_it_is_back(place: P
     await in_channel(place, channel, "gives no usable answer")
     await place.bot.hear(PatreonBack(CAMPAIGN))
     await in_channel(place, channel, "answers again")
+
+
+async def test_sync_of_one_member_and_link_say_that_the_server_is_paused(place: Place) -> None:
+    await place.use_cases.settings.pause(place.guild, paused=True)
+    await place.link(place.ann, "p1")
+    asked, linking = place.patreon.asked, await place.type("link", place.ann)
+    await linking.settled()
+    interaction = await place.type("sync now", member=place.ann)
+    await until(lambda: place.patreon.asked > asked, "reading of Ann")
+    for cause in (Cause.MANUAL, Cause.LINKED):
+        desired = frozenset({place.gold})
+        report = PatronSynced(place.guild, place.ann, PatronId("p1"), cause, RoleChange(), desired, paused=True)
+        await place.bot.hear(report)
+    await interaction.wait_for(lambda answer: "Paused: nothing changes until /sync resume." in answer.content)
+    await linking.wait_for(lambda answer: "They wait: the server's team has paused changes" in answer.content)
 
 
 @pytest.mark.parametrize(("broken", "words"), [(True, "no longer accepts"), (False, "could not be renewed")])
