@@ -5,7 +5,7 @@ Doors call these; each writes rows and wakes the engine, and never changes a rol
 
 from bot.creators.campaigns import Campaigns, Home
 from bot.creators.manual import ManualGrants
-from bot.creators.patrons import PatronRow, Patrons, Stats, Which
+from bot.creators.patrons import OpenAnswer, PatronRow, Patrons, Stats, Which
 from bot.creators.rules import Draft, Rules
 from bot.creators.settings import Settings
 from bot.creators.syncs import Access, Syncs, SyncStatus
@@ -17,6 +17,7 @@ __all__ = [
     "Draft",
     "Home",
     "ManualGrants",
+    "OpenAnswer",
     "PatronRow",
     "Patrons",
     "Rules",

@@ -51,8 +51,9 @@ class Which(Enum):
 
 @dataclass(frozen=True, slots=True)
 class OpenAnswer:
-    """An answer in Discord that can be edited by whoever holds its token."""
+    """An answer to /link that can be edited by whoever holds its token; ``guild`` None: in a direct message."""
 
+    guild: GuildId | None
     application_id: int
     token: str = field(repr=False)
 
@@ -129,7 +130,7 @@ class Patrons:
             return None
         if latest.application_id is None or latest.interaction_token is None:
             return None
-        return OpenAnswer(latest.application_id, latest.interaction_token)
+        return OpenAnswer(latest.guild, latest.application_id, latest.interaction_token)
 
     async def page(
         self, guild: GuildId, which: Which, after: DiscordUserId | None, limit: int

@@ -1,8 +1,9 @@
 """The bot's presence on Discord: connection, commands and how they answer. What a command does is a cog's business."""
 
-from bot.discord_bot.answers import Option, Panel, ask, fresh_id, say, say_later, tell_failure
+from bot.discord_bot.answers import Option, Panel, ask, fresh_id, say, say_later, tell_failure, try_say
 from bot.discord_bot.bot import DiscordSettings, Facts, PatronRolesBot
 from bot.discord_bot.use_cases import UseCases
+from bot.discord_bot.waiting import Waiting
 
 __all__ = [
     "DiscordSettings",
@@ -11,9 +12,11 @@ __all__ = [
     "Panel",
     "PatronRolesBot",
     "UseCases",
+    "Waiting",
     "ask",
     "fresh_id",
     "say",
     "say_later",
     "tell_failure",
+    "try_say",
 ]

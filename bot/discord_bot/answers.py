@@ -116,11 +116,22 @@ async def say(
     await interaction.edit_original_response(content=cut(text), view=view, attachments=[file] if file else [])
 
 
+async def try_say(interaction: discord.Interaction, text: str, *, view: discord.ui.View | None = None) -> None:
+    """Edit an answer long after it was given; one that is too old for that, or was dismissed, stays as it is."""
+    try:
+        await say(interaction, text, view=view)
+    except discord.HTTPException as refused:
+        log.info("answer_too_old", code=refused.code)
+
+
 async def say_later(client: discord.Client, application_id: int, token: str, text: str) -> None:
-    """Edit the answer to a command that another process, or this one before a restart, was given."""
+    """Do the same for the answer to a command that another process, or this one before a restart, was given."""
     answer = discord.Webhook.partial(application_id, token, client=client)
-    # Discord's name for the first answer stands where a message's id does.
-    await answer.edit_message("@original", content=cut(text), view=None)  # type: ignore[call-overload]
+    try:
+        # Discord's name for the first answer stands where a message's id does.
+        await answer.edit_message("@original", content=cut(text), view=None)  # type: ignore[call-overload]
+    except discord.HTTPException as refused:
+        log.info("answer_too_old", code=refused.code)
 
 
 async def ask(interaction: discord.Interaction, text: str, *options: Option) -> str | None:

@@ -47,12 +47,16 @@ class RefreshProgress:
 
 @dataclass(frozen=True, slots=True)
 class RefreshEnded:
-    """A refresh ended. ``report.error`` says why it counts for nothing; roles of it go out after this."""
+    """A refresh ended. ``report.error`` says why it counts for nothing; roles of it go out after this.
+
+    ``by_patrons``: no list was read, for there is no living pair to read it with; each patron is asked in turn instead.
+    """
 
     run: int
     campaign: CampaignId
     cause: Cause
     report: RunReport
+    by_patrons: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 Whatever keeps a role from moving is said: a role that somebody waits for and that does not come asks for a reason.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from bot.core.model import DiscordUserId, RoleChange, RoleId
@@ -38,6 +38,12 @@ class Outcome(Protocol):
 def linked(outcome: Outcome, names: Names) -> str:
     """Tell a person that they are linked and what that means in one server."""
     return f"{LINKED} {_of_mine(outcome, names)}"
+
+
+def linked_everywhere(told: Sequence[tuple[str, Outcome, Names]]) -> str:
+    """Tell a person in a direct message that they are linked and what that means in each server, by its name."""
+    lines = [f"### {explain.plain(server)}\n{_of_mine(outcome, names)}" for server, outcome, names in told]
+    return "\n".join([LINKED, *lines])
 
 
 def _of_mine(outcome: Outcome, names: Names) -> str:

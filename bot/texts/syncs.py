@@ -6,7 +6,7 @@ Sentences only. People are mentioned by id, which never pings anybody here.
 from collections.abc import Mapping
 from datetime import datetime
 
-from bot.core.model import DiscordUserId, PatronId, Policy, RoleId
+from bot.core.model import Campaign, CampaignId, DiscordUserId, PatronId, Policy, RoleId
 from bot.texts import explain
 from bot.texts.staff import state
 
@@ -17,6 +17,10 @@ REJECT = "Keep these roles"
 RESUMED = "Going on. What waited is looked at now."
 PAUSED_NOW = "Paused. Nobody gets or loses a role here until /sync resume."
 STARTED = "Reading the campaign now. This message follows."
+BY_PATRONS = (
+    "The campaign's list cannot be read now, so each patron is asked in turn, with their own permission; that takes a "
+    "whole interval. /doctor says what to mend."
+)
 USER_ASKED = "Looking at <@{user}> now. This message follows."
 NOT_LINKED = "<@{user}> has not linked a Patreon account, so there is nothing to ask Patreon. They can type /link."
 PATREON_BACK = "Patreon answers again. Syncs go on as usual."
@@ -79,6 +83,14 @@ def ended(read: int, *, granted: int, revoked: int, held: int, failed: int, erro
     did = f" It gives {granted}, takes {revoked}, holds {held}." if granted or revoked or held else ""
     tail = f" {failed} could not be looked at." if failed else ""
     return f"Read {explain.counted(read, 'membership')}.{did}{tail}"
+
+
+def everybody(lines: Mapping[CampaignId, str], campaigns: Mapping[CampaignId, Campaign], policy: Policy) -> str:
+    """Tell how the sync of everybody goes; campaigns are named where there are several."""
+    told = [
+        f"**{explain.plain(campaigns[key].name)}**: {line}" if len(campaigns) > 1 else line for key, line in lines.items()
+    ]
+    return "\n".join(told) + state(policy)
 
 
 def progress(read: int, total: int | None) -> str:

@@ -1,18 +1,17 @@
 """/sync now, status, approve, pause, resume: the engine's work as creators steer and see it."""
 
+from dataclasses import dataclass, field
+
 import discord
-import structlog
 from discord import app_commands
 from discord.ext import commands
 
 from bot.core.model import CampaignId, Cause, DiscordUserId, GuildId
-from bot.creators import RunReport
-from bot.discord_bot import Option, PatronRolesBot, UseCases, ask, say
+from bot.creators import Home, RunReport
+from bot.discord_bot import Option, PatronRolesBot, UseCases, Waiting, ask, say, try_say
 from bot.sync.reports import PatronSynced, RefreshEnded, RefreshProgress, Report
 from bot.texts import outcomes, staff
 from bot.texts import syncs as texts
-
-log = structlog.get_logger(__name__)
 
 SHOWN = 20
 """So many held revocations are named in the question."""
@@ -27,9 +26,8 @@ class SyncCog(
 
     def __init__(self, _bot: PatronRolesBot, use_cases: UseCases) -> None:
         self._use = use_cases
-        # Answers that follow the engine, by what they wait for. A restart forgets them; /sync status does not.
-        self._refreshes: dict[CampaignId, list[discord.Interaction]] = {}
-        self._people: dict[tuple[GuildId, DiscordUserId], discord.Interaction] = {}
+        self._refreshes: Waiting[CampaignId, _Everybody] = Waiting(use_cases.now)
+        self._people: Waiting[DiscordUserId, discord.Interaction] = Waiting(use_cases.now)
 
     @app_commands.command(name="now", description="Ask Patreon now, about everybody or about one member")
     @app_commands.describe(member="Only this member")
@@ -40,18 +38,20 @@ class SyncCog(
             await self._somebody(interaction, guild, DiscordUserId(member.id))
             return
         home = await self._use.campaigns.home(guild)
-        for campaign in home.by_id:
-            self._refreshes.setdefault(campaign, []).append(interaction)
+        home.campaign()
         await say(interaction, texts.STARTED)
+        answer = _Everybody(interaction, home)
+        for campaign in home.by_id:
+            self._refreshes.add(campaign, answer)
         await self._use.syncs.everybody(guild)
 
     async def _somebody(self, interaction: discord.Interaction, guild: GuildId, user: DiscordUserId) -> None:
         # Whether somebody is linked concerns only servers that have a campaign.
         (await self._use.campaigns.home(guild)).campaign()
-        self._people[guild, user] = interaction
         await say(interaction, texts.USER_ASKED.format(user=user))
+        self._people.add(user, interaction)
         if not await self._use.syncs.somebody(user):
-            del self._people[guild, user]
+            self._people.end(user, interaction)
             await say(interaction, texts.NOT_LINKED.format(user=user))
 
     @app_commands.command(name="status", description="Show when Patreon was read, what waits and what is held")
@@ -100,16 +100,33 @@ class SyncCog(
         """Edit the answers that follow a sync."""
         match report:
             case RefreshProgress():
-                for interaction in self._refreshes.get(report.campaign, ()):
-                    await _try_say(interaction, texts.progress(report.read, report.total))
+                for answer in self._refreshes.of(report.campaign):
+                    await answer.tell(report.campaign, texts.progress(report.read, report.total))
             case RefreshEnded():
-                for interaction in self._refreshes.pop(report.campaign, []):
-                    await _try_say(interaction, _ended(report.report))
+                text = texts.BY_PATRONS if report.by_patrons else _ended(report.report)
+                for answer in self._refreshes.of(report.campaign):
+                    self._refreshes.end(report.campaign, answer)
+                    await answer.tell(report.campaign, text)
             case PatronSynced() if report.cause is Cause.MANUAL:
-                waiter = self._people.pop((report.guild, report.user), None)
-                if waiter is not None:
-                    names = await self._use.syncs.names(report.guild)
-                    await _try_say(waiter, outcomes.somebody(report.user, report, names))
+                for interaction in self._people.of(report.user):
+                    if interaction.guild_id == report.guild:
+                        self._people.end(report.user, interaction)
+                        names = await self._use.syncs.names(report.guild)
+                        await try_say(interaction, outcomes.somebody(report.user, report, names))
+
+
+@dataclass(eq=False, slots=True)
+class _Everybody:
+    """An answer to /sync now for a whole guild, which says of each of its campaigns how far the refresh is."""
+
+    interaction: discord.Interaction
+    home: Home
+    lines: dict[CampaignId, str] = field(default_factory=dict)
+
+    async def tell(self, campaign: CampaignId, text: str) -> None:
+        """Say something new of one campaign."""
+        self.lines[campaign] = text
+        await try_say(self.interaction, texts.everybody(self.lines, self.home.by_id, self.home.settings.policy))
 
 
 def _ended(report: RunReport) -> str:
@@ -121,14 +138,6 @@ def _ended(report: RunReport) -> str:
         failed=report.failed,
         error=report.error,
     )
-
-
-async def _try_say(interaction: discord.Interaction, text: str) -> None:
-    """Edit an answer that may be too old for it; then /sync status has to do."""
-    try:
-        await say(interaction, text)
-    except discord.HTTPException as refused:
-        log.info("answer_too_old", code=refused.code)
 
 
 def _guild(interaction: discord.Interaction) -> GuildId:

@@ -4,20 +4,18 @@ import io
 from datetime import datetime, timedelta
 
 import discord
-import structlog
 from discord import app_commands
 from discord.ext import commands
 
 from bot.core.model import Cause, DiscordUserId, GuildId, Holding, Origin, RoleId
-from bot.discord_bot import Option, Panel, PatronRolesBot, UseCases, ask, fresh_id, say, say_later
+from bot.creators import OpenAnswer
+from bot.discord_bot import Option, Panel, PatronRolesBot, UseCases, Waiting, ask, fresh_id, say, say_later, try_say
 from bot.errors import LinkError, LinkProblem
 from bot.sync.reports import PatronSynced, Report
+from bot.sync.turns import Turns
 from bot.texts import commands as texts
 from bot.texts import outcomes
 from cogs.link.export import to_json
-from cogs.link.waiting import Waiting
-
-log = structlog.get_logger(__name__)
 
 COOL_DOWN = timedelta(seconds=60)
 """How long a patron waits before asking Patreon once more; it answers a hundred questions a minute for everybody."""
@@ -43,23 +41,22 @@ class LinkCog(commands.Cog):
     def __init__(self, bot: PatronRolesBot, use_cases: UseCases) -> None:
         self._bot = bot
         self._use = use_cases
-        self._linking = Waiting(use_cases.now)
-        self._refreshing = Waiting(use_cases.now)
+        self._linking: Waiting[DiscordUserId, OpenAnswer] = Waiting(use_cases.now)
+        self._linked: Waiting[DiscordUserId, PatronSynced] = Waiting(use_cases.now)
+        self._refreshing: Waiting[DiscordUserId, discord.Interaction] = Waiting(use_cases.now)
+        self._turns = Turns()
         self._asked_at: dict[DiscordUserId, datetime] = {}
 
     @app_commands.command(name="link", description="Link your Patreon account, so that your roles follow your pledge")
     async def link(self, interaction: discord.Interaction) -> None:
         """Show the button with the personal address."""
-        url = await self._use.linking.begin(
-            DiscordUserId(interaction.user.id),
-            _guild(interaction),
-            interaction.application_id,
-            interaction.token,
-        )
+        user = DiscordUserId(interaction.user.id)
+        answer = OpenAnswer(_guild(interaction), interaction.application_id, interaction.token)
+        url = await self._use.linking.begin(user, answer.guild, answer.application_id, answer.token)
         view = discord.ui.View()
         view.add_item(discord.ui.Button(label=texts.LINK_BUTTON, url=url))
-        self._linking.add(interaction)
         await say(interaction, texts.LINK, view=view)
+        self._linking.add(user, answer)
 
     @app_commands.command(name="unlink", description="End the link to your Patreon account and give back its roles")
     async def unlink(self, interaction: discord.Interaction) -> None:
@@ -101,7 +98,7 @@ class LinkCog(commands.Cog):
             return
         self._asked_at = {other: at for other, at in self._asked_at.items() if at + COOL_DOWN > now} | {user: now}
         await interaction.response.defer()
-        self._refreshing.add(interaction)
+        self._refreshing.add(user, interaction)
         if not await self._use.syncs.somebody(user):
             raise LinkError(LinkProblem.NOT_LINKED)
 
@@ -141,27 +138,33 @@ class LinkCog(commands.Cog):
         """Edit the answers that waited for somebody's sync."""
         if not isinstance(report, PatronSynced):
             return
-        if report.patron is not None:
-            await self._tell_linked(report)
+        if report.cause is Cause.LINKED and report.patron is not None:
+            async with self._turns.of(report.user):
+                await self._tell_linked(report)
         # A membership that was refreshed stays up to date for as long as Discord lets it be edited.
-        if waiter := self._refreshing.of(report.user, report.guild):
-            await say(waiter.interaction, await self._explained(waiter.interaction), view=_Refresh(self))
+        for interaction in self._refreshing.of(report.user):
+            if _guild(interaction) in (None, report.guild):
+                await try_say(interaction, await self._explained(interaction), view=_Refresh(self))
 
     async def _tell_linked(self, report: PatronSynced) -> None:
-        """Edit the answer to /link: the one in hand, or after a restart the one that was stored."""
-        waiter = self._linking.of(report.user, report.guild)
-        stored = None
-        if waiter is None and report.cause is Cause.LINKED:
-            stored = await self._use.patrons.open_answer(report.user)
-        if waiter is None and stored is None:
-            return
-        self._linking.end(report.user)
-        names = await self._use.syncs.names(report.guild)
-        text = outcomes.linked(report, names)
-        if waiter is not None:
-            await say(waiter.interaction, text)
-        elif stored is not None:
-            await say_later(self._bot, stored.application_id, stored.token, text)
+        """Edit the answers to /link: those of this process, or after a restart the one that was stored."""
+        self._linked.add(report.user, report)
+        answers = self._linking.of(report.user)
+        if not answers and (stored := await self._use.patrons.open_answer(report.user)) is not None:
+            answers = [stored]
+        for answer in answers:
+            if answer.guild == report.guild:
+                text = outcomes.linked(report, await self._use.syncs.names(report.guild))
+                await say_later(self._bot, answer.application_id, answer.token, text)
+            elif answer.guild is None:
+                await say_later(self._bot, answer.application_id, answer.token, await self._everywhere(report.user))
+
+    async def _everywhere(self, user: DiscordUserId) -> str:
+        """Sum up what a link came to in each server the person is in."""
+        newest = {report.guild: report for report in self._linked.of(user)}
+        theirs = [guild for guild in (await self._use.personal.show(user)).guilds if guild in newest]
+        told = [(self._name(guild), newest[guild], await self._use.syncs.names(guild)) for guild in theirs]
+        return outcomes.linked_everywhere(told)
 
     async def _explained(self, interaction: discord.Interaction) -> str:
         """Explain the asker in this guild, or in each of theirs when they asked in a direct message."""
@@ -172,9 +175,11 @@ class LinkCog(commands.Cog):
     async def _explain(self, guild: GuildId, user: DiscordUserId) -> str:
         found = await self._use.previews.explain(guild, user)
         home = await self._use.campaigns.home(guild)
+        return texts.membership(self._name(guild), found.decision, found.memberships, home.role_names, home.by_id)
+
+    def _name(self, guild: GuildId) -> str:
         known = self._bot.get_guild(guild)
-        name = known.name if known else texts.UNKNOWN_GUILD
-        return texts.membership(name, found.decision, found.memberships, home.role_names, home.by_id)
+        return known.name if known else texts.UNKNOWN_GUILD
 
 
 def _guild(interaction: discord.Interaction) -> GuildId | None:

@@ -7,12 +7,32 @@ import pytest
 
 from bot.core.model import CREATOR, Block, Cause, PatronId, RoleChange
 from bot.errors import PatreonUnavailable
-from bot.sync.reports import CreatorTokenFailing, LinkBroken, PatreonBack, PatreonGone, PatronSynced, RoleIsBlocked
+from bot.store.records import RunReport
+from bot.sync.reports import (
+    CreatorTokenFailing,
+    LinkBroken,
+    PatreonBack,
+    PatreonGone,
+    PatronSynced,
+    RefreshEnded,
+    Report,
+    RoleIsBlocked,
+)
+from sandbox.discord.interaction import Interaction
 from sandbox.world.guild_records import Permission
 from tests.cogs.place import Place, Site, open_place
 from tests.cogs.shelf import CAMPAIGN
 from tests.cogs.staff import in_channel, rule_for_gold, staff_channel
-from tests.waiting import until
+
+
+async def reported(place: Place, report: Report, interaction: Interaction, words: str) -> None:
+    """Let the engine report something until an answer that begins to follow it says so."""
+
+    async def told(_t: object) -> bool:
+        await place.bot.hear(report)
+        return words in interaction.text
+
+    await place.until(told)
 
 
 async def test_settings_show_what_holds(place: Place) -> None:
@@ -81,6 +101,24 @@ async def test_sync_now_says_that_a_failed_read_counts_for_nothing(place: Place)
     place.patreon.down = PatreonUnavailable("no answer")
     interaction = await place.type("sync now")
     await interaction.wait_for(lambda answer: "counts for nothing" in answer.content)
+
+
+async def test_sync_now_says_that_patrons_are_asked_one_by_one(place: Place) -> None:
+    async with place.store.write() as t:
+        await t.tokens.mark_broken(CREATOR, place.now)
+    interaction = await place.type("sync now")
+    await reported(place, RefreshEnded(1, CAMPAIGN, Cause.MANUAL, RunReport(), by_patrons=True), interaction, "in turn")
+
+
+async def test_sync_of_one_member_answers_everybody_who_asked(place: Place) -> None:
+    await place.use_cases.settings.pause(place.guild, paused=True)
+    await place.link(place.ann, "p1")
+    asked = [await place.type("sync now", user, member=place.ann) for user in (place.town.owner.id, place.mod)]
+    for interaction in asked:
+        await interaction.wait_for(lambda answer: "Looking at" in answer.content)
+    report = PatronSynced(place.guild, place.ann, PatronId("p1"), Cause.MANUAL, RoleChange(), paused=True)
+    for interaction in asked:
+        await reported(place, report, interaction, "Paused")
 
 
 async def test_sync_of_one_member_says_what_was_done(place: Place) -> None:
@@ -234,16 +272,14 @@ async def test_the_staff_hears_that_patreon_is_away_and_that_it_is_back(place: P
 async def test_sync_of_one_member_and_link_say_that_the_server_is_paused(place: Place) -> None:
     await place.use_cases.settings.pause(place.guild, paused=True)
     await place.link(place.ann, "p1")
-    asked, linking = place.patreon.asked, await place.type("link", place.ann)
-    await linking.settled()
-    interaction = await place.type("sync now", member=place.ann)
-    await until(lambda: place.patreon.asked > asked, "reading of Ann")
-    for cause in (Cause.MANUAL, Cause.LINKED):
+    for command, options, cause, words in (
+        ("sync now", {"member": place.ann}, Cause.MANUAL, "Paused: nothing changes until /sync resume."),
+        ("link", {}, Cause.LINKED, "They wait: the server's team has paused changes"),
+    ):
+        interaction = await place.type(command, place.town.owner.id if options else place.ann, **options)
         desired = frozenset({place.gold})
         report = PatronSynced(place.guild, place.ann, PatronId("p1"), cause, RoleChange(), desired, paused=True)
-        await place.bot.hear(report)
-    await interaction.wait_for(lambda answer: "Paused: nothing changes until /sync resume." in answer.content)
-    await linking.wait_for(lambda answer: "They wait: the server's team has paused changes" in answer.content)
+        await reported(place, report, interaction, words)
 
 
 @pytest.mark.parametrize(("broken", "words"), [(True, "no longer accepts"), (False, "could not be renewed")])

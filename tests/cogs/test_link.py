@@ -4,7 +4,9 @@ import json
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
-from bot.core.model import Condition, ConditionKind, PatronId
+from bot.core.model import Cause, Condition, ConditionKind, GuildId, PatronId, RoleChange, RoleId
+from bot.sync.reports import PatronSynced
+from sandbox.discord.components import text_of
 from tests.cogs.place import Place, Site, open_place
 from tests.cogs.shelf import CAMPAIGN, GOLD_TIER
 
@@ -77,8 +79,49 @@ async def test_link_works_in_a_direct_message(place: Place) -> None:
     interaction = await place.server.run_command(place.ann, "link")
     message = await interaction.settled()
     await go_through_patreon(place, message.components[0]["components"][0]["url"], "ann-at-patreon")
-    async with place.store.read() as t:
-        assert await t.links.load(place.ann) is not None
+    linked = await interaction.wait_for(lambda answer: answer.content.startswith("Linked."))
+    assert linked.content == "Linked.\n### Workshop\nYour roles: **Gold**.\nNew: **Gold**."
+
+
+async def test_link_in_a_direct_message_sums_up_every_server(place: Place) -> None:
+    other = GuildId(place.town.world.add_guild("Elsewhere", owner=place.town.owner.id).id)
+    await place.link(place.ann, "p1")
+    async with place.store.write() as t:
+        await t.presence.put(other, place.ann, present=True, seen_at=place.now)
+        await t.guilds.save_roles(other, {RoleId(5): "Fan"})
+    interaction = await place.server.run_command(place.ann, "link")
+    await interaction.settled()
+    for guild, role in ((place.guild, place.gold), (other, RoleId(5)), (GuildId(4), RoleId(6))):
+        await place.bot.hear(linked_in(place, guild, role))
+    linked = await interaction.wait_for(lambda answer: "**Fan**" in answer.content and "**Gold**" in answer.content)
+    assert "role 6" not in linked.content
+
+
+async def test_the_button_of_link_stays_until_the_person_is_linked(place: Place) -> None:
+    await place.link(place.ann, "p1")
+    interaction = await place.type("link", place.ann)
+    await interaction.settled()
+    await place.bot.hear(replace(linked_in(place, place.guild, place.gold), cause=Cause.REFRESH))
+    await place.answer("settings")
+    assert [text_of(message) for message in interaction.snapshots[2:]] == []
+
+
+async def test_link_shows_the_roles_of_the_server_it_was_typed_in(site: Site) -> None:
+    async with open_place(site) as before:
+        await before.link(before.ann, "p1")
+        interaction = await before.type("link", before.ann)
+        url = (await interaction.settled()).components[0]["components"][0]["url"]
+        before.patreon.pledge(PatronId("p1"))
+    async with open_place(site) as after:
+        await go_through_patreon(after, url, "p1")
+        await interaction.wait_for(lambda answer: answer.content.startswith("Linked."))
+        await after.bot.hear(linked_in(after, GuildId(4), RoleId(6)))
+        await after.answer("settings")
+        assert "role 6" not in interaction.text
+
+
+def linked_in(place: Place, guild: GuildId, role: RoleId) -> PatronSynced:
+    return PatronSynced(guild, place.ann, PatronId("p1"), Cause.LINKED, RoleChange(), frozenset({role}))
 
 
 async def test_unlink_asks_first_and_names_what_goes(place: Place) -> None:
