@@ -17,6 +17,7 @@ from bot.store.records import ABSENT, CampaignState, NudgeKind
 from bot.store.tables import Tables
 from bot.sync.health import Health
 from bot.sync.parts import Parts
+from bot.sync.reports import ReadFailed
 
 PAGE = 1000
 _MINUTE = timedelta(minutes=1)
@@ -71,10 +72,10 @@ class Reads:
         try:
             pace.singles.append(self._parts.now())
             reading, asked = await self._ask(link, campaign, stored)
-        except RateLimited:
-            raise
         except PatreonError as error:
-            await self._health.failed(campaign, type(error).__name__)
+            await self._parts.tell(ReadFailed(link.user, type(error).__name__))
+            if not isinstance(error, RateLimited):
+                await self._health.failed(campaign, type(error).__name__)
             raise
         finally:
             pace.waiting -= 1

@@ -36,6 +36,14 @@ class PatronSynced:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadFailed:
+    """Patreon gave no usable answer about one patron; it is asked again by itself. Told each time, for whoever waits."""
+
+    user: DiscordUserId
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class RefreshProgress:
     """A refresh goes on: ``read`` memberships of ``total`` (when Patreon says how many there are)."""
 
@@ -142,6 +150,7 @@ class NudgeStuck:
 
 Report = (
     PatronSynced
+    | ReadFailed
     | RefreshProgress
     | RefreshEnded
     | AuditEnded

@@ -43,7 +43,8 @@ UNLINK_NO = "Keep the link"
 UNLINK_KEPT = "The link stays. " + explain.NEVER_MIND
 
 MEMBERSHIP_REFRESH = "Ask Patreon again"
-MEMBERSHIP_ASKED = "Asked Patreon again. This message follows when the answer is here."
+MEMBERSHIP_ASKED = "Asking Patreon again. This follows when the answer is here."
+MEMBERSHIP_WAITS = "Patreon gives no usable answer now. You keep your roles; I go on asking, and this follows."
 MEMBERSHIP_NOTHING = "Nothing is known of a membership yet. If you just joined at Patreon, press the button."
 NOT_LINKED = "No Patreon account is linked to you. Type /link to link yours."
 NO_GUILD = "You are in no server that I serve."

@@ -22,6 +22,9 @@ BY_PATRONS = (
     "whole interval. /doctor says what to mend."
 )
 USER_ASKED = "Looking at <@{user}> now. This message follows."
+USER_WAITS = (
+    "Patreon gives no usable answer about <@{user}> now. Nothing was changed; I go on asking, and this message follows."
+)
 NOT_LINKED = "<@{user}> has not linked a Patreon account, so there is nothing to ask Patreon. They can type /link."
 PATREON_BACK = "Patreon answers again. Syncs go on as usual."
 

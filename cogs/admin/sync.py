@@ -9,7 +9,7 @@ from discord.ext import commands
 from bot.core.model import CampaignId, Cause, DiscordUserId, GuildId
 from bot.creators import Home, RunReport
 from bot.discord_bot import Option, PatronRolesBot, UseCases, Waiting, ask, say, try_say
-from bot.sync.reports import PatronSynced, RefreshEnded, RefreshProgress, Report
+from bot.sync.reports import PatronSynced, ReadFailed, RefreshEnded, RefreshProgress, Report
 from bot.texts import outcomes, staff
 from bot.texts import syncs as texts
 
@@ -107,6 +107,9 @@ class SyncCog(
                 for answer in self._refreshes.of(report.campaign):
                     self._refreshes.end(report.campaign, answer)
                     await answer.tell(report.campaign, text)
+            case ReadFailed():
+                for interaction in self._people.of(report.user):
+                    await try_say(interaction, texts.USER_WAITS.format(user=report.user))
             case PatronSynced() if report.cause is Cause.MANUAL:
                 for interaction in self._people.of(report.user):
                     if interaction.guild_id == report.guild:

@@ -11,7 +11,7 @@ from bot.core.model import Cause, DiscordUserId, GuildId, Holding, Origin, RoleI
 from bot.creators import OpenAnswer
 from bot.discord_bot import Option, Panel, PatronRolesBot, UseCases, Waiting, ask, fresh_id, say, say_later, try_say
 from bot.errors import LinkError, LinkProblem
-from bot.sync.reports import PatronSynced, Report
+from bot.sync.reports import PatronSynced, ReadFailed, Report
 from bot.sync.turns import Turns
 from bot.texts import commands as texts
 from bot.texts import outcomes
@@ -87,7 +87,7 @@ class LinkCog(commands.Cog):
         """Explain everything, with a button to ask Patreon again."""
         if await self._use.patrons.link(DiscordUserId(interaction.user.id)) is None:
             raise LinkError(LinkProblem.NOT_LINKED)
-        await say(interaction, await self._explained(interaction), view=_Refresh(self))
+        await self._show(interaction)
 
     async def refresh(self, interaction: discord.Interaction) -> None:
         """Ask Patreon again, not more often than the cool-down allows; the answer follows with the engine's report."""
@@ -98,6 +98,7 @@ class LinkCog(commands.Cog):
             return
         self._asked_at = {other: at for other, at in self._asked_at.items() if at + COOL_DOWN > now} | {user: now}
         await interaction.response.defer()
+        await self._show(interaction, texts.MEMBERSHIP_ASKED)
         self._refreshing.add(user, interaction)
         if not await self._use.syncs.somebody(user):
             raise LinkError(LinkProblem.NOT_LINKED)
@@ -136,15 +137,20 @@ class LinkCog(commands.Cog):
     @commands.Cog.listener("on_report")
     async def follow(self, report: Report) -> None:
         """Edit the answers that waited for somebody's sync."""
-        if not isinstance(report, PatronSynced):
-            return
-        if report.cause is Cause.LINKED and report.patron is not None:
-            async with self._turns.of(report.user):
-                await self._tell_linked(report)
-        # A membership that was refreshed stays up to date for as long as Discord lets it be edited.
-        for interaction in self._refreshing.of(report.user):
-            if _guild(interaction) in (None, report.guild):
-                await try_say(interaction, await self._explained(interaction), view=_Refresh(self))
+        match report:
+            case PatronSynced():
+                if report.cause is Cause.LINKED and report.patron is not None:
+                    async with self._turns.of(report.user):
+                        await self._tell_linked(report)
+                # A membership that was refreshed stays up to date for as long as Discord lets it be edited.
+                for interaction in self._refreshing.of(report.user):
+                    if _guild(interaction) in (None, report.guild):
+                        await self._show(interaction)
+            case ReadFailed():
+                for interaction in self._refreshing.of(report.user):
+                    await self._show(interaction, texts.MEMBERSHIP_WAITS)
+            case _:
+                pass  # the rest is for staff
 
     async def _tell_linked(self, report: PatronSynced) -> None:
         """Edit the answers to /link: those of this process, or after a restart the one that was stored."""
@@ -165,6 +171,11 @@ class LinkCog(commands.Cog):
         theirs = [guild for guild in (await self._use.personal.show(user)).guilds if guild in newest]
         told = [(self._name(guild), newest[guild], await self._use.syncs.names(guild)) for guild in theirs]
         return outcomes.linked_everywhere(told)
+
+    async def _show(self, interaction: discord.Interaction, news: str = "") -> None:
+        """Show the membership with the button below, and how the last press of it goes."""
+        text = await self._explained(interaction)
+        await try_say(interaction, f"{news}\n{text}" if news else text, view=_Refresh(self))
 
     async def _explained(self, interaction: discord.Interaction) -> str:
         """Explain the asker in this guild, or in each of theirs when they asked in a direct message."""

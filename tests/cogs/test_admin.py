@@ -153,6 +153,13 @@ async def test_sync_of_one_member_says_which_role_is_out_of_reach(place: Place) 
     await interaction.wait_for(lambda answer: "I may not give or take **Gold**" in answer.content)
 
 
+async def test_sync_of_one_member_says_that_patreon_does_not_answer(place: Place) -> None:
+    await place.link(place.ann, "p1")
+    place.patreon.down = PatreonUnavailable("503")
+    interaction = await place.type("sync now", member=place.ann)
+    await interaction.wait_for(lambda answer: "no usable answer about" in answer.content)
+
+
 async def test_sync_of_somebody_unlinked_says_so(place: Place) -> None:
     interaction = await place.type("sync now", member=place.ann)
     await interaction.wait_for(lambda answer: "has not linked" in answer.content)

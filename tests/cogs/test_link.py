@@ -2,9 +2,11 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 from bot.core.model import Cause, Condition, ConditionKind, GuildId, PatronId, RoleChange, RoleId
+from bot.errors import PatreonUnavailable
 from bot.sync.reports import PatronSynced
 from sandbox.discord.components import text_of
 from tests.cogs.place import Place, Site, open_place
@@ -165,6 +167,18 @@ async def test_membership_can_be_refreshed_but_not_hammered(place: Place) -> Non
     again = await place.press(message, "Ask Patreon again", place.ann)
     await again.wait_for(lambda answer: "Try again" in answer.content)
     assert place.patreon.asked == asked
+
+
+async def test_a_refresh_says_that_it_goes_on_and_that_patreon_does_not_answer(place: Place) -> None:
+    await place.link(place.ann, "p1")
+    message = await (await place.type("membership", place.ann)).settled()
+    place.patreon.down = PatreonUnavailable("503")
+    pressed = await place.press(message, "Ask Patreon again", place.ann)
+    await pressed.wait_for(lambda answer: "Patreon gives no usable answer now" in answer.content)
+    assert any("Asking Patreon again" in text_of(shown) for shown in pressed.snapshots)
+    place.patreon.down = None
+    place.town.world.clock.move(timedelta(minutes=1))
+    await pressed.wait_for(lambda answer: answer.content.startswith("### Workshop"))
 
 
 async def test_privacy_exports_everything_stored_as_json(place: Place) -> None:
