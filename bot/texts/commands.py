@@ -21,7 +21,7 @@ from bot.errors import (
 )
 from bot.texts import explain
 
-OUTDATED = "This question is too old: the bot was restarted since. Type the command again."
+OUTDATED = "This was answered already, or it is too old to be answered. Type the command again if you still need it."
 TOO_SLOW = "Nobody answered, so nothing was changed. Type the command again when you are ready."
 NOT_ALLOWED = "You may not use this command here."
 ONLY_IN_GUILD = "This command works in a server, not in a direct message."

@@ -103,11 +103,13 @@ class SettingsCog(commands.Cog):
             Option("yes", texts.YES_SAVE, discord.ButtonStyle.success),
             Option("no", texts.NO_LEAVE),
         )
-        if answer == "yes":
+        if answer is None:
+            return
+        if answer.key == "yes":
             await self._use.settings.change(guild, change)
-            await self._show(interaction, guild)
-        elif answer == "no":
-            await say(interaction, texts.CANCELLED)
+            await self._show(answer.interaction, guild)
+        else:
+            await say(answer.interaction, texts.CANCELLED)
 
 
 def _asked(*, group: str | None, stacking: str | None, **switches: Any) -> PolicyChange:

@@ -70,12 +70,15 @@ class SetupPanel(Panel):
             Option("yes", staff.YES_POWERS if warning else staff.YES_SAVE, discord.ButtonStyle.success),
             Option("no", staff.NO_LEAVE),
         )
-        if answer == "yes":
+        if answer is None:
+            return
+        if answer.key == "yes":
+            check(candidate_of(self._use.guilds, role), asker_of(answer.interaction))
             saved = await self._use.rules.add(rule)
             policy = (await self._use.settings.load(self._guild)).policy
-            await say(interaction, staff.rule_saved(saved.rule, line, policy))
-        elif answer == "no":
-            await say(interaction, staff.CANCELLED)
+            await say(answer.interaction, staff.rule_saved(saved.rule, line, policy))
+        else:
+            await say(answer.interaction, staff.CANCELLED)
 
 
 def _options(campaign: Campaign) -> list[discord.SelectOption]:

@@ -79,9 +79,9 @@ class SyncCog(
             Option("keep", texts.REJECT),
         )
         if answer is not None:
-            by, approved = DiscordUserId(interaction.user.id), answer == "take"
+            by, approved = DiscordUserId(interaction.user.id), answer.key == "take"
             decided = await self._use.engine.decide(guild, run, by, approved=approved)
-            await say(interaction, texts.brake_answered(run, by, approved=approved) if decided else texts.UNKNOWN_RUN)
+            await say(answer.interaction, texts.brake_answered(run, by, approved=approved) if decided else texts.UNKNOWN_RUN)
 
     @app_commands.command(name="pause", description="Stop every change of roles in this server")
     async def pause(self, interaction: discord.Interaction) -> None:

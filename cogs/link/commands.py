@@ -41,7 +41,7 @@ class LinkCog(commands.Cog):
     def __init__(self, bot: PatronRolesBot, use_cases: UseCases) -> None:
         self._bot = bot
         self._use = use_cases
-        self._linking: Waiting[DiscordUserId, OpenAnswer] = Waiting(use_cases.now)
+        self._linking: Waiting[DiscordUserId, tuple[datetime, OpenAnswer]] = Waiting(use_cases.now)
         self._linked: Waiting[DiscordUserId, PatronSynced] = Waiting(use_cases.now)
         self._refreshing: Waiting[DiscordUserId, discord.Interaction] = Waiting(use_cases.now)
         self._turns = Turns()
@@ -56,7 +56,7 @@ class LinkCog(commands.Cog):
         view = discord.ui.View()
         view.add_item(discord.ui.Button(label=texts.LINK_BUTTON, url=url))
         await say(interaction, texts.LINK, view=view)
-        self._linking.add(user, answer)
+        self._linking.add(user, (self._use.now(), answer))
 
     @app_commands.command(name="unlink", description="End the link to your Patreon account and give back its roles")
     async def unlink(self, interaction: discord.Interaction) -> None:
@@ -76,11 +76,11 @@ class LinkCog(commands.Cog):
             Option("yes", texts.UNLINK_YES, discord.ButtonStyle.danger),
             Option("no", texts.UNLINK_NO),
         )
-        if answer == "yes":
+        if answer is None:
+            return
+        if answer.key == "yes":
             await self._use.personal.unlink(user)
-            await say(interaction, texts.unlinked(roles, names))
-        elif answer == "no":
-            await say(interaction, texts.UNLINK_KEPT)
+        await say(answer.interaction, texts.unlinked(roles, names) if answer.key == "yes" else texts.UNLINK_KEPT)
 
     @app_commands.command(name="membership", description="Show what Patreon says of you, your roles and why you have them")
     async def membership(self, interaction: discord.Interaction) -> None:
@@ -115,11 +115,13 @@ class LinkCog(commands.Cog):
             Option("export", texts.PRIVACY_EXPORT),
             Option("delete", texts.PRIVACY_DELETE, discord.ButtonStyle.danger),
         )
-        if answer == "export":
-            file = discord.File(io.BytesIO(to_json(data)), filename="my-data.json")
-            await say(interaction, texts.PRIVACY_EXPORTED, file=file)
-        elif answer == "delete":
-            await self._delete(interaction, user)
+        if answer is None:
+            return
+        if answer.key == "delete":
+            await self._delete(answer.interaction, user)
+            return
+        file = discord.File(io.BytesIO(to_json(data)), filename="my-data.json")
+        await say(answer.interaction, texts.PRIVACY_EXPORTED, file=file)
 
     async def _delete(self, interaction: discord.Interaction, user: DiscordUserId) -> None:
         answer = await ask(
@@ -128,18 +130,18 @@ class LinkCog(commands.Cog):
             Option("yes", texts.PRIVACY_YES, discord.ButtonStyle.danger),
             Option("no", texts.PRIVACY_NO),
         )
-        if answer == "yes":
+        if answer is None:
+            return
+        if answer.key == "yes":
             await self._use.personal.erase(user)
-            await say(interaction, texts.PRIVACY_DONE)
-        elif answer == "no":
-            await say(interaction, texts.PRIVACY_KEPT)
+        await say(answer.interaction, texts.PRIVACY_DONE if answer.key == "yes" else texts.PRIVACY_KEPT)
 
     @commands.Cog.listener("on_report")
     async def follow(self, report: Report) -> None:
         """Edit the answers that waited for somebody's sync."""
         match report:
             case PatronSynced():
-                if report.cause is Cause.LINKED and report.patron is not None:
+                if report.patron is not None:
                     async with self._turns.of(report.user):
                         await self._tell_linked(report)
                 # A membership that was refreshed stays up to date for as long as Discord lets it be edited.
@@ -153,17 +155,27 @@ class LinkCog(commands.Cog):
                 pass  # the rest is for staff
 
     async def _tell_linked(self, report: PatronSynced) -> None:
-        """Edit the answers to /link: those of this process, or after a restart the one that was stored."""
-        self._linked.add(report.user, report)
-        answers = self._linking.of(report.user)
-        if not answers and (stored := await self._use.patrons.open_answer(report.user)) is not None:
-            answers = [stored]
+        """Edit the answers to /link."""
+        answers = await self._answers(report)
+        if answers:
+            self._linked.add(report.user, report)
         for answer in answers:
             if answer.guild == report.guild:
                 text = outcomes.linked(report, await self._use.syncs.names(report.guild))
                 await say_later(self._bot, answer.application_id, answer.token, text)
             elif answer.guild is None:
                 await say_later(self._bot, answer.application_id, answer.token, await self._everywhere(report.user))
+
+    async def _answers(self, report: PatronSynced) -> list[OpenAnswer]:
+        """Give those answers to /link that led to a link: of this process, or after a restart the stored one.
+
+        A button that was not pressed yet stays. The report's cause does not tell: merged nudges keep the strongest.
+        """
+        if typed := self._linking.of(report.user):
+            link = await self._use.patrons.link(report.user)
+            return [answer for at, answer in typed if link is not None and link.linked_at >= at]
+        stored = await self._use.patrons.open_answer(report.user) if report.cause is Cause.LINKED else None
+        return [stored] if stored else []
 
     async def _everywhere(self, user: DiscordUserId) -> str:
         """Sum up what a link came to in each server the person is in."""

@@ -66,11 +66,14 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
             Option("yes", texts.YES_POWERS if warning else texts.YES_SAVE, discord.ButtonStyle.success),
             Option("no", texts.NO_LEAVE),
         )
-        if answer == "yes":
+        if answer is None:
+            return
+        if answer.key == "yes":
+            check(candidate_of(self._use.guilds, role), asker_of(answer.interaction))
             saved = await self._use.rules.add(rule)
-            await say(interaction, texts.rule_saved(saved.rule, line, await self._policy(interaction)))
-        elif answer == "no":
-            await say(interaction, texts.CANCELLED)
+            await say(answer.interaction, texts.rule_saved(saved.rule, line, await self._policy(interaction)))
+        else:
+            await say(answer.interaction, texts.CANCELLED)
 
     @app_commands.command(name="remove", description="Remove a rule; you are asked what happens to its role")
     @app_commands.describe(rule="Which rule")
@@ -83,12 +86,14 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
         stay = [Option("stay", texts.YES_STAY)] if last else []
         question = texts.removal_question(line, effect.adds, effect.takes, effect.holds, last=last)
         answer = await ask(interaction, question, go, *stay, Option("no", texts.NO_LEAVE))
-        if answer in ("go", "stay"):
-            await self._use.rules.remove(found, stays=answer == "stay")
-            text = texts.rule_removed(line, await self._policy(interaction), stays=answer == "stay")
-            await say(interaction, text)
-        elif answer == "no":
-            await say(interaction, texts.CANCELLED)
+        if answer is None:
+            return
+        if answer.key == "no":
+            await say(answer.interaction, texts.CANCELLED)
+            return
+        stays = answer.key == "stay"
+        await self._use.rules.remove(found, stays=stays)
+        await say(answer.interaction, texts.rule_removed(line, await self._policy(interaction), stays=stays))
 
     @app_commands.command(name="list", description="Show all rules")
     async def list_rules(self, interaction: discord.Interaction) -> None:
@@ -126,10 +131,13 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
             Option("yes", texts.YES_ADOPT, discord.ButtonStyle.danger),
             Option("no", texts.NO_LEAVE),
         )
-        if answer == "yes":
-            await say(interaction, texts.adopted(await self._use.rules.adopt(guild, wanted, holders)))
-        elif answer == "no":
-            await say(interaction, texts.CANCELLED)
+        if answer is None:
+            return
+        if answer.key == "yes":
+            check(candidate_of(self._use.guilds, role), asker_of(answer.interaction))
+            await say(answer.interaction, texts.adopted(await self._use.rules.adopt(guild, wanted, holders)))
+        else:
+            await say(answer.interaction, texts.CANCELLED)
 
     @add.autocomplete("tier")
     async def _tiers(self, interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:

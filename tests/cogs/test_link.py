@@ -93,6 +93,7 @@ async def test_link_in_a_direct_message_sums_up_every_server(place: Place) -> No
         await t.guilds.save_roles(other, {RoleId(5): "Fan"})
     interaction = await place.server.run_command(place.ann, "link")
     await interaction.settled()
+    await place.link(place.ann, "p1")
     for guild, role in ((place.guild, place.gold), (other, RoleId(5)), (GuildId(4), RoleId(6))):
         await place.bot.hear(linked_in(place, guild, role))
     linked = await interaction.wait_for(lambda answer: "**Fan**" in answer.content and "**Gold**" in answer.content)
@@ -103,7 +104,7 @@ async def test_the_button_of_link_stays_until_the_person_is_linked(place: Place)
     await place.link(place.ann, "p1")
     interaction = await place.type("link", place.ann)
     await interaction.settled()
-    await place.bot.hear(replace(linked_in(place, place.guild, place.gold), cause=Cause.REFRESH))
+    await place.bot.hear(linked_in(place, place.guild, place.gold))
     await place.answer("settings")
     assert [text_of(message) for message in interaction.snapshots[2:]] == []
 
@@ -202,3 +203,13 @@ async def test_privacy_deletes_only_after_a_second_yes(place: Place) -> None:
     await interaction.wait_for(lambda answer: answer.content.startswith("Deleted."))
     async with place.store.read() as t:
         assert await t.links.load(place.ann) is None
+
+
+async def test_privacy_still_answers_when_somebody_takes_their_time(place: Place) -> None:
+    await place.link(place.ann, "p1")
+    message = await (await place.type("privacy", place.ann)).settled()
+    for button in ("Delete everything", "Delete"):
+        place.town.world.clock.move(timedelta(minutes=9))
+        pressed = await place.press(message, button, place.ann)
+        words = "cannot be undone" if button != "Delete" else "Deleted."
+        message = await pressed.wait_for(lambda answer, words=words: words in answer.content)  # type: ignore[misc]

@@ -89,6 +89,20 @@ async def test_a_moderator_may_hand_out_a_role_below_their_own(place: Place) -> 
     assert "Save it?" in (await interaction.settled()).content
 
 
+async def test_who_loses_their_rank_before_saving_saves_nothing(place: Place) -> None:
+    async with place.store.write() as t:
+        await t.rules.add(place.guild, CAMPAIGN, place.silver, Condition(ConditionKind.FORMER))
+    (mods,) = place.town.guild.members.roles(place.mod)
+    commands: dict[str, dict[str, str]] = {"roles add": {"when": "free"}, "roles adopt": {}}
+    for (command, options), button in zip(commands.items(), ("Save", "Adopt"), strict=True):
+        question = await (await place.type(command, place.mod, role=place.silver, **options)).settled()
+        place.town.world.take_role(place.guild, place.mod, mods)
+        pressed = await place.press(question, button, place.mod)
+        await pressed.wait_for(lambda answer: "You may not manage roles" in answer.content)
+        place.town.world.give_role(place.guild, place.mod, mods)
+    assert len(await place.use_cases.rules.of_guild(place.guild)) == 1
+
+
 async def test_a_role_above_the_bot_is_refused_with_what_to_do(place: Place) -> None:
     crown = place.town.world.add_role(place.guild, "Crown")
     place.town.world.move_role(place.guild, crown.id, len(place.town.guild.roles) - 1)
