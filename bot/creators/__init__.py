@@ -8,7 +8,7 @@ from bot.creators.manual import ManualGrants
 from bot.creators.patrons import OpenAnswer, PatronRow, Patrons, Stats, Which
 from bot.creators.rules import Draft, Rules
 from bot.creators.settings import Settings
-from bot.creators.syncs import Access, Syncs, SyncStatus
+from bot.creators.syncs import Access, Question, Syncs, SyncStatus
 from bot.store.records import RunReport
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "OpenAnswer",
     "PatronRow",
     "Patrons",
+    "Question",
     "Rules",
     "RunReport",
     "Settings",

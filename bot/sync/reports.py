@@ -79,7 +79,10 @@ class AuditEnded:
 
 @dataclass(frozen=True, slots=True)
 class BrakeHeld:
-    """Revocations are held until somebody decides with ``Engine.decide(guild, run, ...)``; the store has the list."""
+    """Revocations are held until somebody decides with ``Engine.decide(guild, run, ...)``; the store has the list.
+
+    Told again when more is held under an open question.
+    """
 
     guild: GuildId
     run: int
@@ -89,10 +92,12 @@ class BrakeHeld:
 
 @dataclass(frozen=True, slots=True)
 class BrakeReleased:
-    """A question of the brake settled itself: nothing it held is due any more."""
+    """A question of the brake settled itself: nothing it held is due any more. It stood in ``channel``, if anywhere."""
 
     guild: GuildId
     run: int
+    channel: int | None = None
+    message: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

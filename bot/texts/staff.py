@@ -200,13 +200,16 @@ def settings(policy: Policy, staff_channel: int | None) -> str:
     return "\n".join([*lines, f"staff channel: {channel}"])
 
 
-def settings_question(before: Policy, after: Policy, adds: int, takes: int, holds: int) -> str:
+def settings_question(
+    before: Policy, after: Policy, adds: int, takes: int, holds: int, *, channel: int | None = None
+) -> str:
     """Ask before settings are saved, naming what changes."""
     changed = [
         f"{name}: {setting(getattr(before, key))} → **{setting(getattr(after, key))}**"
         for key, name in SETTING_NAMES.items()
         if getattr(before, key) != getattr(after, key)
     ]
+    changed += [f"staff channel: <#{channel}>"] if channel else []
     return "\n".join([*changed, effect(adds, takes, holds), "Save?"])
 
 

@@ -3,7 +3,7 @@
 Sentences only. People are mentioned by id, which never pings anybody here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.core.model import Campaign, CampaignId, DiscordUserId, PatronId, Policy, RoleId
@@ -28,18 +28,21 @@ USER_WAITS = (
 NOT_LINKED = "<@{user}> has not linked a Patreon account, so there is nothing to ask Patreon. They can type /link."
 PATREON_BACK = "Patreon answers again. Syncs go on as usual."
 
+_NAMED = 20
+"""So many held revocations are named in the question; all are counted."""
+
 LINK_BROKEN = (
     "Patreon no longer lets me see your membership, so the roles I gave you may end in some days. Type /link in the server "
     "to mend it; it takes a minute. If you ended the permission on purpose, there is nothing to do."
 )
 
 
-def brake_question(run: int, held: int, people: list[tuple[DiscordUserId, RoleId]], names: Mapping[RoleId, str]) -> str:
-    """Ask the staff whether held revocations shall happen; ``people`` are the first of the ``held`` ones."""
-    lines = [f"<@{user}>: {explain.named(names.get(role), role)}" for user, role in people]
-    more = f"\n… and {held - len(people)} more" if held > len(people) else ""
+def brake_question(run: int, held: Sequence[tuple[DiscordUserId, RoleId]], names: Mapping[RoleId, str]) -> str:
+    """Ask the staff whether ``held`` revocations shall happen; the first of them are named."""
+    lines = [f"<@{user}>: {explain.named(names.get(role), role)}" for user, role in held[:_NAMED]]
+    more = f"\n… and {len(held) - len(lines)} more" if len(held) > len(lines) else ""
     return explain.cut(
-        f"✋ Sync {run} would take {explain.counted(held, 'role')}, more than your brake allows. Nothing was taken. "
+        f"✋ Sync {run} would take {explain.counted(len(held), 'role')}, more than your brake allows. Nothing was taken. "
         "If this looks like trouble at Patreon, keep them.\n" + "\n".join(lines) + more
     )
 

@@ -10,15 +10,17 @@ from bot.discord_bot import PatronRolesBot, UseCases, say
 from bot.errors import GuildUnavailable
 from bot.texts import syncs
 from cogs.admin import findings
+from cogs.admin.channel import StaffChannel
 from cogs.admin.setup_panel import SetupPanel
 
 
 class DoctorCog(commands.Cog):
     """Looking and guiding."""
 
-    def __init__(self, bot: PatronRolesBot, use_cases: UseCases) -> None:
+    def __init__(self, bot: PatronRolesBot, use_cases: UseCases, channel: StaffChannel) -> None:
         self._bot = bot
         self._use = use_cases
+        self._channel = channel
 
     @app_commands.command(
         name="doctor", description="Check role order, permissions, tokens, webhook, and who is out of reach"
@@ -51,7 +53,7 @@ class DoctorCog(commands.Cog):
         await say(
             interaction,
             syncs.setup(campaign.name, len(campaign.tiers), lines),
-            view=SetupPanel(self._use, guild, campaign),
+            view=SetupPanel(self._use, self._channel, guild, campaign),
         )
 
     async def _home(self, interaction: discord.Interaction) -> Home:

@@ -10,10 +10,10 @@ from discord.ext import commands
 
 from bot.core.model import GuildId, Policy, Revocable
 from bot.creators.settings import PolicyChange
-from bot.discord_bot import Option, PatronRolesBot, UseCases, ask, say
+from bot.discord_bot import Option, UseCases, ask, say
 from bot.errors import RuleRefused
 from bot.texts import staff as texts
-from cogs.admin.channel import announce
+from cogs.admin.channel import StaffChannel
 
 _REVOCABLE = [app_commands.Choice(name=texts.setting(value), value=value.value) for value in Revocable]
 _STACKING = [app_commands.Choice(name=words, value=key) for key, words in texts.STACKING.items()]
@@ -22,8 +22,9 @@ _STACKING = [app_commands.Choice(name=words, value=key) for key, words in texts.
 class SettingsCog(commands.Cog):
     """A guild's settings."""
 
-    def __init__(self, _bot: PatronRolesBot, use_cases: UseCases) -> None:
+    def __init__(self, use_cases: UseCases, channel: StaffChannel) -> None:
         self._use = use_cases
+        self._channel = channel
 
     @app_commands.command(name="settings", description="Show the settings, or change some after seeing what that would do")
     @app_commands.guild_only()
@@ -62,8 +63,6 @@ class SettingsCog(commands.Cog):
         staff_channel: discord.TextChannel | None = None,
     ) -> None:
         """Change what was named; with nothing named, show everything."""
-        guild = GuildId(interaction.guild_id or 0)
-        before = (await self._use.settings.load(guild)).policy
         change = _asked(
             group=group,
             stacking=stacking.value if stacking else None,
@@ -78,38 +77,30 @@ class SettingsCog(commands.Cog):
             brake_percent=brake_percent,
             brake_count=brake_count,
         )
-        if staff_channel is not None:
-            await self._set_channel(guild, staff_channel)
-        if change(before) != before:
-            await self._change(interaction, guild, before, change)
-        else:
-            await self._show(interaction, guild)
+        await self._change(interaction, change, staff_channel.id if staff_channel else None)
 
-    async def _show(self, interaction: discord.Interaction, guild: GuildId) -> None:
+    async def _change(self, interaction: discord.Interaction, change: PolicyChange, channel: int | None) -> None:
+        """Ask about everything that was named and save all of it or nothing; a channel alone needs no question."""
+        guild = GuildId(interaction.guild_id or 0)
+        before = (await self._use.settings.load(guild)).policy
+        after = change(before)
+        if after != before:
+            effect = await self._use.settings.effect(guild, after)
+            question = texts.settings_question(before, after, effect.adds, effect.takes, effect.holds, channel=channel)
+            yes = Option("yes", texts.YES_SAVE, discord.ButtonStyle.success)
+            answer = await ask(interaction, question, yes, Option("no", texts.NO_LEAVE))
+            if answer is None:
+                return
+            interaction = answer.interaction
+            if answer.key == "no":
+                await say(interaction, texts.CANCELLED)
+                return
+        if channel is not None:
+            await self._channel.choose(guild, channel)
+        if after != before:
+            await self._use.settings.change(guild, change)
         stored = await self._use.settings.load(guild)
         await say(interaction, texts.settings(stored.policy, stored.staff_channel))
-
-    async def _set_channel(self, guild: GuildId, channel: discord.TextChannel) -> None:
-        """Write there first: a channel that is closed to the bot would swallow every question."""
-        await announce(channel)
-        await self._use.settings.save_staff_channel(guild, channel.id)
-
-    async def _change(self, interaction: discord.Interaction, guild: GuildId, before: Policy, change: PolicyChange) -> None:
-        after = change(before)
-        effect = await self._use.settings.effect(guild, after)
-        answer = await ask(
-            interaction,
-            texts.settings_question(before, after, effect.adds, effect.takes, effect.holds),
-            Option("yes", texts.YES_SAVE, discord.ButtonStyle.success),
-            Option("no", texts.NO_LEAVE),
-        )
-        if answer is None:
-            return
-        if answer.key == "yes":
-            await self._use.settings.change(guild, change)
-            await self._show(answer.interaction, guild)
-        else:
-            await say(answer.interaction, texts.CANCELLED)
 
 
 def _asked(*, group: str | None, stacking: str | None, **switches: Any) -> PolicyChange:

@@ -10,7 +10,7 @@ from bot.creators.ranks import check
 from bot.discord_bot import Option, Panel, UseCases, ask, fresh_id, say
 from bot.discord_bot.ranks import asker_of, candidate_of
 from bot.texts import explain, staff, syncs
-from cogs.admin.channel import announce
+from cogs.admin.channel import StaffChannel
 
 _MOST_OPTIONS = 25
 _LONGEST_LABEL = 100
@@ -19,9 +19,10 @@ _LONGEST_LABEL = 100
 class SetupPanel(Panel):
     """What was picked so far; each menu acts, or waits for the button."""
 
-    def __init__(self, use_cases: UseCases, guild: GuildId, campaign: Campaign) -> None:
+    def __init__(self, use_cases: UseCases, staff_channel: StaffChannel, guild: GuildId, campaign: Campaign) -> None:
         super().__init__()
         self._use = use_cases
+        self._staff_channel = staff_channel
         self._guild = guild
         self._campaign = campaign
         self._channel: discord.ui.ChannelSelect[Any] = discord.ui.ChannelSelect(
@@ -43,9 +44,7 @@ class SetupPanel(Panel):
 
     async def _channel_picked(self, interaction: discord.Interaction) -> None:
         await interaction.response.defer()
-        channel = self._channel.values[0]
-        await announce(interaction.client.get_partial_messageable(channel.id, guild_id=self._guild))
-        await self._use.settings.save_staff_channel(self._guild, channel.id)
+        await self._staff_channel.choose(self._guild, self._channel.values[0].id)
 
     async def _picked(self, interaction: discord.Interaction) -> None:
         await interaction.response.defer()

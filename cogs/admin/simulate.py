@@ -6,7 +6,7 @@ from discord.ext import commands
 
 from bot.core.model import DiscordUserId, GuildId, PatronStatus, TierId
 from bot.creators.imagination import Imagined, imagine
-from bot.discord_bot import PatronRolesBot, UseCases, say
+from bot.discord_bot import UseCases, say
 from bot.texts import patrons as texts
 from bot.texts import staff
 
@@ -18,7 +18,7 @@ _LONGEST_CHOICE = 100
 class SimulateCog(commands.Cog):
     """Trying out."""
 
-    def __init__(self, _bot: PatronRolesBot, use_cases: UseCases) -> None:
+    def __init__(self, use_cases: UseCases) -> None:
         self._use = use_cases
 
     @app_commands.command(name="simulate", description="Try what a membership would mean for a member; nothing is changed")

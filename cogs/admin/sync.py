@@ -7,14 +7,12 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.core.model import CampaignId, Cause, DiscordUserId, GuildId
-from bot.creators import Home, RunReport
-from bot.discord_bot import Option, PatronRolesBot, UseCases, Waiting, ask, say, try_say
+from bot.creators import Home, Question, RunReport
+from bot.discord_bot import Option, UseCases, Waiting, ask, say, try_say
 from bot.sync.reports import PatronSynced, ReadFailed, RefreshEnded, RefreshProgress, Report
 from bot.texts import outcomes, staff
 from bot.texts import syncs as texts
-
-SHOWN = 20
-"""So many held revocations are named in the question."""
+from cogs.admin.channel import StaffChannel
 
 
 @app_commands.guild_only()
@@ -24,8 +22,9 @@ class SyncCog(
 ):
     """Syncs of a guild."""
 
-    def __init__(self, _bot: PatronRolesBot, use_cases: UseCases) -> None:
+    def __init__(self, use_cases: UseCases, channel: StaffChannel) -> None:
         self._use = use_cases
+        self._channel = channel
         self._refreshes: Waiting[CampaignId, _Everybody] = Waiting(use_cases.now)
         self._people: Waiting[DiscordUserId, discord.Interaction] = Waiting(use_cases.now)
 
@@ -67,21 +66,36 @@ class SyncCog(
 
     @app_commands.command(name="approve", description="Answer the brake: take the held roles, or keep them")
     async def approve(self, interaction: discord.Interaction) -> None:
-        """Ask the oldest open question of the brake here, for servers without a staff channel."""
+        """Ask the oldest open question of the brake here, and once more when it has grown before it was answered."""
         guild = _guild(interaction)
-        run = (await self._use.syncs.oldest_question(guild)).run
-        held = await self._use.syncs.held(guild, run)
+        question = await self._use.syncs.oldest_question(guild)
         names = await self._use.syncs.names(guild)
-        answer = await ask(
-            interaction,
-            texts.brake_question(run, len(held), [(each.user, each.role) for each in held[:SHOWN]], names),
-            Option("take", texts.APPROVE, discord.ButtonStyle.danger),
-            Option("keep", texts.REJECT),
-        )
-        if answer is not None:
-            by, approved = DiscordUserId(interaction.user.id), answer.key == "take"
-            decided = await self._use.engine.decide(guild, run, by, approved=approved)
-            await say(answer.interaction, texts.brake_answered(run, by, approved=approved) if decided else texts.UNKNOWN_RUN)
+        while True:
+            await self._channel.ask(guild, question.run)
+            answer = await ask(
+                interaction,
+                texts.brake_question(question.run, question.revocations, names),
+                Option("take", texts.APPROVE, discord.ButtonStyle.danger),
+                Option("keep", texts.REJECT),
+            )
+            if answer is None:
+                return
+            interaction = answer.interaction
+            newest = await self._use.syncs.question(guild, question.run)
+            if newest is None or answer.key == "keep" or {*newest.revocations} <= {*question.revocations}:
+                break
+            question = newest
+        await self._decide(interaction, newest or question, approved=answer.key == "take")
+
+    async def _decide(self, interaction: discord.Interaction, question: Question, *, approved: bool) -> None:
+        """Answer a question of the brake, here and where else it stands."""
+        run, by = question.run, DiscordUserId(interaction.user.id)
+        if not await self._use.engine.decide(question.guild, run, by, approved=approved):
+            await say(interaction, texts.UNKNOWN_RUN)
+            return
+        text = texts.brake_answered(run, by, approved=approved)
+        await say(interaction, text)
+        await self._channel.close(question, text)
 
     @app_commands.command(name="pause", description="Stop every change of roles in this server")
     async def pause(self, interaction: discord.Interaction) -> None:

@@ -28,3 +28,15 @@ async def in_channel(place: Place, channel: int, words: str) -> Message:
 
     await place.until(there)
     return found[0]
+
+
+async def seven_lose_gold(place: Place) -> list[int]:
+    """Remove the rule of a role that seven patrons have from us: more than the five the brake lets pass."""
+    await rule_for_gold(place)
+    fans = list(place.town.world.add_members(place.guild, 7))
+    for fan in fans:
+        await place.link(fan, f"fan-{fan}")
+        await place.give(fan, place.gold)
+    (rule,) = await place.use_cases.rules.of_guild(place.guild)
+    await place.use_cases.rules.remove(rule, stays=False)
+    return fans

@@ -20,7 +20,7 @@ from bot.sync.reports import (
 )
 from sandbox.discord.interaction import Interaction
 from sandbox.world.guild_records import Permission
-from tests.cogs.place import Place, Site, open_place
+from tests.cogs.place import Place
 from tests.cogs.shelf import CAMPAIGN
 from tests.cogs.staff import in_channel, rule_for_gold, staff_channel
 
@@ -89,6 +89,20 @@ async def test_a_staff_channel_is_greeted_and_kept(place: Place) -> None:
     channel = place.town.world.add_channel(place.guild, "staff")
     assert f"staff channel: <#{channel.id}>" in (await place.answer("settings", staff_channel=channel.id)).content
     await in_channel(place, channel.id, "come here from now on")
+
+
+async def test_a_staff_channel_named_beside_a_setting_is_saved_with_it_or_not_at_all(place: Place) -> None:
+    channel = place.town.world.add_channel(place.guild, "staff").id
+    question = await place.answer("settings", staff_channel=channel, grace_days=3)
+    assert f"staff channel: <#{channel}>" in question.content
+    pressed = await place.press(question, "Leave as it is")
+    await pressed.wait_for(lambda answer: "Nothing was changed" in answer.content)
+    assert (await place.use_cases.settings.load(place.guild)).staff_channel is None
+    assert place.town.world.history(channel) == []
+    pressed = await place.press(await place.answer("settings", staff_channel=channel, grace_days=3), "Save")
+    await pressed.wait_for(lambda answer: "roles that may be taken" in answer.content)
+    stored = await place.use_cases.settings.load(place.guild)
+    assert (stored.staff_channel, stored.policy.declined_grace) == (channel, timedelta(days=3))
 
 
 async def test_sync_now_reads_the_campaign_and_says_how_it_ended(place: Place) -> None:
@@ -183,89 +197,6 @@ async def test_while_paused_nobody_gets_a_role_and_resuming_gives_it(place: Plac
     await place.has(place.ann)
     await place.answer("sync resume")
     await place.has(place.ann, "Gold", "Silver")
-
-
-async def seven_lose_gold(place: Place) -> list[int]:
-    """Remove the rule of a role that seven patrons have from us: more than the five the brake lets pass."""
-    await rule_for_gold(place)
-    fans = list(place.town.world.add_members(place.guild, 7))
-    for fan in fans:
-        await place.link(fan, f"fan-{fan}")
-        await place.give(fan, place.gold)
-    (rule,) = await place.use_cases.rules.of_guild(place.guild)
-    await place.use_cases.rules.remove(rule, stays=False)
-    return fans
-
-
-async def test_the_brake_asks_the_staff_and_takes_on_yes(place: Place) -> None:
-    channel = await staff_channel(place)
-    fans = await seven_lose_gold(place)
-    question = await in_channel(place, channel, "more than your brake allows")
-    assert f"<@{fans[0]}>: **Gold**" in question.content
-    pressed = await place.press(question, "Take these roles")
-    await pressed.wait_for(lambda answer: "will be taken, says" in answer.content)
-    for fan in fans:
-        await place.has(fan)
-
-
-async def test_the_brake_keeps_the_roles_on_no(place: Place) -> None:
-    channel = await staff_channel(place)
-    fans = await seven_lose_gold(place)
-    pressed = await place.press(await in_channel(place, channel, "brake"), "Keep these roles")
-    await pressed.wait_for(lambda answer: "stay, says" in answer.content)
-    await place.has(fans[0], "Gold")
-
-
-async def test_only_who_may_manage_roles_answers_the_brake(place: Place) -> None:
-    channel = await staff_channel(place)
-    await seven_lose_gold(place)
-    pressed = await place.press(await in_channel(place, channel, "brake"), "Take these roles", place.ann)
-    await pressed.wait_for(lambda answer: "may not use this" in answer.content)
-
-
-async def test_who_may_manage_permissions_of_the_staff_channel_does_not_answer_the_brake(place: Place) -> None:
-    channel = await staff_channel(place)
-    await seven_lose_gold(place)
-    question = await in_channel(place, channel, "brake")
-    helper = place.helper()
-    place.town.world.overwrite(channel, helper, allow=Permission.MANAGE_ROLES)
-    pressed = await place.press(question, "Take these roles", helper)
-    await pressed.wait_for(lambda answer: "may not use this" in answer.content)
-
-
-async def test_without_a_staff_channel_the_brake_is_answered_by_command(place: Place) -> None:
-    fans = await seven_lose_gold(place)
-    await place.until(lambda t: t.holds.waiting(place.guild))
-    assert "The brake holds 7 roles" in (await place.answer("sync status")).content
-    interaction = await place.type("sync approve")
-    await place.press(await interaction.settled(), "Take these roles")
-    await interaction.wait_for(lambda answer: "will be taken" in answer.content)
-    await place.has(fans[0])
-
-
-async def test_approving_when_nothing_is_held_says_so(place: Place) -> None:
-    interaction = await place.type("sync approve")
-    await interaction.wait_for(lambda answer: "holds nothing" in answer.content)
-
-
-async def test_the_brakes_buttons_work_after_a_restart(site: Site) -> None:
-    async with open_place(site) as before:
-        channel = await staff_channel(before)
-        fans = await seven_lose_gold(before)
-        question = await in_channel(before, channel, "brake")
-    async with open_place(site) as after:
-        pressed = await after.press(question, "Take these roles")
-        await pressed.wait_for(lambda answer: "will be taken" in answer.content)
-        await after.has(fans[0])
-
-
-async def test_a_question_nobody_was_asked_is_asked_after_a_restart(site: Site) -> None:
-    async with open_place(site) as before:
-        await seven_lose_gold(before)
-        await before.until(lambda t: t.holds.waiting(before.guild))
-        channel = await staff_channel(before)
-    async with open_place(site) as after:
-        await in_channel(after, channel, "brake")
 
 
 async def test_the_staff_hears_that_patreon_is_away_and_that_it_is_back(place: Place) -> None:

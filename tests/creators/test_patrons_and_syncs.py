@@ -111,8 +111,9 @@ async def test_the_status_counts_what_is_held(desk: Desk) -> None:
         await t.holds.open(GUILD, 5, {ANN: [GOLD, SILVER]}, NOW)
     status = await desk.syncs.status(GUILD)
     assert (status.held, [hold.run for hold in status.holds]) == (2, [5])
-    assert (await desk.syncs.oldest_question(GUILD)).run == 5
-    assert [each.role for each in await desk.syncs.held(GUILD, 5)] == sorted([GOLD, SILVER])
+    question = await desk.syncs.oldest_question(GUILD)
+    assert (question.run, question.shown_at) == (5, None)
+    assert question.revocations == tuple((ANN, role) for role in sorted([GOLD, SILVER]))
 
 
 @pytest.mark.parametrize(
