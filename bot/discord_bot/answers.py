@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import discord
 import structlog
+from discord import app_commands
 
 from bot.texts import commands as texts
 from bot.texts.explain import cut
@@ -157,9 +158,22 @@ def end_panels() -> None:
         panel.stop()
 
 
+def _told(error: Exception) -> str | None:
+    """Say what an error means, also of those that Discord's own ways bring about; None for a fault of ours."""
+    match error:
+        case app_commands.TransformerError(type=discord.AppCommandOptionType.user):
+            return texts.NOT_A_MEMBER
+        case app_commands.TransformerError():
+            return texts.NOT_UNDERSTOOD
+        case app_commands.CommandNotFound() | app_commands.CommandSignatureMismatch():
+            return texts.OLD_COMMAND
+        case _:
+            return texts.failure(error)
+
+
 async def tell_failure(interaction: discord.Interaction, error: Exception) -> None:
     """Say what went wrong in plain words. What is not one of our own errors is logged, and named by a code to ask for."""
-    text = texts.failure(error)
+    text = _told(error)
     if text is None:
         code = secrets.token_hex(4)
         command = interaction.command.qualified_name if interaction.command else None

@@ -24,7 +24,9 @@ from bot.texts import explain
 OUTDATED = "This was answered already, or it is too old to be answered. Type the command again if you still need it."
 TOO_SLOW = "Nobody answered, so nothing was changed. Type the command again when you are ready."
 NOT_ALLOWED = "You may not use this command here."
-ONLY_IN_GUILD = "This command works in a server, not in a direct message."
+NOT_A_MEMBER = "That user is not in this server. Pick one of its members."
+NOT_UNDERSTOOD = "One of the options could not be read. Pick it from what Discord offers."
+OLD_COMMAND = "Discord still shows an old form of this command. Reload Discord (Ctrl+R), then type it again."
 BUSY = "Done a moment ago. Try again "
 UNKNOWN_GUILD = "the server"
 

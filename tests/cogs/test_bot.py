@@ -106,6 +106,21 @@ async def test_our_errors_are_told_in_plain_words(troubled: Place, trouble: Trou
     assert message.ephemeral
 
 
+async def test_a_command_discord_shows_in_an_old_form_is_no_fault_of_ours(place: Place) -> None:
+    gone = place.bot.tree.remove_command("doctor")
+    assert gone is not None
+    with capture_logs() as logs:
+        interaction = await place.type("doctor")
+        await interaction.wait_for(lambda answer: "an old form of this command" in answer.content)
+    assert [entry for entry in logs if entry["event"] == "command_failed"] == []
+
+
+async def test_a_changed_command_is_no_fault_of_ours(troubled: Place, trouble: Trouble) -> None:
+    trouble.error = app_commands.CommandSignatureMismatch(trouble.fail)
+    interaction = await troubled.type("fail")
+    await interaction.wait_for(lambda answer: "an old form of this command" in answer.content)
+
+
 async def test_a_fault_of_ours_shows_a_code_and_no_secret(troubled: Place) -> None:
     with capture_logs() as logs:
         interaction = await troubled.type("fail")

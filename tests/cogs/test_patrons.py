@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.core.model import CampaignId, Condition, ConditionKind, PatronId, PatronStatus
 from sandbox.discord.interaction import NotPossible
@@ -126,6 +127,14 @@ async def test_a_role_given_by_hand_comes_is_listed_and_ends(place: Place) -> No
     await place.answer("patrons ungrant", member=place.ann, role=place.silver)
     await place.has(place.ann)
     assert "No role was given by hand" in (await place.answer("patrons list", which="by_hand")).content
+
+
+async def test_a_role_for_somebody_who_is_not_here_is_refused_without_their_name_in_the_log(place: Place) -> None:
+    stranger = place.town.world.add_user("stranger")
+    with capture_logs() as logs:
+        interaction = await place.type("patrons grant", member=stranger.id, role=place.silver, reason="friend")
+        await interaction.wait_for(lambda answer: "That user is not in this server" in answer.content)
+    assert "stranger" not in str(logs)
 
 
 async def test_a_role_given_by_hand_goes_when_its_time_is_over(place: Place) -> None:
