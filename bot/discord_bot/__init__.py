@@ -2,12 +2,14 @@
 
 from bot.discord_bot.answers import Option, Panel, ask, fresh_id, say, say_later, tell_failure, try_say
 from bot.discord_bot.bot import DiscordSettings, Facts, PatronRolesBot
+from bot.discord_bot.pages import Listing, listed, show_pages
 from bot.discord_bot.use_cases import UseCases
 from bot.discord_bot.waiting import Waiting
 
 __all__ = [
     "DiscordSettings",
     "Facts",
+    "Listing",
     "Option",
     "Panel",
     "PatronRolesBot",
@@ -15,8 +17,10 @@ __all__ = [
     "Waiting",
     "ask",
     "fresh_id",
+    "listed",
     "say",
     "say_later",
+    "show_pages",
     "tell_failure",
     "try_say",
 ]

@@ -130,13 +130,16 @@ def membership(
     memberships: Mapping[CampaignId, Membership],
     names: Mapping[RoleId, str],
     campaigns: Mapping[CampaignId, Campaign],
+    *,
+    room: int = explain.LIMIT,
 ) -> str:
-    """Tell a patron everything: what Patreon said, each rule and why, and what comes next."""
+    """Tell a patron everything that fits: what Patreon said, what follows and comes next, then each rule and why."""
     lines = [f"### {explain.plain(guild)}"]
     lines += [explain.membership(seen, campaigns.get(key)) for key, seen in sorted(memberships.items())]
     if not memberships:
         lines.append(MEMBERSHIP_NOTHING)
-    lines.append(explain.decision(decision, names, campaigns))
+    lines += explain.outlook(decision, names, campaigns)
+    lines += explain.fitted(explain.verdicts(decision, names, campaigns), room - sum(map(len, lines)) - len(lines))
     return "\n".join(lines)
 
 

@@ -5,7 +5,7 @@ here, and nowhere else.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.core.case import Decision, Verdict
@@ -25,6 +25,8 @@ from bot.core.model import (
 
 LIMIT = 2000
 """Discord's longest message."""
+
+_LINE = 300
 
 _MARKDOWN = re.compile(r"([\\*_~`|>#\[\]()<@:-])")
 
@@ -70,6 +72,21 @@ def cut(text: str, limit: int = LIMIT) -> str:
     return head[: head.rfind("\n")] + "\n…" if "\n" in head else head + "…"
 
 
+def fitted(lines: Sequence[str], room: int) -> list[str]:
+    """Give as many lines as fit into ``room`` characters, and say how many are left out."""
+    if sum(map(len, lines)) + len(lines) <= room:
+        return list(lines)
+    left, kept = room - len(_more(len(lines))), 0
+    while kept < len(lines) and left > len(lines[kept]):
+        left -= len(lines[kept]) + 1
+        kept += 1
+    return [*lines[:kept], _more(len(lines) - kept)]
+
+
+def _more(number: int) -> str:
+    return f"… and {number} more"
+
+
 def money(cents: int | None, currency: str | None = None) -> str:
     """Write whole cents as an amount with its currency's code, where one is known."""
     if cents is None:
@@ -103,8 +120,8 @@ def named(name: str | None, role: RoleId) -> str:
 
 
 def roles(ids: frozenset[RoleId], names: Mapping[RoleId, str]) -> str:
-    """List roles by name; "no role" when there are none."""
-    return ", ".join(named(names.get(role), role) for role in sorted(ids)) or "no role"
+    """List roles by name, in a line of reasonable length; "no role" when there are none."""
+    return ", ".join(fitted([named(names.get(role), role) for role in sorted(ids)], _LINE)) or "no role"
 
 
 def condition(asked: Condition, tiers: Mapping[TierId, Tier], currency: str | None = None) -> str:
@@ -195,23 +212,10 @@ def _why_not(given: Verdict, entitlement: Entitlement | None, campaign: Campaign
     return _REASONS[entitlement.reason]
 
 
-def decision(
-    given: Decision,
-    names: Mapping[RoleId, str],
-    campaigns: Mapping[CampaignId, Campaign],
-) -> str:
-    """Tell a whole decision: each campaign's standing, each rule's answer, what follows and when the next look is due."""
+def outlook(given: Decision, names: Mapping[RoleId, str], campaigns: Mapping[CampaignId, Campaign]) -> list[str]:
+    """Tell where somebody stands in each campaign, what changes now, what waits or stays, and when time could change it."""
     lines = [f"{_campaign(key, campaigns)}: {standing(held)}" for key, held in sorted(given.entitlements.items())]
-    lines += [verdict(each, given, names, campaigns.get(each.rule.campaign)) for each in given.verdicts]
-    if not given.verdicts:
-        lines.append("No rule gives a role here yet.")
-    lines.append(follows(given, names))
-    return "\n".join(lines)
-
-
-def follows(given: Decision, names: Mapping[RoleId, str]) -> str:
-    """Say what a decision changes now, what waits or stays, and when time alone could change it."""
-    lines = [f"Roles by the rules: {roles(given.desired, names)}"]
+    lines.append(f"Roles by the rules: {roles(given.desired, names)}")
     if given.change.grant:
         lines.append(f"To be given: {roles(given.change.grant, names)}")
     if given.change.revoke:
@@ -223,7 +227,14 @@ def follows(given: Decision, names: Mapping[RoleId, str]) -> str:
         lines.append(f"Stays, since the bot did not give it: {roles(given.protected, names)}")
     if given.due_at:
         lines.append(f"Next change, if nothing else is heard: {moment(given.due_at)}")
-    return "\n".join(lines)
+    return lines
+
+
+def verdicts(given: Decision, names: Mapping[RoleId, str], campaigns: Mapping[CampaignId, Campaign]) -> list[str]:
+    """Tell each rule's answer and why, those that hold first."""
+    ordered = sorted(given.verdicts, key=lambda each: not (each.holds or each.kept))
+    lines = [verdict(each, given, names, campaigns.get(each.rule.campaign)) for each in ordered]
+    return lines or ["No rule gives a role here yet."]
 
 
 def _campaign(key: CampaignId, campaigns: Mapping[CampaignId, Campaign]) -> str:

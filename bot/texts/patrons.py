@@ -99,15 +99,15 @@ def explained(
     held: Mapping[RoleId, bool | None],
     names: Mapping[RoleId, str],
     campaigns: Mapping[CampaignId, Campaign],
-) -> str:
-    """Explain one person's roles: each rule and why, what was given by hand, whose doing each role is."""
-    lines = [f"<@{user}>", explain.decision(decision, names, campaigns)]
+) -> list[str]:
+    """Explain one person's roles: what follows, what was given by hand, each rule and why, whose doing each role is."""
+    lines = [f"<@{user}>", *explain.outlook(decision, names, campaigns)]
     lines += [
         f"By hand: {explain.named(names.get(grant.role), grant.role)}: {explain.plain(grant.note)}" for grant in manual
     ]
     lines += [f"{explain.named(names.get(role), role)}: {_ANSWERS[answer]}" for role, answer in sorted(held.items())]
-    lines += [ledger_line(grant, names) for _, grant in sorted(ledger.items())]
-    return "\n".join(lines)
+    lines += explain.verdicts(decision, names, campaigns)
+    return lines + [ledger_line(grant, names) for _, grant in sorted(ledger.items())]
 
 
 def ledger_line(grant: Grant, names: Mapping[RoleId, str]) -> str:
@@ -166,9 +166,10 @@ def _size(item: tuple[Reason, int]) -> int:
 
 def simulated(
     user: DiscordUserId, decision: Decision, names: Mapping[RoleId, str], campaigns: Mapping[CampaignId, Campaign]
-) -> str:
+) -> list[str]:
     """Tell what a membership would mean for somebody."""
-    return f"<@{user}>, with such a membership:\n{explain.decision(decision, names, campaigns)}\n{SIMULATED}"
+    told = [*explain.outlook(decision, names, campaigns), *explain.verdicts(decision, names, campaigns)]
+    return [f"<@{user}>, with such a membership:", *told]
 
 
 def log_line(at: datetime, action: str, role: RoleId, detail: str, names: Mapping[RoleId, str]) -> str:

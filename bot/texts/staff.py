@@ -110,13 +110,15 @@ def _follows(policy: Policy) -> str:
     return state(policy) or " Roles follow within moments."
 
 
-def rule_list(lines: list[tuple[int, str]], policy: Policy) -> str:
-    """List rules with their numbers."""
-    if not lines:
-        return NO_RULES
-    text = "\n".join(f"`{number}` {line}" for number, line in lines)
+def numbered(number: int, line: str) -> str:
+    """Write a rule with its number."""
+    return f"`{number}` {line}"
+
+
+def rule_list_foot(policy: Policy) -> str:
+    """Say below a list of rules how they compete and when roles do not move."""
     highest = ", ".join(explain.plain(group) for group in sorted(policy.highest_only))
-    return text + (f"\nOnly the highest rule counts in: {highest}" if highest else "") + state(policy)
+    return (f"\nOnly the highest rule counts in: {highest}" if highest else "") + state(policy)
 
 
 def state(policy: Policy) -> str:
@@ -136,11 +138,6 @@ def adopt_question(name: str, holders: int, linked: int) -> str:
 def adopted(count: int) -> str:
     """Confirm."""
     return f"Adopted {explain.counted(count, 'holder')}."
-
-
-def grants(given: list[ManualGrant], names: Mapping[RoleId, str]) -> str:
-    """List roles given by hand."""
-    return "\n".join(manual(grant, names) for grant in given) or NO_GRANTS
 
 
 def manual(grant: ManualGrant, names: Mapping[RoleId, str]) -> str:

@@ -28,9 +28,6 @@ USER_WAITS = (
 NOT_LINKED = "<@{user}> has not linked a Patreon account, so there is nothing to ask Patreon. They can type /link."
 PATREON_BACK = "Patreon answers again. Syncs go on as usual."
 
-_NAMED = 20
-"""So many held revocations are named in the question; all are counted."""
-
 LINK_BROKEN = (
     "Patreon no longer lets me see your membership, so the roles I gave you may end in some days. Type /link in the server "
     "to mend it; it takes a minute. If you ended the permission on purpose, there is nothing to do."
@@ -39,12 +36,12 @@ LINK_BROKEN = (
 
 def brake_question(run: int, held: Sequence[tuple[DiscordUserId, RoleId]], names: Mapping[RoleId, str]) -> str:
     """Ask the staff whether ``held`` revocations shall happen; the first of them are named."""
-    lines = [f"<@{user}>: {explain.named(names.get(role), role)}" for user, role in held[:_NAMED]]
-    more = f"\n… and {len(held) - len(lines)} more" if len(held) > len(lines) else ""
-    return explain.cut(
+    ask = (
         f"✋ Sync {run} would take {explain.counted(len(held), 'role')}, more than your brake allows. Nothing was taken. "
-        "If this looks like trouble at Patreon, keep them.\n" + "\n".join(lines) + more
+        "If this looks like trouble at Patreon, keep them."
     )
+    lines = [f"<@{user}>: {explain.named(names.get(role), role)}" for user, role in held]
+    return "\n".join([ask, *explain.fitted(lines, explain.LIMIT - len(ask) - 1)])
 
 
 def brake_answered(run: int, by: DiscordUserId, *, approved: bool) -> str:
@@ -173,17 +170,15 @@ def unreached(name: str, unlinked: int, no_tier: int) -> str:
 
 def setup(campaign: str, tiers: int, findings: list[str]) -> str:
     """Guide through the first steps."""
-    return "\n".join(
-        [
-            f"### Set-up for {explain.plain(campaign)} ({explain.counted(tiers, 'tier')})",
-            *findings,
-            "**1.** Pick a staff channel below: my questions and warnings go there.",
-            "**2.** Pick a tier and its role, then press “Make this rule”. /roles add knows more conditions.",
-            "**3.** Tell your patrons to type /link. /doctor looks over everything at any time.",
-        ]
-    )
+    head = f"### Set-up for {explain.plain(campaign)} ({explain.counted(tiers, 'tier')})"
+    return "\n".join([head, *explain.fitted(findings, explain.LIMIT - len(head) - sum(map(len, _STEPS)) - 8), *_STEPS])
 
 
+_STEPS = (
+    "**1.** Pick a staff channel below: my questions and warnings go there.",
+    "**2.** Pick a tier and its role, then press “Make this rule”. /roles add knows more conditions.",
+    "**3.** Tell your patrons to type /link. /doctor looks over everything at any time.",
+)
 SETUP_CHANNEL = "Staff channel"
 SETUP_TIER = "A tier of your campaign"
 SETUP_ROLE = "The role it gives"

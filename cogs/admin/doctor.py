@@ -6,7 +6,7 @@ from discord.ext import commands
 
 from bot.core.model import GuildId
 from bot.creators import Home
-from bot.discord_bot import PatronRolesBot, UseCases, say
+from bot.discord_bot import Listing, PatronRolesBot, UseCases, listed, say, show_pages
 from bot.errors import GuildUnavailable
 from bot.texts import syncs
 from cogs.admin import findings
@@ -37,7 +37,7 @@ class DoctorCog(commands.Cog):
             lines += findings.of_access(access)
         lines += findings.of_rules(self._use.guilds, guild, await self._use.rules.of_guild(guild), home)
         lines += findings.of_reach(await self._use.patrons.stats(guild))
-        await say(interaction, "\n".join(lines))
+        await show_pages(interaction, Listing(listed(lines)))
 
     @app_commands.command(name="setup", description="Connect this server and take the first steps")
     @app_commands.guild_only()

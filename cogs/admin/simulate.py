@@ -6,7 +6,7 @@ from discord.ext import commands
 
 from bot.core.model import DiscordUserId, GuildId, PatronStatus, TierId
 from bot.creators.imagination import Imagined, imagine
-from bot.discord_bot import UseCases, say
+from bot.discord_bot import Listing, UseCases, listed, show_pages
 from bot.texts import patrons as texts
 from bot.texts import staff
 
@@ -65,7 +65,8 @@ class SimulateCog(commands.Cog):
         membership = imagine(home.campaign(), wanted, self._use.now())
         decision = await self._use.previews.simulate(guild, user, membership, of=home.by_id)
         names = home.role_names | self._use.guilds.role_names(guild)
-        await say(interaction, texts.simulated(user, decision, names, home.by_id))
+        told = texts.simulated(user, decision, names, home.by_id)
+        await show_pages(interaction, Listing(listed(told), foot=f"\n{texts.SIMULATED}"))
 
     @simulate.autocomplete("tier")
     async def _tiers(self, interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:

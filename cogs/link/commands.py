@@ -14,7 +14,7 @@ from bot.errors import LinkError, LinkProblem
 from bot.sync.reports import PatronSynced, ReadFailed, Report
 from bot.sync.turns import Turns
 from bot.texts import commands as texts
-from bot.texts import outcomes
+from bot.texts import explain, outcomes
 from cogs.link.export import to_json
 
 COOL_DOWN = timedelta(seconds=60)
@@ -185,20 +185,18 @@ class LinkCog(commands.Cog):
         return outcomes.linked_everywhere(told)
 
     async def _show(self, interaction: discord.Interaction, news: str = "") -> None:
-        """Show the membership with the button below, and how the last press of it goes."""
-        text = await self._explained(interaction)
-        await try_say(interaction, f"{news}\n{text}" if news else text, view=_Refresh(self))
-
-    async def _explained(self, interaction: discord.Interaction) -> str:
-        """Explain the asker in this guild, or in each of theirs when they asked in a direct message."""
+        """Explain the asker in this guild, or in each of theirs in a direct message, and how the last press goes."""
         user, here = DiscordUserId(interaction.user.id), _guild(interaction)
-        guilds = [here] if here else list((await self._use.personal.show(user)).guilds)
-        return "\n".join([await self._explain(guild, user) for guild in guilds]) or texts.NO_GUILD
+        guilds = [here] if here else (await self._use.personal.show(user)).guilds
+        room = (explain.LIMIT - len(news) - 1) // max(len(guilds), 1) - 1
+        told = [news] if news else []
+        told += [await self._explain(guild, user, room) for guild in guilds] or [texts.NO_GUILD]
+        await try_say(interaction, "\n".join(told), view=_Refresh(self))
 
-    async def _explain(self, guild: GuildId, user: DiscordUserId) -> str:
+    async def _explain(self, guild: GuildId, user: DiscordUserId, room: int) -> str:
         found = await self._use.previews.explain(guild, user)
         home = await self._use.campaigns.home(guild)
-        return texts.membership(self._name(guild), found.decision, found.memberships, home.role_names, home.by_id)
+        return texts.membership(self._name(guild), found.decision, found.memberships, home.role_names, home.by_id, room=room)
 
     def _name(self, guild: GuildId) -> str:
         known = self._bot.get_guild(guild)

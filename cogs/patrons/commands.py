@@ -1,21 +1,23 @@
 """/patrons show, explain, list, export, stats, grant, ungrant. Nothing here decides who is entitled."""
 
 import io
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.core.model import DiscordUserId, GuildId, RoleId
-from bot.creators import Home, Which
+from bot.creators import Home, PatronRow, Which
 from bot.creators.manual import Asked
 from bot.creators.ranks import check
-from bot.discord_bot import UseCases, say
+from bot.discord_bot import Listing, UseCases, listed, say, show_pages
+from bot.discord_bot.pages import Lines
 from bot.discord_bot.ranks import asker_of, candidate_of
 from bot.sync import Explanation
 from bot.texts import patrons as texts
 from bot.texts import staff
-from cogs.patrons.pages import Pages, show_page
 
 WHICH = [app_commands.Choice(name=words, value=value) for value, words in staff.LISTS.items()]
 
@@ -42,7 +44,7 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
         """Explain every rule, the ledger, and what is due."""
         user, guild = DiscordUserId(member.id), _guild(interaction)
         home, found = await self._explanation(guild, user)
-        text = texts.explained(
+        told = texts.explained(
             user,
             found.decision,
             ledger=found.ledger,
@@ -51,8 +53,8 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
             names=home.role_names,
             campaigns=home.by_id,
         )
-        lines = [texts.log_line(each.at, each.action.value, each.role, each.detail, home.role_names) for each in found.log]
-        await say(interaction, "\n".join([text, *(lines or [texts.NO_LOG])]))
+        done = [texts.log_line(each.at, each.action.value, each.role, each.detail, home.role_names) for each in found.log]
+        await show_pages(interaction, Listing(listed([*told, *(done or [texts.NO_LOG])])))
 
     @app_commands.command(name="list", description="List linked patrons, or the roles given by hand")
     @app_commands.describe(which="Whom to list")
@@ -63,9 +65,10 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
         chosen = which.value if which else Which.EVERYBODY.value
         home = await self._use.campaigns.home(guild)
         if chosen == staff.BY_HAND:
-            await say(interaction, staff.grants(await self._use.manual.of_guild(guild), home.role_names))
-            return
-        await show_page(interaction, Pages(self._use.patrons, guild, home, Which(chosen)), None)
+            given = [staff.manual(grant, home.role_names) for grant in await self._use.manual.of_guild(guild)]
+            await show_pages(interaction, Listing(listed(given), staff.NO_GRANTS))
+        else:
+            await show_pages(interaction, Listing(self._people(guild, home, Which(chosen)), texts.NOBODY))
 
     @app_commands.command(name="export", description="Get all linked patrons as a CSV file that only you see")
     async def export(self, interaction: discord.Interaction) -> None:
@@ -77,7 +80,7 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
     async def stats(self, interaction: discord.Interaction) -> None:
         """Count."""
         found = await self._use.patrons.stats(_guild(interaction))
-        lines = [
+        told = [
             texts.stats(
                 each.campaign,
                 reasons=each.reasons,
@@ -90,7 +93,8 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
             )
             for each in found
         ]
-        await say(interaction, "\n".join(lines) or texts.STATS_NOTHING)
+        lines = "\n".join(told).splitlines()
+        await show_pages(interaction, Listing(listed(lines), texts.STATS_NOTHING))
 
     @app_commands.command(name="grant", description="Give a role by hand, with a reason and an end, whatever Patreon says")
     @app_commands.describe(
@@ -122,6 +126,16 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
         policy = (await self._use.settings.load(_guild(interaction))).policy
         await say(interaction, staff.ungranted(user, wanted, {wanted: role.name}, policy))
 
+    def _people(self, guild: GuildId, home: Home, which: Which) -> Lines:
+        """List people, a line for each of the guild's campaigns."""
+
+        async def behind(place: int) -> AsyncGenerator[tuple[int, str], None]:
+            async with aclosing(self._use.patrons.listed(guild, which, DiscordUserId(place))) as people:
+                async for rows in people:
+                    yield rows[0].link.user, "\n".join(_row(row, home) for row in rows)
+
+        return behind
+
     async def _explanation(self, guild: GuildId, user: DiscordUserId) -> tuple[Home, Explanation]:
         """Gather what concerns this guild: whose patron somebody is elsewhere is nobody's business here."""
         home = await self._use.campaigns.home(guild)
@@ -131,3 +145,10 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
 
 def _guild(interaction: discord.Interaction) -> GuildId:
     return GuildId(interaction.guild_id or 0)
+
+
+def _row(row: PatronRow, home: Home) -> str:
+    campaign = home.by_id.get(row.campaign)
+    return texts.row(
+        row.link.user, row.entitlement, row.membership, campaign=campaign, roles=row.roles, names=home.role_names
+    )

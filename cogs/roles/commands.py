@@ -7,7 +7,7 @@ from discord.ext import commands
 from bot.core.model import CampaignId, Condition, ConditionKind, DiscordUserId, GuildId, Policy, RoleId, RoleRule, TierId
 from bot.creators import Draft, Home
 from bot.creators.ranks import check
-from bot.discord_bot import Option, UseCases, ask, say
+from bot.discord_bot import Listing, Option, UseCases, ask, listed, say, show_pages
 from bot.discord_bot.ranks import asker_of, candidate_of
 from bot.texts import explain
 from bot.texts import staff as texts
@@ -100,8 +100,8 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
         """List the rules with their numbers."""
         home = await self._home(interaction)
         rules = await self._use.rules.of_guild(_guild(interaction))
-        lines = [(rule.rule, _line(rule, home)) for rule in rules]
-        await say(interaction, texts.rule_list(lines, home.settings.policy))
+        lines = [texts.numbered(rule.rule, _line(rule, home)) for rule in rules]
+        await show_pages(interaction, Listing(listed(lines), texts.NO_RULES, texts.rule_list_foot(home.settings.policy)))
 
     @app_commands.command(name="preview", description="Show what the rules would change now, without changing it")
     async def preview(self, interaction: discord.Interaction) -> None:

@@ -11,6 +11,7 @@ from bot.sync.reports import PatronSynced
 from sandbox.discord.components import text_of
 from tests.cogs.place import Place, Site, open_place
 from tests.cogs.shelf import CAMPAIGN, GOLD_TIER
+from tests.cogs.staff import forty_rules
 
 
 async def make_gold_rule(place: Place) -> None:
@@ -154,6 +155,16 @@ async def test_membership_tells_the_tier_each_rule_and_the_age_of_the_data(place
     assert "Gold, 10.00 EUR a month" in message.content
     assert "✅ **Gold** for everybody on the tier Gold: yes" in message.content
     assert "Patreon said so <t:" in message.content
+
+
+async def test_membership_says_what_follows_before_the_rules_and_how_many_it_leaves_out(place: Place) -> None:
+    await forty_rules(place)
+    await place.link(place.ann, "p1")
+    content = (await place.answer("membership", place.ann)).content
+    assert len(content) <= 2000
+    assert content.index("Roles by the rules: **Gold**") < content.index("✅ **Gold**") < content.index("❔")
+    shown = sum(line.startswith(("✅", "❔")) for line in content.splitlines())
+    assert content.endswith(f"… and {40 - shown} more")
 
 
 async def test_membership_can_be_refreshed_but_not_hammered(place: Place) -> None:

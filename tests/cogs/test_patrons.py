@@ -8,16 +8,13 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from bot.core.model import CampaignId, Condition, ConditionKind, PatronId, PatronStatus
+from bot.core.model import CampaignId, DiscordUserId, PatronId, PatronStatus
+from bot.creators.manual import Asked
 from sandbox.discord.interaction import NotPossible
 from sandbox.world.guild_records import Permission
 from tests.cogs.place import Place, Site, open_place
-from tests.cogs.shelf import CAMPAIGN, GOLD_TIER, SILVER_TIER
-
-
-async def gold_rule(place: Place) -> None:
-    async with place.store.write() as t:
-        await t.rules.add(place.guild, CAMPAIGN, place.gold, Condition(ConditionKind.TIER, tier=GOLD_TIER))
+from tests.cogs.shelf import GOLD_TIER, SILVER_TIER
+from tests.cogs.staff import every_page, forty_rules, rule_for_gold
 
 
 async def test_show_tells_link_membership_and_worth(place: Place) -> None:
@@ -56,7 +53,7 @@ async def test_what_somebody_gives_elsewhere_is_not_told_here(place: Place) -> N
 
 
 async def test_explain_names_each_rule_the_ledger_and_the_log(place: Place) -> None:
-    await gold_rule(place)
+    await rule_for_gold(place)
     await place.link(place.ann, "p1")
     await (await place.type("sync now", member=place.ann)).wait_for(lambda answer: "got **Gold**" in answer.content)
     message = await place.answer("patrons explain", member=place.ann)
@@ -66,7 +63,7 @@ async def test_explain_names_each_rule_the_ledger_and_the_log(place: Place) -> N
 
 
 async def test_explain_says_that_a_role_was_there_before(place: Place) -> None:
-    await gold_rule(place)
+    await rule_for_gold(place)
     place.town.world.give_role(place.guild, place.ann, place.gold)
     await place.link(place.ann, "p1", SILVER_TIER)
     await place.type("membership", place.ann)
@@ -77,16 +74,32 @@ async def test_explain_says_that_a_role_was_there_before(place: Place) -> None:
 
 
 async def test_list_pages_through_everybody_once(place: Place) -> None:
-    people = [place.town.world.add_user(f"fan{number}").id for number in range(17)]
+    people = [place.town.world.add_user(f"fan{number}").id for number in range(40)]
     for number, user in enumerate(people):
         await place.link(user, f"fan-{number}")
-    interaction = await place.type("patrons list")
-    first = await interaction.settled()
-    seen = {line.split(":")[0] for line in first.content.splitlines()}
-    pressed = await place.press(first, "More")
-    second = await pressed.wait_for(lambda answer: not answer.components)
-    seen |= {line.split(":")[0] for line in second.content.splitlines()}
-    assert seen == {f"<@{user}>" for user in people}
+    lines = await every_page(place, "patrons list")
+    assert [line.split(":")[0] for line in lines] == [f"<@{user}>" for user in people]
+    assert await every_page(place, "patrons list", which="lapsed") == ["Nobody to show."]
+
+
+async def test_roles_given_by_hand_are_all_listed(place: Place) -> None:
+    guests = [DiscordUserId(place.town.world.add_user(f"guest{number}").id) for number in range(12)]
+    for guest in guests:
+        await place.use_cases.manual.grant(Asked(place.guild, guest, place.silver, "*" * 200, guest))
+    lines = await every_page(place, "patrons list", which="by_hand")
+    assert {line.split(":")[0] for line in lines} == {f"<@{guest}>" for guest in guests}
+
+
+async def test_everything_is_explained_where_there_are_many_rules(place: Place) -> None:
+    roles = await forty_rules(place)
+    await place.link(place.ann, "p1")
+    for command, options in (("patrons explain", {}), ("simulate", {"status": "active", "tier": str(GOLD_TIER)})):
+        lines = await every_page(place, command, member=place.ann, **options)
+        follows = next(number for number, line in enumerate(lines) if line.startswith("Roles by the rules"))
+        answers = [number for number, line in enumerate(lines) if line[0] in "✅❌❔"]
+        assert follows < min(answers)
+        assert len(answers) == len(roles)
+        assert lines[min(answers)].startswith("✅ **Gold**")
 
 
 async def test_list_shows_only_those_asked_for(place: Place) -> None:
@@ -98,7 +111,7 @@ async def test_list_shows_only_those_asked_for(place: Place) -> None:
 
 
 async def test_export_is_a_table_only_the_asker_sees(place: Place) -> None:
-    await gold_rule(place)
+    await rule_for_gold(place)
     await place.link(place.ann, "p1")
     interaction = await place.type("patrons export")
     message = await interaction.wait_for(lambda answer: bool(answer.attachments))

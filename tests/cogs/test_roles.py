@@ -1,5 +1,6 @@
 """Rules from the typed command to the roles of members; ranks are never passed (law 10)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from sandbox.discord.interaction import Interaction
 from sandbox.world.guild_records import Permission
 from tests.cogs.place import Place
 from tests.cogs.shelf import CAMPAIGN, GOLD_TIER, SILVER_TIER
+from tests.cogs.staff import every_page, forty_rules
 
 
 async def add_rule(place: Place, role: RoleId | None = None, when: str = "tier", **options: Any) -> Interaction:
@@ -168,6 +170,14 @@ async def test_rules_are_offered_by_number_and_words(place: Place) -> None:
     rule = await made_rule(place)
     choices = await place.server.autocomplete(place.town.owner.id, "roles remove", "rule", "", guild=place.guild)
     assert choices == [{"name": f"{rule}: Gold for everybody on the tier Gold", "value": rule}]
+
+
+async def test_all_rules_are_listed_however_many_there_are(place: Place) -> None:
+    roles = await forty_rules(place)
+    await place.use_cases.settings.change(place.guild, lambda policy: replace(policy, shadow=True))
+    lines = await every_page(place, "roles list")
+    assert [line.split("` ")[0] for line in lines if line[0] == "`"] == [f"`{number + 1}" for number in range(len(roles))]
+    assert lines.count("Shadow mode is on: I only report what I would do.") > 1
 
 
 async def test_a_rule_of_another_number_is_not_found(place: Place) -> None:

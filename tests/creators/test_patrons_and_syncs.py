@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -53,7 +54,7 @@ async def test_an_expired_grant_is_not_listed(desk: Desk) -> None:
 async def test_lists_show_whom_they_are_about(desk: Desk) -> None:
     await linked(desk, ANN, 1)
     await linked(desk, BOB, 2, status=PatronStatus.FORMER, tiers=frozenset(), amount_cents=0, tier_cents=None)
-    found = {which: [row.link.user for row in (await desk.patrons.page(GUILD, which, None, 9))[0]] for which in Which}
+    found = {which: [user async for user in listed(desk, which)] for which in Which}
     assert found[Which.EVERYBODY] == [ANN, BOB]
     assert ANN in found[Which.PAYING]
     assert found[Which.DECLINED] == found[Which.BROKEN] == []
@@ -63,14 +64,15 @@ async def test_pages_of_a_list_neither_skip_nor_repeat_anybody(desk: Desk) -> No
     users = [DiscordUserId(100 + number) for number in range(7)]
     for number, user in enumerate(users):
         await linked(desk, user, number)
-    seen: list[DiscordUserId] = []
-    after: DiscordUserId | None = None
-    while True:
-        rows, after = await desk.patrons.page(GUILD, Which.EVERYBODY, after, 3)
-        seen += [row.link.user for row in rows]
-        if after is None:
-            break
-    assert seen == users
+    for number in range(7):
+        assert [user async for user in listed(desk, Which.EVERYBODY, after=users[number])] == users[number + 1 :]
+    assert [user async for user in listed(desk, Which.EVERYBODY)] == users
+
+
+async def listed(desk: Desk, which: Which, after: DiscordUserId | None = None) -> AsyncIterator[DiscordUserId]:
+    async for rows in desk.patrons.listed(GUILD, which, after):
+        assert {row.link.user for row in rows} == {rows[0].link.user}
+        yield rows[0].link.user
 
 
 async def test_an_export_never_holds_a_formula(desk: Desk) -> None:
