@@ -22,6 +22,7 @@ from bot.core.model import (
     Tier,
     TierId,
 )
+from bot.texts.pages import UNNAMED_CAMPAIGN
 
 LIMIT = 2000
 """Discord's longest message."""
@@ -59,6 +60,17 @@ def plain(name: str) -> str:
     return _MARKDOWN.sub(r"\\\1", " ".join(name.split()))
 
 
+def campaign_name(name: str) -> str:
+    """Give a campaign's name escaped; one that was not read yet has none."""
+    return plain(name) or UNNAMED_CAMPAIGN
+
+
+def tier_name(tier: TierId, campaign: Campaign | None) -> str:
+    """Give a tier's title escaped; one that is not listed, or has no title, goes by its id."""
+    titles = {each.tier: each.title for each in campaign.tiers} if campaign else {}
+    return plain(titles.get(tier, "")) or f"tier {plain(tier)}"
+
+
 def bare(text: str) -> str:
     """Undo :func:`plain` and bold where Discord shows text as it is, such as in a list of choices."""
     return text.replace("**", "").replace("\\", "")
@@ -94,6 +106,11 @@ def money(cents: int | None, currency: str | None = None) -> str:
     return f"{cents / 100:.2f} {currency}" if currency else f"{cents / 100:.2f}"
 
 
+def priced(tier: Tier, campaign: Campaign) -> str:
+    """Name a tier with its price, where Discord shows text as it is."""
+    return f"{bare(tier_name(tier.tier, campaign))} ({money(tier.amount_cents, campaign.currency)})"
+
+
 def moment(at: datetime) -> str:
     """Write an instant so that Discord shows it in the reader's own time zone, with how far away it is."""
     return f"<t:{int(at.timestamp())}:f> (<t:{int(at.timestamp())}:R>)"
@@ -124,15 +141,17 @@ def roles(ids: frozenset[RoleId], names: Mapping[RoleId, str]) -> str:
     return ", ".join(fitted([named(names.get(role), role) for role in sorted(ids)], _LINE)) or "no role"
 
 
-def condition(asked: Condition, tiers: Mapping[TierId, Tier], currency: str | None = None) -> str:
+def condition(asked: Condition, campaign: Campaign | None) -> str:
     """Put a condition in words that go on from "for": "everybody on the tier Gold"."""
+    currency = campaign.currency if campaign else None
     match asked.kind:
         case ConditionKind.TIER:
-            tier = tiers.get(asked.tier or TierId(""))
+            tier = asked.tier or TierId("")
+            listed = campaign is not None and any(each.tier == tier for each in campaign.tiers)
             return (
-                f"everybody on the tier {plain(tier.title)}"
-                if tier
-                else f"a tier that Patreon no longer lists ({asked.tier})"
+                f"everybody on the tier {tier_name(tier, campaign)}"
+                if listed
+                else f"a tier that Patreon no longer lists ({plain(tier)})"
             )
         case ConditionKind.AMOUNT:
             return f"at least {money(asked.threshold, currency)} a month"
@@ -152,12 +171,10 @@ def condition(asked: Condition, tiers: Mapping[TierId, Tier], currency: str | No
 
 def rule(given: RoleRule, names: Mapping[RoleId, str], campaign: Campaign | None) -> str:
     """Write one rule in a line: the role, for whom, and what is special about it."""
-    tiers = {tier.tier: tier for tier in campaign.tiers} if campaign else {}
     extras = [f"group {plain(given.group)}"] if given.group else []
     extras += ["sticky"] if given.sticky else []
     aside = f" ({', '.join(extras)})" if extras else ""
-    currency = campaign.currency if campaign else None
-    return f"{named(names.get(given.role), given.role)} for {condition(given.condition, tiers, currency)}{aside}"
+    return f"{named(names.get(given.role), given.role)} for {condition(given.condition, campaign)}{aside}"
 
 
 def standing(entitlement: Entitlement) -> str:
@@ -170,10 +187,9 @@ def standing(entitlement: Entitlement) -> str:
 
 def membership(seen: Membership, campaign: Campaign | None) -> str:
     """Say what Patreon told of a membership, and how old that is."""
-    titles = {tier.tier: tier.title for tier in campaign.tiers} if campaign else {}
-    tiers = ", ".join(plain(titles.get(tier, tier)) for tier in sorted(seen.tiers)) or "no tier"
+    tiers = ", ".join(tier_name(tier, campaign) for tier in sorted(seen.tiers)) or "no tier"
     currency = seen.currency or (campaign.currency if campaign else None)
-    name = f"**{plain(campaign.name)}**" if campaign else f"campaign {seen.campaign}"
+    name = f"**{campaign_name(campaign.name)}**" if campaign else f"campaign {seen.campaign}"
     lines = [f"{name}: {tiers}, {money(seen.amount_cents, currency)} a month"]
     if seen.lifetime_cents:
         lines.append(f"In all so far: {money(seen.lifetime_cents, currency)}")
@@ -239,4 +255,4 @@ def verdicts(given: Decision, names: Mapping[RoleId, str], campaigns: Mapping[Ca
 
 def _campaign(key: CampaignId, campaigns: Mapping[CampaignId, Campaign]) -> str:
     known = campaigns.get(key)
-    return f"**{plain(known.name)}**" if known else f"**campaign {key}**"
+    return f"**{campaign_name(known.name)}**" if known else f"**campaign {key}**"

@@ -83,7 +83,9 @@ def shown(
     for key, campaign in campaigns.items():
         seen = memberships.get(key)
         lines.append(
-            explain.membership(seen, campaign) if seen else f"**{explain.plain(campaign.name)}**: no membership known"
+            explain.membership(seen, campaign)
+            if seen
+            else f"**{explain.campaign_name(campaign.name)}**: no membership known"
         )
         if key in entitlements:
             lines.append(f"So: {explain.standing(entitlements[key])}.")
@@ -127,8 +129,7 @@ def row(
     names: Mapping[RoleId, str],
 ) -> str:
     """Write one line of a list."""
-    titles = {tier.tier: tier.title for tier in campaign.tiers} if campaign else {}
-    tiers = ", ".join(explain.plain(titles.get(tier, tier)) for tier in sorted(membership.tiers)) if membership else ""
+    tiers = ", ".join(explain.tier_name(tier, campaign) for tier in sorted(membership.tiers)) if membership else ""
     amount = explain.money(entitlement.amount_cents, campaign.currency if campaign else None)
     ends = f", until {explain.ago(entitlement.ends_at)}" if entitlement.ends_at else ""
     return f"<@{user}>: {tiers or 'no tier'}, {amount}, {_REASONS[entitlement.reason]}{ends}: {explain.roles(roles, names)}"
@@ -148,12 +149,12 @@ def stats(
     """Write a campaign's numbers."""
     total = ", ".join(explain.money(cents, currency) for currency, cents in sorted(sums.items())) or explain.money(0)
     lines = [
-        f"### {explain.plain(campaign.name)}",
+        f"### {explain.campaign_name(campaign.name)}",
         f"Entitled: **{active}**, of them linked: **{linked}**. New this month: {new}. Together a month: {total}",
     ]
     for tier in campaign.tiers:
         patrons, tied = tiers.get(tier.tier, (0, 0))
-        lines.append(f"{explain.plain(tier.title)}: {patrons}, linked {tied}")
+        lines.append(f"{explain.tier_name(tier.tier, campaign)}: {patrons}, linked {tied}")
     if no_tier:
         lines.append(f"Entitled without a tier: {no_tier}. Rules by amount reach them, rules by tier do not.")
     lines.append(", ".join(f"{_REASONS[reason]}: {number}" for reason, number in sorted(reasons.items(), key=_size)))

@@ -190,10 +190,14 @@ def setting(value: object) -> str:
             return str(value)
 
 
+def _valued(key: str, policy: Policy) -> str:
+    return setting(getattr(policy, key)) + (" %" if key == "brake_percent" else "")
+
+
 def settings(policy: Policy, staff_channel: int | None) -> str:
     """List all settings."""
     channel = f"<#{staff_channel}>" if staff_channel else "none; set one with /settings staff_channel"
-    lines = [f"{name}: **{setting(getattr(policy, key))}**" for key, name in SETTING_NAMES.items()]
+    lines = [f"{name}: **{_valued(key, policy)}**" for key, name in SETTING_NAMES.items()]
     return "\n".join([*lines, f"staff channel: {channel}"])
 
 
@@ -202,7 +206,7 @@ def settings_question(
 ) -> str:
     """Ask before settings are saved, naming what changes."""
     changed = [
-        f"{name}: {setting(getattr(before, key))} → **{setting(getattr(after, key))}**"
+        f"{name}: {_valued(key, before)} → **{_valued(key, after)}**"
         for key, name in SETTING_NAMES.items()
         if getattr(before, key) != getattr(after, key)
     ]

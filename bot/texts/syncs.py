@@ -91,21 +91,25 @@ def ended(read: int, *, granted: int, revoked: int, held: int, failed: int, erro
 def everybody(lines: Mapping[CampaignId, str], campaigns: Mapping[CampaignId, Campaign], policy: Policy) -> str:
     """Tell how the sync of everybody goes; campaigns are named where there are several."""
     told = [
-        f"**{explain.plain(campaigns[key].name)}**: {line}" if len(campaigns) > 1 else line for key, line in lines.items()
+        f"**{explain.campaign_name(campaigns[key].name)}**: {line}" if len(campaigns) > 1 else line
+        for key, line in lines.items()
     ]
     return "\n".join(told) + state(policy)
 
 
 def progress(read: int, total: int | None) -> str:
     """Tell how far a sync is."""
-    return f"Reading the campaign: {read} of {total} memberships." if total else f"Reading the campaign: {read} memberships."
+    so_far = f"{read} of {explain.counted(total, 'membership')}" if total else explain.counted(read, "membership")
+    return f"Reading the campaign: {so_far}."
 
 
 def campaign_status(name: str, refreshed_at: datetime | None, total: int | None, frozen_why: str | None) -> str:
     """Say where the refresh of a campaign stands."""
-    read = f"read {explain.ago(refreshed_at)}, {total or 0} memberships" if refreshed_at else "not read yet"
+    read = (
+        f"read {explain.ago(refreshed_at)}, {explain.counted(total or 0, 'membership')}" if refreshed_at else "not read yet"
+    )
     frozen = f"\n⚠️ Its answers count against nobody now: {explain.plain(frozen_why)}" if frozen_why else ""
-    return f"**{explain.plain(name)}**: {read}{frozen}"
+    return f"**{explain.campaign_name(name)}**: {read}{frozen}"
 
 
 def status(campaigns: list[str], audited_at: datetime | None, waiting: int, held: int, policy: Policy) -> str:
@@ -124,7 +128,7 @@ def finding(*, good: bool, text: str) -> str:
 def reads_campaign(name: str, tiers: int, refreshed_at: datetime | None) -> str:
     """Say that a campaign is read."""
     when = f"read {explain.ago(refreshed_at)}" if refreshed_at else "not read yet; it takes a minute after the start"
-    return f"**{explain.plain(name)}** with {explain.counted(tiers, 'tier')}, {when}"
+    return f"**{explain.campaign_name(name)}** with {explain.counted(tiers, 'tier')}, {when}"
 
 
 def token_fine(expires_at: datetime) -> str:
@@ -165,12 +169,12 @@ def lost_tier(line: str) -> str:
 
 def unreached(name: str, unlinked: int, no_tier: int) -> str:
     """Name those the rules cannot reach."""
-    return f"{explain.plain(name)}: {unlinked} entitled without a link, {no_tier} entitled without a tier"
+    return f"{explain.campaign_name(name)}: {unlinked} entitled without a link, {no_tier} entitled without a tier"
 
 
 def setup(campaign: str, tiers: int, findings: list[str]) -> str:
     """Guide through the first steps."""
-    head = f"### Set-up for {explain.plain(campaign)} ({explain.counted(tiers, 'tier')})"
+    head = f"### Set-up for {explain.campaign_name(campaign)} ({explain.counted(tiers, 'tier')})"
     return "\n".join([head, *explain.fitted(findings, explain.LIMIT - len(head) - sum(map(len, _STEPS)) - 8), *_STEPS])
 
 

@@ -82,9 +82,4 @@ class SetupPanel(Panel):
 
 def _options(campaign: Campaign) -> list[discord.SelectOption]:
     tiers = sorted(campaign.tiers, key=lambda tier: (tier.amount_cents, tier.tier))[:_MOST_OPTIONS]
-    return [
-        discord.SelectOption(
-            label=f"{tier.title} ({explain.money(tier.amount_cents, campaign.currency)})"[:_LONGEST_LABEL], value=tier.tier
-        )
-        for tier in tiers
-    ]
+    return [discord.SelectOption(label=explain.priced(tier, campaign)[:_LONGEST_LABEL], value=tier.tier) for tier in tiers]

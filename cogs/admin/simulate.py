@@ -6,13 +6,11 @@ from discord.ext import commands
 
 from bot.core.model import DiscordUserId, GuildId, PatronStatus, TierId
 from bot.creators.imagination import Imagined, imagine
-from bot.discord_bot import Listing, UseCases, listed, show_pages
+from bot.discord_bot import Listing, UseCases, choices, listed, show_pages
+from bot.texts import explain, staff
 from bot.texts import patrons as texts
-from bot.texts import staff
 
 _STATUS = [app_commands.Choice(name=words, value=value) for value, words in staff.STATUSES.items()]
-_MOST_CHOICES = 25
-_LONGEST_CHOICE = 100
 
 
 class SimulateCog(commands.Cog):
@@ -71,9 +69,8 @@ class SimulateCog(commands.Cog):
     @simulate.autocomplete("tier")
     async def _tiers(self, interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
         home = await self._use.campaigns.home(GuildId(interaction.guild_id or 0))
-        tiers = home.campaign().tiers if home.campaigns else ()
-        found = [tier for tier in tiers if typed.casefold() in tier.title.casefold()][:_MOST_CHOICES]
-        return [app_commands.Choice(name=tier.title[:_LONGEST_CHOICE], value=str(tier.tier)) for tier in found]
+        campaign = home.campaign() if home.campaigns else None
+        return choices(typed, [(explain.priced(tier, campaign), tier.tier) for tier in campaign.tiers] if campaign else [])
 
 
 def _cents(amount: float | None) -> int | None:

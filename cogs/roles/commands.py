@@ -7,14 +7,12 @@ from discord.ext import commands
 from bot.core.model import CampaignId, Condition, ConditionKind, DiscordUserId, GuildId, Policy, RoleId, RoleRule, TierId
 from bot.creators import Draft, Home
 from bot.creators.ranks import check
-from bot.discord_bot import Listing, Option, UseCases, ask, listed, say, show_pages
+from bot.discord_bot import Listing, Option, UseCases, ask, choices, listed, say, show_pages
 from bot.discord_bot.ranks import asker_of, candidate_of
 from bot.texts import explain
 from bot.texts import staff as texts
 
 WHEN = [app_commands.Choice(name=words, value=kind.value) for kind, words in texts.CONDITIONS.items()]
-_MOST_CHOICES = 25
-_LONGEST_CHOICE = 100
 
 
 @app_commands.guild_only()
@@ -144,25 +142,23 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
         home = await self._home(interaction)
         wanted = getattr(interaction.namespace, "campaign", None)
         campaigns = [each for key, each in home.by_id.items() if wanted in (None, "", key)]
-        return _choices(
+        return choices(
             typed,
-            [
-                (f"{tier.title} ({explain.money(tier.amount_cents, each.currency)})", str(tier.tier))
-                for each in campaigns
-                for tier in each.tiers
-            ],
+            [(explain.priced(tier, each), str(tier.tier)) for each in campaigns for tier in each.tiers],
         )
 
     @add.autocomplete("campaign")
     async def _campaigns(self, interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
         home = await self._home(interaction)
-        return _choices(typed, [(each.name, str(key)) for key, each in home.by_id.items()])
+        return choices(
+            typed, [(explain.bare(explain.campaign_name(each.name)), str(key)) for key, each in home.by_id.items()]
+        )
 
     @remove.autocomplete("rule")
     async def _rules(self, interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[int]]:
         home = await self._home(interaction)
         rules = await self._use.rules.of_guild(_guild(interaction))
-        named = _choices(str(typed), [(f"{rule.rule}: {explain.bare(_line(rule, home))}", str(rule.rule)) for rule in rules])
+        named = choices(str(typed), [(f"{rule.rule}: {explain.bare(_line(rule, home))}", str(rule.rule)) for rule in rules])
         return [app_commands.Choice(name=choice.name, value=int(choice.value)) for choice in named]
 
     async def _policy(self, interaction: discord.Interaction) -> Policy:
@@ -192,9 +188,3 @@ def _condition(kind: ConditionKind, tier: TierId | None, amount: float | None, m
     if kind in (ConditionKind.AMOUNT, ConditionKind.LIFETIME):
         return Condition(kind, threshold=round((amount or 0) * 100))
     return Condition(kind)
-
-
-def _choices(typed: str, offered: "list[tuple[str, str]]") -> "list[app_commands.Choice[str]]":
-    """Offer what contains the typed words, as many and as long as Discord shows."""
-    found = [(name, value) for name, value in offered if typed.casefold() in name.casefold()]
-    return [app_commands.Choice(name=name[:_LONGEST_CHOICE], value=value) for name, value in found[:_MOST_CHOICES]]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.core.model import Condition, ConditionKind, Origin, RoleId
+from bot.core.model import CREATOR, Campaign, CampaignId, Condition, ConditionKind, Origin, RoleId
 from sandbox.discord.interaction import Interaction
 from sandbox.world.guild_records import Permission
 from tests.cogs.place import Place
@@ -79,6 +79,15 @@ async def test_tiers_are_offered_while_typing_with_their_price(place: Place) -> 
         place.town.owner.id, "roles add", "tier", "gol", {"role": place.gold, "when": "tier"}, guild=place.guild
     )
     assert [(choice["name"], choice["value"]) for choice in choices] == [("Gold (10.00 EUR)", str(GOLD_TIER))]
+
+
+async def test_a_campaign_that_was_not_read_yet_is_offered_by_another_name(place: Place) -> None:
+    async with place.store.write() as t:
+        unread = Campaign(CampaignId("88"), None, "", "", None, is_monthly=True, tiers=())
+        await t.campaigns.save(unread, place.now, owner=CREATOR)
+    options: dict[str, Any] = {"role": place.gold, "when": "paying"}
+    choices = await place.server.autocomplete(place.town.owner.id, "roles add", "campaign", "", options, guild=place.guild)
+    assert [choice["name"] for choice in choices] == ["Ann's <Comics>", "the campaign"]
 
 
 async def test_a_moderator_cannot_hand_out_a_role_above_their_own(place: Place) -> None:

@@ -96,4 +96,4 @@ async def test_simulate_tells_the_outcome_and_touches_nothing(place: Place) -> N
 async def test_simulate_offers_the_tiers(place: Place) -> None:
     options: dict[str, str | int] = {"member": place.ann, "status": "active"}
     choices = await place.server.autocomplete(place.town.owner.id, "simulate", "tier", "si", options, guild=place.guild)
-    assert [choice["name"] for choice in choices] == ["Silver *star*"]
+    assert [choice["name"] for choice in choices] == ["Silver *star* (5.00 EUR)"]

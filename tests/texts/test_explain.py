@@ -108,7 +108,7 @@ def test_numbers_take_the_right_noun() -> None:
 
 @pytest.mark.parametrize("kind", list(ConditionKind))
 def test_every_condition_has_words_and_a_choice(kind: ConditionKind) -> None:
-    assert explain.condition(Condition(kind, 500, TIER), {TIER: CAMPAIGN.tiers[0]}, "EUR")
+    assert explain.condition(Condition(kind, 500, TIER), CAMPAIGN)
     assert kind in staff.CONDITIONS
 
 
