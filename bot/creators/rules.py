@@ -81,6 +81,13 @@ class Rules:
             0, guild, campaign.campaign, asked.role, asked.condition, asked.group.strip(), asked.sticky, worth_cents=worth
         )
 
+    async def moved_by(self, rule: RoleRule) -> frozenset[RoleId]:
+        """Name the roles that may move when a rule comes or goes: its own, and those it competes with."""
+        async with self._store.read() as t:
+            competing = (await t.guilds.load(rule.guild)).policy.highest_only & {rule.group}
+            others = await t.rules.of_guild(rule.guild)
+        return frozenset({rule.role, *(other.role for other in others if other.group in competing)})
+
     async def effect_of_adding(self, rule: RoleRule) -> RuleEffect:
         """Count what a draft would do if it were saved."""
         home = await self._campaigns.home(rule.guild)

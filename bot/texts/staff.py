@@ -38,7 +38,6 @@ BLOCKED = {
     Block.REFUSED: "Discord refused. Look at its place and at my permissions",
 }
 NOT_YOURS = "You may not manage roles in this server. Ask somebody with the permission “Manage Roles”."
-NOT_BELOW_YOURS = "That role is not below your own highest role. Ask somebody who stands above it."
 
 CANCELLED = "Nothing was changed."
 YES_SAVE = "Save"
@@ -62,6 +61,12 @@ STAFF_CHANNEL_CLOSED = "I may not write in that channel. Let me see it and send 
 def blocked(role: RoleId, name: str | None, block: Block) -> str:
     """Say that a role may not be touched, why, and what to do."""
     return f"I may not give or take {explain.named(name, role)}: {BLOCKED[block]}."
+
+
+def not_below_yours(name: str) -> str:
+    """Say that a role is out of the asker's reach; it goes by its name where they did not name it themselves."""
+    role = f"**{explain.plain(name)}**" if name else "That role"
+    return f"{role} is not below your own highest role. Ask somebody who stands above it."
 
 
 def refused_role(block: Block) -> str:

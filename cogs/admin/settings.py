@@ -11,6 +11,7 @@ from discord.ext import commands
 from bot.core.model import GuildId, Policy, Revocable
 from bot.creators.settings import PolicyChange
 from bot.discord_bot import Option, UseCases, ask, say
+from bot.discord_bot.ranks import check_moving
 from bot.errors import RuleRefused
 from bot.texts import staff as texts
 from cogs.admin.channel import StaffChannel
@@ -85,6 +86,8 @@ class SettingsCog(commands.Cog):
         before = (await self._use.settings.load(guild)).policy
         after = change(before)
         if after != before:
+            managed = {rule.role for rule in await self._use.rules.of_guild(guild)}
+            check_moving(interaction, managed)
             effect = await self._use.settings.effect(guild, after)
             question = texts.settings_question(before, after, effect.adds, effect.takes, effect.holds, channel=channel)
             yes = Option("yes", texts.YES_SAVE, discord.ButtonStyle.success)
@@ -95,6 +98,7 @@ class SettingsCog(commands.Cog):
             if answer.key == "no":
                 await say(interaction, texts.CANCELLED)
                 return
+            check_moving(interaction, managed)
         if channel is not None:
             await self._channel.choose(guild, channel)
         if after != before:

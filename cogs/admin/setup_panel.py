@@ -6,9 +6,8 @@ import discord
 
 from bot.core.model import Campaign, Condition, ConditionKind, GuildId, RoleId, TierId
 from bot.creators import Draft
-from bot.creators.ranks import check
 from bot.discord_bot import Option, Panel, UseCases, ask, fresh_id, say
-from bot.discord_bot.ranks import asker_of, candidate_of
+from bot.discord_bot.ranks import check_giving
 from bot.texts import explain, staff, syncs
 from cogs.admin.channel import StaffChannel
 
@@ -56,8 +55,7 @@ class SetupPanel(Panel):
             return
         await interaction.response.defer()
         role = self._role.values[0]
-        candidate = candidate_of(self._use.guilds, role)
-        check(candidate, asker_of(interaction))
+        candidate = check_giving(interaction, self._use.guilds, RoleId(role.id))
         condition = Condition(ConditionKind.TIER, tier=TierId(self._tier.values[0]))
         rule = await self._use.rules.draft(self._guild, Draft(RoleId(role.id), condition, self._campaign.campaign))
         effect = await self._use.rules.effect_of_adding(rule)
@@ -72,7 +70,7 @@ class SetupPanel(Panel):
         if answer is None:
             return
         if answer.key == "yes":
-            check(candidate_of(self._use.guilds, role), asker_of(answer.interaction))
+            check_giving(answer.interaction, self._use.guilds, rule.role)
             saved = await self._use.rules.add(rule)
             policy = (await self._use.settings.load(self._guild)).policy
             await say(answer.interaction, staff.rule_saved(saved.rule, line, policy))

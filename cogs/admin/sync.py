@@ -9,6 +9,7 @@ from discord.ext import commands
 from bot.core.model import CampaignId, Cause, DiscordUserId, GuildId
 from bot.creators import Home, Question, RunReport
 from bot.discord_bot import Option, UseCases, Waiting, ask, say, try_say
+from bot.discord_bot.ranks import check_moving
 from bot.sync.reports import PatronSynced, ReadFailed, RefreshEnded, RefreshProgress, Report
 from bot.texts import outcomes, staff
 from bot.texts import syncs as texts
@@ -89,6 +90,8 @@ class SyncCog(
 
     async def _decide(self, interaction: discord.Interaction, question: Question, *, approved: bool) -> None:
         """Answer a question of the brake, here and where else it stands."""
+        if approved:
+            check_moving(interaction, {role for _, role in question.revocations})
         run, by = question.run, DiscordUserId(interaction.user.id)
         if not await self._use.engine.decide(question.guild, run, by, approved=approved):
             await say(interaction, texts.UNKNOWN_RUN)

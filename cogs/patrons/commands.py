@@ -11,10 +11,9 @@ from discord.ext import commands
 from bot.core.model import DiscordUserId, GuildId, RoleId
 from bot.creators import Home, PatronRow, Which
 from bot.creators.manual import Asked
-from bot.creators.ranks import check
 from bot.discord_bot import Listing, UseCases, listed, say, show_pages
 from bot.discord_bot.pages import Lines
-from bot.discord_bot.ranks import asker_of, candidate_of
+from bot.discord_bot.ranks import check_giving, check_moving
 from bot.sync import Explanation
 from bot.texts import patrons as texts
 from bot.texts import staff
@@ -109,7 +108,7 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
         days: app_commands.Range[int, 1, 3650] | None = None,
     ) -> None:
         """Store the grant; the engine gives the role."""
-        check(candidate_of(self._use.guilds, role), asker_of(interaction))
+        check_giving(interaction, self._use.guilds, RoleId(role.id))
         asked = Asked(
             _guild(interaction), DiscordUserId(member.id), RoleId(role.id), reason, DiscordUserId(interaction.user.id), days
         )
@@ -122,6 +121,7 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
     async def ungrant(self, interaction: discord.Interaction, member: discord.User, role: discord.Role) -> None:
         """End the grant; the engine takes the role unless a rule gives it."""
         user, wanted = DiscordUserId(member.id), RoleId(role.id)
+        check_moving(interaction, [wanted])
         await self._use.manual.end(_guild(interaction), user, wanted)
         policy = (await self._use.settings.load(_guild(interaction))).policy
         await say(interaction, staff.ungranted(user, wanted, {wanted: role.name}, policy))

@@ -6,9 +6,8 @@ from discord.ext import commands
 
 from bot.core.model import CampaignId, Condition, ConditionKind, DiscordUserId, GuildId, Policy, RoleId, RoleRule, TierId
 from bot.creators import Draft, Home
-from bot.creators.ranks import check
 from bot.discord_bot import Listing, Option, UseCases, ask, choices, listed, say, show_pages
-from bot.discord_bot.ranks import asker_of, candidate_of
+from bot.discord_bot.ranks import check_giving, check_moving
 from bot.texts import explain
 from bot.texts import staff as texts
 
@@ -48,13 +47,14 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
         campaign: str | None = None,
     ) -> None:
         """Show what the rule would do, then ask."""
-        candidate = candidate_of(self._use.guilds, role)
-        check(candidate, asker_of(interaction))
+        candidate = check_giving(interaction, self._use.guilds, RoleId(role.id))
         kind = ConditionKind(when.value)
         condition = _condition(kind, TierId(tier) if tier else None, amount, months)
         wanted = CampaignId(campaign) if campaign else None
         draft = Draft(RoleId(role.id), condition, wanted, group or "", sticky)
         rule = await self._use.rules.draft(_guild(interaction), draft)
+        moved = await self._use.rules.moved_by(rule)
+        check_moving(interaction, moved)
         effect = await self._use.rules.effect_of_adding(rule)
         line = explain.rule(rule, {rule.role: role.name}, (await self._home(interaction)).by_id.get(rule.campaign))
         warning = texts.powers(candidate.powers) if candidate.powers else ""
@@ -67,7 +67,8 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
         if answer is None:
             return
         if answer.key == "yes":
-            check(candidate_of(self._use.guilds, role), asker_of(answer.interaction))
+            check_giving(answer.interaction, self._use.guilds, rule.role)
+            check_moving(answer.interaction, moved)
             saved = await self._use.rules.add(rule)
             await say(answer.interaction, texts.rule_saved(saved.rule, line, await self._policy(interaction)))
         else:
@@ -78,6 +79,8 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
     async def remove(self, interaction: discord.Interaction, rule: int) -> None:
         """Show what follows, then ask whether the role stays or goes."""
         found = await self._use.rules.load(_guild(interaction), rule)
+        moved = await self._use.rules.moved_by(found)
+        check_moving(interaction, moved)
         effect, last = await self._use.rules.effect_of_removing(found)
         line = _line(found, await self._home(interaction))
         go = Option("go", texts.YES_GO if last else texts.YES_REMOVE, discord.ButtonStyle.danger)
@@ -89,6 +92,7 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
         if answer.key == "no":
             await say(answer.interaction, texts.CANCELLED)
             return
+        check_moving(answer.interaction, moved)
         stays = answer.key == "stay"
         await self._use.rules.remove(found, stays=stays)
         await say(answer.interaction, texts.rule_removed(line, await self._policy(interaction), stays=stays))
@@ -117,7 +121,7 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
     async def adopt(self, interaction: discord.Interaction, role: discord.Role) -> None:
         """Read who holds the role, say how many, then ask."""
         guild, wanted = _guild(interaction), RoleId(role.id)
-        check(candidate_of(self._use.guilds, role), asker_of(interaction))
+        check_giving(interaction, self._use.guilds, wanted)
         await self._use.rules.check_adoptable(guild, wanted)
         holders: set[DiscordUserId] = set()
         async for page in self._use.guilds.read_members(guild):
@@ -132,7 +136,7 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
         if answer is None:
             return
         if answer.key == "yes":
-            check(candidate_of(self._use.guilds, role), asker_of(answer.interaction))
+            check_giving(answer.interaction, self._use.guilds, wanted)
             await say(answer.interaction, texts.adopted(await self._use.rules.adopt(guild, wanted, holders)))
         else:
             await say(answer.interaction, texts.CANCELLED)

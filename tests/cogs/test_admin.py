@@ -20,7 +20,7 @@ from bot.sync.reports import (
 )
 from sandbox.discord.interaction import Interaction
 from sandbox.world.guild_records import Permission
-from tests.cogs.place import Place
+from tests.cogs.place import STAFF, Place
 from tests.cogs.shelf import CAMPAIGN
 from tests.cogs.staff import in_channel, rule_for_gold, staff_channel
 
@@ -70,6 +70,23 @@ async def test_a_setting_saved_late_undoes_nothing_that_was_changed_since(place:
     await late.wait_for(lambda answer: "grace after a declined payment: **3 days**" in answer.content)
     stored = (await place.use_cases.settings.load(place.guild)).policy
     assert (stored.paused, stored.highest_only) == (True, frozenset({"early", "late"}))
+
+
+async def test_settings_are_changed_only_from_above_every_role_they_move(place: Place) -> None:
+    await rule_for_gold(place)
+    interaction = await place.type("settings", place.mod, may_take="managed", brake_count=100)
+    await interaction.wait_for(lambda answer: "**Gold** is not below your own highest role" in answer.content)
+    question = await place.answer("settings", place.helper(permissions=STAFF), brake_count=100)
+    assert "Save?" in question.content
+
+
+async def test_settings_are_not_changed_by_who_lost_their_rank_before_saving(place: Place) -> None:
+    (mods,) = place.town.guild.members.roles(place.mod)
+    question = await place.answer("settings", place.mod, grace_days=3)
+    place.town.world.take_role(place.guild, place.mod, mods)
+    pressed = await place.press(question, "Save", place.mod)
+    await pressed.wait_for(lambda answer: "may not manage roles" in answer.content)
+    assert (await place.use_cases.settings.load(place.guild)).policy.declined_grace == timedelta(days=7)
 
 
 async def test_stacking_needs_a_group(place: Place) -> None:

@@ -46,6 +46,18 @@ async def test_who_may_manage_permissions_of_the_staff_channel_does_not_answer_t
     await pressed.wait_for(lambda answer: "may not use this" in answer.content)
 
 
+async def test_roles_above_the_one_who_answers_are_kept_and_not_taken(place: Place) -> None:
+    channel = await staff_channel(place)
+    await seven_lose_gold(place)
+    question = await in_channel(place, channel, "brake")
+    pressed = await place.press(question, "Take these roles", place.mod)
+    await pressed.wait_for(lambda answer: "**Gold** is not below your own highest role" in answer.content)
+    by_command = await place.press(await place.answer("sync approve", place.mod), "Take these roles", place.mod)
+    await by_command.wait_for(lambda answer: "**Gold** is not below your own highest role" in answer.content)
+    pressed = await place.press(question, "Keep these roles", place.mod)
+    await pressed.wait_for(lambda answer: "stay, says" in answer.content)
+
+
 async def test_without_a_staff_channel_the_brake_is_answered_by_command(place: Place) -> None:
     fans = await seven_lose_gold(place)
     await place.until(lambda t: t.holds.waiting(place.guild))

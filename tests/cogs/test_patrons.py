@@ -169,6 +169,14 @@ async def test_a_moderator_cannot_give_by_hand_what_is_above_them(place: Place) 
     await place.has(place.ann)
 
 
+async def test_a_moderator_cannot_end_by_hand_what_is_above_them(place: Place) -> None:
+    await place.answer("patrons grant", member=place.ann, role=place.gold, reason="guest")
+    await place.has(place.ann, "Gold")
+    interaction = await place.type("patrons ungrant", place.mod, member=place.ann, role=place.gold)
+    await interaction.wait_for(lambda answer: "not below your own highest role" in answer.content)
+    assert await place.use_cases.manual.of_guild(place.guild)
+
+
 async def test_who_may_manage_roles_in_a_channel_only_gives_none_by_hand(place: Place) -> None:
     helper = place.helper(channel=Permission.MANAGE_ROLES)
     interaction = await place.type("patrons grant", helper, member=place.ann, role=place.silver, reason="friend")

@@ -11,6 +11,7 @@ from sandbox.world.guild_records import Permission
 from tests.cogs.place import Place
 from tests.cogs.shelf import CAMPAIGN, GOLD_TIER, SILVER_TIER
 from tests.cogs.staff import every_page, forty_rules
+from tests.waiting import until
 
 
 async def add_rule(place: Place, role: RoleId | None = None, when: str = "tier", **options: Any) -> Interaction:
@@ -112,6 +113,29 @@ async def test_who_loses_their_rank_before_saving_saves_nothing(place: Place) ->
         await pressed.wait_for(lambda answer: "You may not manage roles" in answer.content)
         place.town.world.give_role(place.guild, place.mod, mods)
     assert len(await place.use_cases.rules.of_guild(place.guild)) == 1
+
+
+async def test_a_moderator_cannot_remove_a_rule_whose_role_is_above_their_own(place: Place) -> None:
+    rule = await made_rule(place)
+    interaction = await place.type("roles remove", place.mod, rule=rule)
+    await interaction.wait_for(lambda answer: "**Gold** is not below your own highest role" in answer.content)
+
+
+async def test_a_moderator_cannot_let_a_rule_compete_with_one_above_their_own(place: Place) -> None:
+    await place.use_cases.settings.change(place.guild, lambda policy: replace(policy, highest_only=frozenset({"main"})))
+    await save(place, await add_rule(place, group="main"))
+    options: dict[str, Any] = {"role": place.silver, "when": "lifetime", "amount": 900.0}
+    refused = await place.type("roles add", place.mod, group="main", **options)
+    await refused.wait_for(lambda answer: "**Gold** is not below your own highest role" in answer.content)
+    assert "Save it?" in (await (await place.type("roles add", place.mod, group="other", **options)).settled()).content
+
+
+async def test_a_rule_whose_role_is_gone_can_be_removed_by_who_may_manage_roles(place: Place) -> None:
+    rule = await made_rule(place)
+    place.town.world.delete_role(place.guild, place.gold)
+    await until(lambda: place.gold not in place.use_cases.guilds.role_names(place.guild), "end of Gold")
+    question = await (await place.type("roles remove", place.mod, rule=rule)).settled()
+    assert "Remove the rule" in question.content
 
 
 async def test_a_role_above_the_bot_is_refused_with_what_to_do(place: Place) -> None:
