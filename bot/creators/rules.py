@@ -36,7 +36,7 @@ _LONGEST_GROUP = 40
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A rule as somebody asks for it; ``campaign`` None: the guild's connected one."""
+    """A rule as somebody asks for it; ``campaign`` None: the tier's, or the guild's connected one."""
 
     role: RoleId
     condition: Condition
@@ -71,7 +71,8 @@ class Rules:
 
     async def draft(self, guild: GuildId, asked: Draft) -> RoleRule:
         """Make a rule of what was asked, without saving it; it carries number 0. Raises RuleRefused."""
-        campaign = (await self._campaigns.home(guild)).campaign(asked.campaign)
+        home = await self._campaigns.home(guild)
+        campaign = home.campaign(asked.campaign or home.having(asked.condition.tier))
         if len(await self.of_guild(guild)) >= MOST_RULES:
             raise RuleRefused(texts.MANY_RULES)
         if len(asked.group) > _LONGEST_GROUP:

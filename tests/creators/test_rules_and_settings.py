@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.campaigns import FACT
 from bot.core.model import (
     Block,
     CampaignId,
@@ -15,6 +16,7 @@ from bot.core.model import (
     PatronStatus,
     Policy,
     RoleId,
+    Tier,
     TierId,
 )
 from bot.creators import Draft
@@ -25,6 +27,8 @@ from bot.store import Store
 from bot.store.records import NudgeKind
 from tests.creators.desk import GOLD_TIER, PAYING, Desk, linked
 from tests.store.makers import ANN, BOB, GOLD, GUILD, NOW, PAGE, campaign, grant, membership
+
+NEW, NEW_TIER = CampaignId("99"), TierId("99")
 
 
 @pytest.mark.parametrize(
@@ -64,6 +68,32 @@ async def test_the_operator_connects_another_guild(desk: Desk) -> None:
     assert await desk.campaigns.connect(GuildId(4), operator=True) == campaign()
     assert (await desk.campaigns.home(GuildId(4))).campaign() == campaign()
     assert await desk.campaigns.guilds_of(PAGE) == sorted([GuildId(4), GUILD])
+
+
+@pytest.fixture
+async def moved_desk(desk: Desk) -> Desk:
+    """Give a desk whose configuration now names another campaign, which comes after the first one as text."""
+    async with desk.store.write() as t:
+        await t.campaigns.save(replace(campaign(), campaign=NEW, tiers=(Tier(NEW_TIER, "New", 900),)), NOW)
+        await t.facts.set(FACT, NEW)
+    return desk
+
+
+async def test_the_campaign_of_the_configuration_counts_and_no_other_of_the_creator(moved_desk: Desk) -> None:
+    assert list((await moved_desk.campaigns.home(GUILD)).by_id) == [NEW]
+    assert (await moved_desk.campaigns.connect(GuildId(4), operator=True)).campaign == NEW
+    assert await moved_desk.campaigns.guilds_of(PAGE) == []
+    assert await moved_desk.campaigns.guilds_of(NEW) == sorted([GuildId(4), GUILD])
+
+
+async def test_a_tier_of_another_campaign_of_the_guild_makes_a_rule_of_that_campaign(moved_desk: Desk) -> None:
+    async with moved_desk.store.write() as t:
+        await t.rules.add(GUILD, PAGE, GOLD, PAYING)
+    made = await moved_desk.rules.draft(GUILD, Draft(GOLD, Condition(ConditionKind.TIER, tier=GOLD_TIER)))
+    assert made.campaign == PAGE
+    made = await moved_desk.rules.draft(GUILD, Draft(GOLD, Condition(ConditionKind.TIER, tier=NEW_TIER)))
+    assert made.campaign == NEW
+    assert (await moved_desk.rules.draft(GUILD, Draft(GOLD, PAYING))).campaign == NEW
 
 
 async def test_connecting_waits_for_the_first_read_of_the_campaign(store: Store) -> None:
