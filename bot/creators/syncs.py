@@ -6,11 +6,12 @@ from datetime import datetime
 
 import structlog
 
-from bot.core.model import Campaign, Cause, DiscordUserId, GuildId, Policy, RoleId, TokenRecord
+from bot.core.model import Campaign, CampaignId, Cause, DiscordUserId, GuildId, PatronId, Policy, RoleId, TokenRecord
 from bot.creators.campaigns import Campaigns
 from bot.errors import RuleRefused
 from bot.store.records import BrakeHold, CampaignState, NudgeKind, Run, RunKind, WebhookRecord
 from bot.store.store import Store
+from bot.store.tables import Tables
 from bot.texts import syncs as texts
 
 log = structlog.get_logger(__name__)
@@ -51,6 +52,15 @@ class Access:
     campaign: Campaign
     pair: TokenRecord | None
     webhook: WebhookRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class Concerned:
+    """Whose staff is to know of something, and what it is about: a person, a campaign, or else the guild itself."""
+
+    guilds: tuple[GuildId, ...]
+    user: DiscordUserId | None = None
+    campaign: Campaign | None = None
 
 
 class Syncs:
@@ -148,7 +158,29 @@ class Syncs:
             raise RuleRefused(texts.NOTHING_HELD)
         return question
 
+    async def concerned(self, kind: NudgeKind, key: str) -> Concerned:
+        """Say whom work on a nudge concerns; a person concerns the guilds they are known in that have a campaign."""
+        if kind is NudgeKind.GUILD:
+            return Concerned((GuildId(int(key)),))
+        if kind is NudgeKind.CAMPAIGN:
+            async with self._store.read() as t:
+                state = await t.campaigns.state(CampaignId(key))
+            guilds = await self._campaigns.guilds_of(CampaignId(key))
+            return Concerned(tuple(guilds), campaign=state.campaign if state else None)
+        async with self._store.read() as t:
+            user = await _person(t, kind, key)
+            known = await t.guilds_of(user) if user else []
+            return Concerned(tuple([guild for guild in known if (await self._campaigns.load(t, guild)).campaigns]), user)
+
     async def names(self, guild: GuildId) -> dict[RoleId, str]:
         """Name the roles of a guild as Discord said them last."""
         async with self._store.read() as t:
             return await t.guilds.role_names(guild)
+
+
+async def _person(t: Tables, kind: NudgeKind, key: str) -> DiscordUserId | None:
+    """Say which Discord user a nudge about one person means; None for a patron who is not linked."""
+    if kind is NudgeKind.USER:
+        return DiscordUserId(int(key))
+    link = await t.links.load_of_patron(PatronId(key))
+    return link.user if link else None

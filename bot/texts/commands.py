@@ -36,8 +36,8 @@ LINK = (
     "follow by themselves.\nThe button is good for ten minutes and for you only, so do not pass it on."
 )
 LINK_BROKEN = (
-    "Patreon no longer lets me see your membership, so your roles may end. Type /link in the server to mend it; it takes "
-    "a minute."
+    "Patreon no longer lets me see your membership, so the roles I gave you may end in some days. Type /link in the server "
+    "to mend it; it takes a minute. If you ended the permission on purpose, there is nothing to do."
 )
 
 UNLINK_YES = "Unlink"
@@ -131,10 +131,16 @@ def membership(
     names: Mapping[RoleId, str],
     campaigns: Mapping[CampaignId, Campaign],
     *,
+    broken_since: datetime | None = None,
     room: int = explain.LIMIT,
 ) -> str:
-    """Tell a patron everything that fits: what Patreon said, what follows and comes next, then each rule and why."""
+    """Tell a patron everything that fits: what Patreon said, what follows and comes next, then each rule and why.
+
+    ``broken_since`` is when their own link died; readings that are newer came another way.
+    """
     lines = [f"### {explain.plain(guild)}"]
+    if broken_since is not None and all(seen.observed_at <= broken_since for seen in memberships.values()):
+        lines.append(LINK_BROKEN)
     lines += [explain.membership(seen, campaigns.get(key)) for key, seen in sorted(memberships.items())]
     if not memberships:
         lines.append(MEMBERSHIP_NOTHING)

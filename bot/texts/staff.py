@@ -6,7 +6,7 @@ Sentences only; names in them are escaped by ``explain``. People are mentioned b
 from collections.abc import Mapping
 from datetime import timedelta
 
-from bot.core.model import Block, CampaignId, ConditionKind, DiscordUserId, ManualGrant, Policy, Revocable, RoleId
+from bot.core.model import Block, ConditionKind, DiscordUserId, ManualGrant, Policy, Revocable, RoleId
 from bot.texts import explain
 
 NO_CAMPAIGN = "No Patreon campaign is connected to this server. Type /setup first."
@@ -48,7 +48,6 @@ YES_STAY = "Let them keep it"
 YES_ADOPT = "Adopt"
 YES_REMOVE = "Remove"
 NO_RULES = "There are no rules yet. /roles add makes the first one."
-NO_PATRONS = "Nobody to list yet."
 NO_GRANTS = "No role was given by hand."
 NEXT_PAGE = "More"
 EXPORTED = "Here is the list. It names people, so keep it to yourself."
@@ -217,16 +216,6 @@ def settings_question(
     ]
     changed += [f"staff channel: <#{channel}>"] if channel else []
     return "\n".join([*changed, effect(adds, takes, holds), "Save?"])
-
-
-def connected(campaign: str, tiers: int) -> str:
-    """Confirm which campaign a server listens to."""
-    return f"Connected to **{explain.plain(campaign)}** with {explain.counted(tiers, 'tier')}."
-
-
-def campaign_line(campaign: CampaignId, name: str) -> str:
-    """Name a campaign among others."""
-    return f"{name} ({campaign})"
 
 
 CONDITIONS = {

@@ -6,7 +6,7 @@ Sentences only. People are mentioned by id, which never pings anybody here.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bot.core.model import Campaign, CampaignId, DiscordUserId, PatronId, Policy, RoleId
+from bot.core.model import Campaign, CampaignId, DiscordUserId, Policy, RoleId
 from bot.texts import explain
 from bot.texts.staff import state
 
@@ -27,11 +27,6 @@ USER_WAITS = (
 )
 NOT_LINKED = "<@{user}> has not linked a Patreon account, so there is nothing to ask Patreon. They can type /link."
 PATREON_BACK = "Patreon answers again. Syncs go on as usual."
-
-LINK_BROKEN = (
-    "Patreon no longer lets me see your membership, so the roles I gave you may end in some days. Type /link in the server "
-    "to mend it; it takes a minute. If you ended the permission on purpose, there is nothing to do."
-)
 
 
 def brake_question(run: int, held: Sequence[tuple[DiscordUserId, RoleId]], names: Mapping[RoleId, str]) -> str:
@@ -72,10 +67,12 @@ def patreon_gone(since: datetime) -> str:
     )
 
 
-def stuck(what: str, attempts: int) -> str:
-    """Say that something fails again and again."""
+def stuck(attempts: int, *, user: DiscordUserId | None, campaign: Campaign | None) -> str:
+    """Say that something fails again and again: somebody's sync, the refresh of a campaign, or work on the server itself."""
+    what = f"<@{user}>" if user else f"**{explain.campaign_name(campaign.name)}**" if campaign else "This server"
     return (
-        f"⚠️ {what} could not be synced {explain.counted(attempts, 'time')} in a row. I go on trying; /doctor may know why."
+        f"⚠️ {what} could not be synced {explain.counted(attempts, 'time')} in a row. I go on trying; /doctor may know why. "
+        "Of others that fail within the hour nothing is said here."
     )
 
 
@@ -188,8 +185,3 @@ SETUP_TIER = "A tier of your campaign"
 SETUP_ROLE = "The role it gives"
 SETUP_RULE = "Make this rule"
 SETUP_PICK_BOTH = "Pick a tier and a role first."
-
-
-def patron_gone(patron: PatronId) -> str:
-    """Name a patron of whom nothing else is known."""
-    return f"Patron `{patron}`"

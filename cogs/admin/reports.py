@@ -1,25 +1,32 @@
 """The engine's reports as messages: to the staff of the guilds concerned, and to a patron whose link broke."""
 
+from datetime import datetime, timedelta
+
 import discord
 import structlog
 from discord.ext import commands
 
-from bot.core.model import CampaignId
+from bot.core.model import CampaignId, GuildId
 from bot.discord_bot import PatronRolesBot, UseCases
 from bot.sync.reports import (
     BrakeHeld,
     BrakeReleased,
     CreatorTokenFailing,
     LinkBroken,
+    NudgeStuck,
     PatreonBack,
     PatreonGone,
     Report,
     RoleIsBlocked,
 )
+from bot.texts import commands as patrons
 from bot.texts import staff, syncs
 from cogs.admin.channel import StaffChannel
 
 log = structlog.get_logger(__name__)
+
+
+ONCE_IN = timedelta(hours=1)
 
 
 class StaffReports(commands.Cog):
@@ -29,6 +36,7 @@ class StaffReports(commands.Cog):
         self._bot = bot
         self._use = use_cases
         self._channel = channel
+        self._stuck_at: dict[GuildId, datetime] = {}
 
     @commands.Cog.listener("on_report")
     async def tell(self, report: Report) -> None:
@@ -51,6 +59,8 @@ class StaffReports(commands.Cog):
                 await self._to_all(report.campaign, syncs.patreon_gone(report.since))
             case PatreonBack():
                 await self._to_all(report.campaign, syncs.PATREON_BACK)
+            case NudgeStuck():
+                await self._tell_stuck(report)
             case _:
                 # What is left is for those who asked, for the log and for the metrics.
                 pass
@@ -60,6 +70,14 @@ class StaffReports(commands.Cog):
         """Ask the questions that nobody could be asked before a restart."""
         await self._channel.ask_what_waited()
 
+    async def _tell_stuck(self, report: NudgeStuck) -> None:
+        """Say that something fails again and again, once an hour: where one fails for Discord's sake, many do."""
+        found, now = await self._use.syncs.concerned(report.kind, report.key), self._use.now()
+        for guild in found.guilds:
+            if now - self._stuck_at.get(guild, now - ONCE_IN) >= ONCE_IN:
+                self._stuck_at[guild] = now
+                await self._channel.tell(guild, syncs.stuck(report.attempts, user=found.user, campaign=found.campaign))
+
     async def _to_all(self, campaign: CampaignId, text: str) -> None:
         for guild in await self._use.campaigns.guilds_of(campaign):
             await self._channel.tell(guild, text)
@@ -67,7 +85,7 @@ class StaffReports(commands.Cog):
     async def _to_patron(self, report: LinkBroken) -> None:
         try:
             channel = await self._bot.create_dm(discord.Object(report.user))
-            await channel.send(syncs.LINK_BROKEN)
+            await channel.send(patrons.LINK_BROKEN)
         except discord.HTTPException as refused:
             # Most who close their direct messages do it on purpose; /membership tells them as well.
             log.info("patron_not_told", user=report.user, code=refused.code)

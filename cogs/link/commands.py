@@ -65,7 +65,9 @@ class LinkCog(commands.Cog):
         data = await self._use.personal.show(user)
         if data.link is None:
             raise LinkError(LinkProblem.NOT_LINKED)
-        ours = [grant for grant in data.roles if grant.origin is Origin.OURS and grant.holding is Holding.HELD]
+        by_hand = {(grant.guild, grant.role) for grant in data.manual}
+        held = [grant for grant in data.roles if grant.origin is Origin.OURS and grant.holding is Holding.HELD]
+        ours = [grant for grant in held if (grant.guild, grant.role) not in by_hand]
         names: dict[RoleId, str] = {}
         for guild in {grant.guild for grant in ours}:
             names |= await self._use.syncs.names(guild)
@@ -196,7 +198,15 @@ class LinkCog(commands.Cog):
     async def _explain(self, guild: GuildId, user: DiscordUserId, room: int) -> str:
         found = await self._use.previews.explain(guild, user)
         home = await self._use.campaigns.home(guild)
-        return texts.membership(self._name(guild), found.decision, found.memberships, home.role_names, home.by_id, room=room)
+        return texts.membership(
+            self._name(guild),
+            found.decision,
+            found.memberships,
+            home.role_names,
+            home.by_id,
+            broken_since=found.link.broken_since if found.link else None,
+            room=room,
+        )
 
     def _name(self, guild: GuildId) -> str:
         known = self._bot.get_guild(guild)

@@ -7,10 +7,11 @@ import pytest
 
 from bot.core.model import CREATOR, Block, Cause, PatronId, RoleChange
 from bot.errors import PatreonUnavailable
-from bot.store.records import RunReport
+from bot.store.records import NudgeKind, RunReport
 from bot.sync.reports import (
     CreatorTokenFailing,
     LinkBroken,
+    NudgeStuck,
     PatreonBack,
     PatreonGone,
     PatronSynced,
@@ -230,6 +231,19 @@ async def test_sync_of_one_member_says_that_the_server_is_paused(place: Place) -
     interaction = await place.type("sync now", member=place.ann)
     report = PatronSynced(place.guild, place.ann, PatronId("p1"), Cause.MANUAL, RoleChange(), paused=True)
     await reported(place, report, interaction, "Paused: nothing changes until /sync resume.")
+
+
+async def test_the_staff_hears_what_fails_again_and_again_but_not_of_each(place: Place) -> None:
+    channel = await staff_channel(place)
+    await place.link(place.ann, "p1")
+    await place.bot.hear(NudgeStuck(NudgeKind.PATRON, "p1", 5, "GuildUnavailable"))
+    await in_channel(place, channel, f"<@{place.ann}> could not be synced 5 times in a row")
+    await place.bot.hear(NudgeStuck(NudgeKind.USER, str(place.ann), 5, "GuildUnavailable"))
+    await place.answer("sync status")
+    place.town.world.clock.move(timedelta(hours=1))
+    await place.bot.hear(NudgeStuck(NudgeKind.CAMPAIGN, CAMPAIGN, 5, "StoreError"))
+    await in_channel(place, channel, "**Ann's \\<Comics\\>** could not be synced")
+    assert len([m for m in place.town.world.history(channel) if "could not be synced" in m.content]) == 2
 
 
 @pytest.mark.parametrize(("broken", "words"), [(True, "no longer accepts"), (False, "could not be renewed")])

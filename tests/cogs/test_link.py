@@ -143,6 +143,26 @@ async def test_unlink_asks_first_and_names_what_goes(place: Place) -> None:
     await place.has(place.ann)
 
 
+async def test_unlink_does_not_name_a_role_that_stays_since_it_was_given_by_hand(place: Place) -> None:
+    await make_gold_rule(place)
+    await place.link(place.ann, "p1")
+    await place.give(place.ann, place.gold)
+    await place.answer("patrons grant", member=place.ann, role=place.silver, reason="raffle")
+    await place.has(place.ann, "Gold", "Silver")
+    await place.until(lambda t: t.log.of(place.guild, place.ann))
+    assert "These roles go: **Gold**." in (await place.answer("unlink", place.ann)).content
+
+
+async def test_membership_says_that_the_link_is_broken_while_nothing_newer_is_known(place: Place) -> None:
+    await place.link(place.ann, "p1")
+    async with place.store.write() as t:
+        await t.links.mark_broken(place.ann, place.now)
+    assert "Type /link in the server to mend it" in (await place.answer("membership", place.ann)).content
+    async with place.store.write() as t:
+        await t.memberships.save(place.patreon.pledge(PatronId("p1")), due_at=None)
+    assert "mend it" not in (await place.answer("membership", place.ann)).content
+
+
 async def test_unlink_of_somebody_who_is_not_linked_says_what_to_do(place: Place) -> None:
     interaction = await place.type("unlink", place.ann)
     await interaction.wait_for(lambda answer: "Type /link" in answer.content)

@@ -22,6 +22,7 @@ from bot.core.model import (
 from bot.creators import Which
 from bot.creators.imagination import Imagined, imagine
 from bot.creators.manual import Asked
+from bot.creators.syncs import Concerned
 from bot.errors import RuleRefused
 from bot.store.records import NudgeKind
 from tests.creators.desk import GOLD_TIER, SILVER_TIER, Desk, linked
@@ -106,6 +107,26 @@ async def test_a_sync_of_somebody_needs_a_link(desk: Desk) -> None:
     await linked(desk, ANN, 1)
     assert await desk.syncs.somebody(ANN)
     assert await desk.nudged(NudgeKind.USER, ANN)
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "found"),
+    [
+        (NudgeKind.GUILD, "4", Concerned((GuildId(4),))),
+        (NudgeKind.CAMPAIGN, PAGE, Concerned((GUILD,), campaign=campaign())),
+        (NudgeKind.CAMPAIGN, "unknown", Concerned(())),
+        (NudgeKind.USER, str(ANN), Concerned((GUILD,), ANN)),
+        (NudgeKind.PATRON, "00000001", Concerned((GUILD,), ANN)),
+        (NudgeKind.PATRON, "unknown", Concerned(())),
+    ],
+)
+async def test_what_fails_concerns_the_servers_of_the_campaign_or_the_person(
+    desk: Desk, kind: NudgeKind, key: str, found: Concerned
+) -> None:
+    await linked(desk, ANN, 1)
+    async with desk.store.write() as t:
+        await t.presence.put(GuildId(4), ANN, present=True, seen_at=NOW)
+    assert await desk.syncs.concerned(kind, key) == found
 
 
 async def test_the_status_counts_what_is_held(desk: Desk) -> None:
