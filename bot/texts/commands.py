@@ -120,7 +120,7 @@ def unlink_question(roles: frozenset[RoleId], names: Mapping[RoleId, str]) -> st
 
 def unlinked(roles: frozenset[RoleId], names: Mapping[RoleId, str]) -> str:
     """Tell that the link is gone."""
-    goes = f" On their way out: {explain.roles(roles, names)}." if roles else ""
+    goes = f" I take back: {explain.roles(roles, names)}." if roles else ""
     return f"Unlinked. Patreon's permission is erased.{goes} Type /link to come back at any time."
 
 

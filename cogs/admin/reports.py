@@ -25,8 +25,8 @@ from cogs.admin.channel import StaffChannel
 
 log = structlog.get_logger(__name__)
 
-
 ONCE_IN = timedelta(hours=1)
+"""How often at most a server hears that something fails again and again."""
 
 
 class StaffReports(commands.Cog):
