@@ -5,10 +5,10 @@ Doors call these; each writes rows and wakes the engine, and never changes a rol
 
 from bot.creators.campaigns import Campaigns, Home
 from bot.creators.manual import ManualGrants
-from bot.creators.patrons import PatronRow, Patrons, Stats, Which
+from bot.creators.patrons import OpenAnswer, PatronRow, Patrons, Stats, Which
 from bot.creators.rules import Draft, Rules
 from bot.creators.settings import Settings
-from bot.creators.syncs import Access, Syncs, SyncStatus
+from bot.creators.syncs import Access, Question, Syncs, SyncStatus
 from bot.store.records import RunReport
 
 __all__ = [
@@ -17,8 +17,10 @@ __all__ = [
     "Draft",
     "Home",
     "ManualGrants",
+    "OpenAnswer",
     "PatronRow",
     "Patrons",
+    "Question",
     "Rules",
     "RunReport",
     "Settings",

@@ -3,9 +3,11 @@
 A guild sees patrons' data of its campaigns, so one gets them only by the configuration or by the operator's hand.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from bot.core.model import CREATOR, Campaign, CampaignId, GuildId, RoleId, TokenOwner
+from bot.campaigns import FACT
+from bot.core.model import CREATOR, Campaign, CampaignId, GuildId, RoleId, TierId, TokenOwner
 from bot.errors import RuleRefused
 from bot.store.records import CampaignState, GuildSettings
 from bot.store.store import Store
@@ -25,6 +27,10 @@ class Home:
     def by_id(self) -> dict[CampaignId, Campaign]:
         """The campaigns by id."""
         return {state.campaign.campaign: state.campaign for state in self.campaigns}
+
+    def having(self, tier: TierId | None) -> CampaignId | None:
+        """Name the campaign that has a tier; None when none has."""
+        return next((key for key, each in self.by_id.items() if any(one.tier == tier for one in each.tiers)), None)
 
     def campaign(self, wanted: CampaignId | None = None) -> Campaign:
         """Give the wanted campaign, or the connected one. Raises RuleRefused when the guild does not have it."""
@@ -56,7 +62,7 @@ class Campaigns:
         states = {state.campaign.campaign: state for state in await t.campaigns.load_all()}
         wanted = dict.fromkeys([settings.campaign] if settings.campaign else [])
         if guild in self._served:
-            wanted |= dict.fromkeys(key for key, state in states.items() if state.owner == CREATOR)
+            wanted |= dict.fromkeys(await _configured(t, states.values()))
         wanted |= dict.fromkeys(rule.campaign for rule in await t.rules.of_guild(guild))
         found = tuple(states[key] for key in wanted if key in states)
         return Home(settings, found, await t.guilds.role_names(guild))
@@ -73,7 +79,8 @@ class Campaigns:
                 return home.campaigns[0].campaign
             if not operator and guild not in self._served:
                 raise RuleRefused(texts.NOT_SERVED)
-            configured = [state.campaign for state in await t.campaigns.load_all() if state.owner == CREATOR]
+            states = {state.campaign.campaign: state for state in await t.campaigns.load_all()}
+            configured = [states[key].campaign for key in await _configured(t, states.values()) if key in states]
             if not configured:
                 raise RuleRefused(texts.NO_CAMPAIGN_READ)
             await t.guilds.save(replace(home.settings, campaign=configured[0].campaign))
@@ -82,13 +89,19 @@ class Campaigns:
     async def guilds_of(self, campaign: CampaignId) -> list[GuildId]:
         """Name the guilds that a campaign concerns, in order."""
         async with self._store.read() as t:
-            state = await t.campaigns.state(campaign)
+            served = self._served if campaign in await _configured(t, await t.campaigns.load_all()) else frozenset()
             found = set(await t.rules.guilds_of(campaign))
             found |= {settings.guild for settings in await t.guilds.all() if settings.campaign == campaign}
-        return sorted(found | (self._served if state is not None and state.owner == CREATOR else frozenset()))
+        return sorted(found | served)
 
     async def guilds_read_by(self, owner: TokenOwner) -> list[GuildId]:
         """Name the guilds whose campaigns a token pair reads, in order."""
         async with self._store.read() as t:
             campaigns = [state.campaign.campaign for state in await t.campaigns.load_all() if state.owner == owner]
         return sorted({guild for campaign in campaigns for guild in await self.guilds_of(campaign)})
+
+
+async def _configured(t: Tables, states: Iterable[CampaignState]) -> list[CampaignId]:
+    """Name the campaign of the configuration; until it is settled, those that the configured creator's pair reads."""
+    settled = await t.facts.get(FACT)
+    return [CampaignId(settled)] if settled else [state.campaign.campaign for state in states if state.owner == CREATOR]

@@ -6,7 +6,8 @@ Every row is decided by the same ``reconcile`` as the roles themselves (law 5), 
 import csv
 import io
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -51,8 +52,9 @@ class Which(Enum):
 
 @dataclass(frozen=True, slots=True)
 class OpenAnswer:
-    """An answer in Discord that can be edited by whoever holds its token."""
+    """An answer to /link that can be edited by whoever holds its token; ``guild`` None: in a direct message."""
 
+    guild: GuildId | None
     application_id: int
     token: str = field(repr=False)
 
@@ -129,19 +131,23 @@ class Patrons:
             return None
         if latest.application_id is None or latest.interaction_token is None:
             return None
-        return OpenAnswer(latest.application_id, latest.interaction_token)
+        return OpenAnswer(latest.guild, latest.application_id, latest.interaction_token)
 
-    async def page(
-        self, guild: GuildId, which: Which, after: DiscordUserId | None, limit: int
-    ) -> tuple[list[PatronRow], DiscordUserId | None]:
-        """List the next people, in order of Discord user, and say behind whom the list goes on; None at its end."""
-        found: list[PatronRow] = []
-        async for row in self._rows(guild, after):
-            if found and len(found) >= limit and row.link.user != found[-1].link.user:
-                return found, found[-1].link.user
-            if _belongs(row, which):
-                found.append(row)
-        return found, None
+    async def listed(
+        self, guild: GuildId, which: Which, after: DiscordUserId | None
+    ) -> AsyncGenerator[tuple[PatronRow, ...], None]:
+        """List people behind somebody, in order of Discord user: of each the rows, one a campaign, that belong there."""
+        rows: list[PatronRow] = []
+        async with aclosing(self._rows(guild, after)) as everybody:
+            async for row in everybody:
+                if not _belongs(row, which):
+                    continue
+                if rows and row.link.user != rows[0].link.user:
+                    yield tuple(rows)
+                    rows = []
+                rows.append(row)
+        if rows:
+            yield tuple(rows)
 
     async def export(self, guild: GuildId) -> bytes:
         """Write everybody linked as a CSV file in UTF-8."""
@@ -183,7 +189,7 @@ class Patrons:
             tiers={tier.tier: (tally.tiers[tier.tier], tally.linked_tiers[tier.tier]) for tier in campaign.tiers},
         )
 
-    async def _rows(self, guild: GuildId, after: DiscordUserId | None) -> AsyncIterator[PatronRow]:
+    async def _rows(self, guild: GuildId, after: DiscordUserId | None) -> AsyncGenerator[PatronRow, None]:
         """Give everybody's rows, a page of people at a time, so that memory does not grow with the guild."""
         home = await self._campaigns.home(guild)
         while True:

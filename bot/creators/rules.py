@@ -36,7 +36,7 @@ _LONGEST_GROUP = 40
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A rule as somebody asks for it; ``campaign`` None: the guild's connected one."""
+    """A rule as somebody asks for it; ``campaign`` None: the tier's, or the guild's connected one."""
 
     role: RoleId
     condition: Condition
@@ -71,7 +71,8 @@ class Rules:
 
     async def draft(self, guild: GuildId, asked: Draft) -> RoleRule:
         """Make a rule of what was asked, without saving it; it carries number 0. Raises RuleRefused."""
-        campaign = (await self._campaigns.home(guild)).campaign(asked.campaign)
+        home = await self._campaigns.home(guild)
+        campaign = home.campaign(asked.campaign or home.having(asked.condition.tier))
         if len(await self.of_guild(guild)) >= MOST_RULES:
             raise RuleRefused(texts.MANY_RULES)
         if len(asked.group) > _LONGEST_GROUP:
@@ -80,6 +81,13 @@ class Rules:
         return RoleRule(
             0, guild, campaign.campaign, asked.role, asked.condition, asked.group.strip(), asked.sticky, worth_cents=worth
         )
+
+    async def moved_by(self, rule: RoleRule) -> frozenset[RoleId]:
+        """Name the roles that may move when a rule comes or goes: its own, and those it competes with."""
+        async with self._store.read() as t:
+            competing = (await t.guilds.load(rule.guild)).policy.highest_only & {rule.group}
+            others = await t.rules.of_guild(rule.guild)
+        return frozenset({rule.role, *(other.role for other in others if other.group in competing)})
 
     async def effect_of_adding(self, rule: RoleRule) -> RuleEffect:
         """Count what a draft would do if it were saved."""
@@ -92,6 +100,7 @@ class Rules:
     async def add(self, rule: RoleRule) -> RoleRule:
         """Save a draft; the same condition for the same role again changes its group and stickiness only."""
         async with self._store.write() as t:
+            await t.guilds.lock(rule.guild)
             saved = await t.rules.add(
                 rule.guild,
                 rule.campaign,
@@ -126,6 +135,7 @@ class Rules:
         That holds for the last rule of a role only; while another rule names the role, what the rules say counts.
         """
         async with self._store.write() as t:
+            await t.guilds.lock(rule.guild)
             if await t.rules.remove(rule.rule) is None:
                 raise RuleRefused(texts.UNKNOWN_RULE)
             if stays and rule.role not in await t.rules.managed(rule.guild):
@@ -153,6 +163,7 @@ class Rules:
         await self.check_adoptable(guild, role)
         now = self._now()
         async with self._store.write() as t:
+            await t.guilds.lock(guild)
             before = await t.ledger.of_users(guild, holders)
             fresh = [user for user in holders if not _ours(before.get(user, {}).get(role))]
             await t.ledger.put_many(

@@ -16,6 +16,9 @@ from bot.texts import staff as texts
 
 log = structlog.get_logger(__name__)
 
+PolicyChange = Callable[[Policy], Policy]
+"""What somebody asks to be different; made on the policy as it is when it is saved, which others may have changed."""
+
 MOST_GRACE = timedelta(days=365)
 MOST_BRAKE_COUNT = 10_000
 
@@ -51,29 +54,27 @@ class Settings:
             rules = await t.rules.of_guild(guild)
         return await self._previews.rule_change(guild, rules, policy)
 
-    async def save_policy(self, guild: GuildId, policy: Policy) -> None:
-        """Save a policy and let the engine look at everybody again. Raises RuleRefused."""
-        _check(policy)
+    async def change(self, guild: GuildId, change: PolicyChange) -> None:
+        """Change a guild's policy and let the engine look at everybody again. Raises RuleRefused."""
         async with self._store.write() as t:
-            await t.guilds.save(replace(await t.guilds.load(guild), policy=policy))
+            await t.guilds.lock(guild)
+            settings = await t.guilds.load(guild)
+            policy = change(settings.policy)
+            _check(policy)
+            await t.guilds.save(replace(settings, policy=policy))
             await t.nudges.add(NudgeKind.GUILD, str(guild), Cause.RULES, self._now())
-        log.info("settings_saved", guild=guild)
+        log.info("settings_saved", guild=guild, paused=policy.paused)
         self._wake()
 
-    async def save_staff_channel(self, guild: GuildId, channel: int | None) -> None:
-        """Say where questions and reports go; None: nowhere."""
+    async def save_staff_channel(self, guild: GuildId, channel: int) -> None:
+        """Say where questions and reports go."""
         async with self._store.write() as t:
             await t.guilds.save(replace(await t.guilds.load(guild), staff_channel=channel))
         log.info("staff_channel_saved", guild=guild, channel=channel)
 
     async def pause(self, guild: GuildId, *, paused: bool) -> None:
         """Stop every change in a guild, or let it go on."""
-        async with self._store.write() as t:
-            settings = await t.guilds.load(guild)
-            await t.guilds.save(replace(settings, policy=replace(settings.policy, paused=paused)))
-            await t.nudges.add(NudgeKind.GUILD, str(guild), Cause.RULES, self._now())
-        log.info("guild_paused" if paused else "guild_resumed", guild=guild)
-        self._wake()
+        await self.change(guild, lambda policy: replace(policy, paused=paused))
 
     async def joined(self, guild: GuildId) -> None:
         """Note that the bot came to a guild."""

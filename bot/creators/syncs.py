@@ -6,10 +6,10 @@ from datetime import datetime
 
 import structlog
 
-from bot.core.model import Campaign, Cause, DiscordUserId, GuildId, Policy, RoleId, TokenRecord
+from bot.core.model import Campaign, CampaignId, Cause, DiscordUserId, GuildId, Policy, RoleId, TokenRecord
 from bot.creators.campaigns import Campaigns
 from bot.errors import RuleRefused
-from bot.store.records import BrakeHold, CampaignState, HeldRevocation, NudgeKind, Run, RunKind, WebhookRecord
+from bot.store.records import BrakeHold, CampaignState, NudgeKind, Run, RunKind, WebhookRecord
 from bot.store.store import Store
 from bot.texts import syncs as texts
 
@@ -29,12 +29,37 @@ class SyncStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """An open question of the brake: may these ``revocations`` happen? ``channel`` and ``message``: where it stands.
+
+    ``shown_at`` is the newest revocation that the staff was shown, by when it was held; None when they were shown none.
+    """
+
+    guild: GuildId
+    run: int
+    revocations: tuple[tuple[DiscordUserId, RoleId], ...]
+    held_at: datetime
+    shown_at: datetime | None
+    channel: int | None
+    message: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """How a campaign is reached: the pair that reads it, and the webhook Patreon tells about it with."""
 
     campaign: Campaign
     pair: TokenRecord | None
     webhook: WebhookRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class Concerned:
+    """Whose staff is to know of something, and what it is about: a person, a campaign, or else the guild itself."""
+
+    guilds: tuple[GuildId, ...]
+    user: DiscordUserId | None = None
+    campaign: Campaign | None = None
 
 
 class Syncs:
@@ -96,28 +121,55 @@ class Syncs:
                 for state in home.campaigns
             ]
 
-    async def held(self, guild: GuildId, run: int) -> list[HeldRevocation]:
-        """List what the brake holds of a run."""
+    async def question(self, guild: GuildId, run: int) -> Question | None:
+        """Load an open question with all that is held by now; None when it is settled."""
         async with self._store.read() as t:
-            return await t.holds.revocations(guild, run)
+            hold = await t.holds.load(guild, run)
+            held = await t.holds.revocations(guild, run)
+        if hold is None or hold.approved is not None or not held:
+            return None
+        return Question(
+            guild,
+            run,
+            revocations=tuple((each.user, each.role) for each in held),
+            held_at=max(each.held_at for each in held),
+            shown_at=hold.asked_at,
+            channel=hold.channel,
+            message=hold.message,
+        )
 
-    async def asked(self, guild: GuildId, run: int, *, channel: int, message: int) -> None:
-        """Note where the staff was asked, so that no restart asks again."""
+    async def asked(self, question: Question, channel: int, message: int) -> None:
+        """Note where the staff was shown a question and how much of it, so that nothing they did not see is answered."""
         async with self._store.write() as t:
-            await t.holds.asked(guild, run, channel, message, self._now())
+            await t.holds.asked(question.guild, question.run, channel, message, question.held_at)
 
     async def unasked(self) -> list[BrakeHold]:
         """List the questions no staff has seen yet, in any guild: after a restart, or once a channel is set."""
         async with self._store.read() as t:
             return await t.holds.unasked()
 
-    async def oldest_question(self, guild: GuildId) -> BrakeHold:
+    async def oldest_question(self, guild: GuildId) -> Question:
         """Give the oldest open question of a guild. Raises RuleRefused when there is none."""
         async with self._store.read() as t:
             waiting = await t.holds.waiting(guild)
-        if not waiting:
+        question = await self.question(guild, waiting[0].run) if waiting else None
+        if question is None:
             raise RuleRefused(texts.NOTHING_HELD)
-        return waiting[0]
+        return question
+
+    async def concerned(self, kind: NudgeKind, key: str) -> Concerned:
+        """Say whom work on a nudge concerns; a person concerns the guilds they are known in that have a campaign."""
+        if kind is NudgeKind.GUILD:
+            return Concerned((GuildId(int(key)),))
+        if kind is NudgeKind.CAMPAIGN:
+            async with self._store.read() as t:
+                state = await t.campaigns.state(CampaignId(key))
+            guilds = await self._campaigns.guilds_of(CampaignId(key))
+            return Concerned(tuple(guilds), campaign=state.campaign if state else None)
+        async with self._store.read() as t:
+            user = DiscordUserId(int(key))
+            known = await t.guilds_of(user)
+            return Concerned(tuple([guild for guild in known if (await self._campaigns.load(t, guild)).campaigns]), user)
 
     async def names(self, guild: GuildId) -> dict[RoleId, str]:
         """Name the roles of a guild as Discord said them last."""

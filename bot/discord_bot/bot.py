@@ -16,7 +16,7 @@ import yarl
 from discord import app_commands
 from discord.ext import commands
 
-from bot.discord_bot.answers import Outdated, end_questions, tell_failure
+from bot.discord_bot.answers import Outdated, end_panels, tell_failure
 from bot.discord_bot.use_cases import UseCases
 from bot.sync.reports import Report
 
@@ -149,7 +149,7 @@ class PatronRolesBot(commands.AutoShardedBot):
 
     async def close(self) -> None:
         """Let what commands and listeners have in hand end, then disconnect; what takes too long is cut off."""
-        end_questions()
+        end_panels()
         await self._finish()
         await super().close()
         await self._finish()

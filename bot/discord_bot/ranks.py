@@ -1,9 +1,12 @@
 """Discord's roles and members as the rank rules see them (law 10). Facts only; ``bot.creators.ranks`` judges."""
 
+from collections.abc import Iterable
+
 import discord
 
 from bot.core.model import GuildId, RoleId
-from bot.creators.ranks import Asker, Candidate
+from bot.creators.ranks import Asker, Candidate, check, check_above
+from bot.errors import GuildUnavailable
 from bot.guilds import Guilds
 
 # https://discord.com/developers/docs/topics/permissions: what lets a member harm others or the server.
@@ -27,15 +30,32 @@ DANGEROUS = {
 
 
 def asker_of(interaction: discord.Interaction) -> Asker:
-    """Say where the one who asks stands; somebody without roles stands at the bottom."""
+    """Say where the one who asks stands and whether the guild, not the channel, lets them manage roles."""
     member, guild = interaction.user, interaction.guild
     if guild is None or not isinstance(member, discord.Member):
         return Asker(top=0)
-    return Asker(top=member.top_role.position, owner=guild.owner_id == member.id)
+    may_manage = member.guild_permissions.manage_roles
+    return Asker(member.top_role.position, may_manage=may_manage, owner=guild.owner_id == member.id)
 
 
-def candidate_of(guilds: Guilds, role: discord.Role) -> Candidate:
-    """Say where a role stands, whether the bot may give it, and what it lets its holders do."""
-    granted = {name for name, on in role.permissions if on}
+def check_giving(interaction: discord.Interaction, guilds: Guilds, role: RoleId) -> Candidate:
+    """Give a role as it stands now; raises RuleRefused unless the one who asks and the bot could both give it."""
+    known = _guild(interaction)
+    found = known.get_role(role)
+    granted = {name for name, on in found.permissions if on} if found else set()
     powers = tuple(words for name, words in DANGEROUS.items() if name in granted)
-    return Candidate(role.position, guilds.blocked(GuildId(role.guild.id), RoleId(role.id)), powers)
+    candidate = Candidate(found.position if found else 0, guilds.blocked(GuildId(known.id), role), powers)
+    check(candidate, asker_of(interaction))
+    return candidate
+
+
+def check_moving(interaction: discord.Interaction, roles: Iterable[RoleId]) -> None:
+    """Raise RuleRefused unless the one who asks could give and take all these roles; those that are gone nobody can."""
+    found = [_guild(interaction).get_role(role) for role in sorted(roles)]
+    check_above([(role.name, role.position) for role in found if role is not None], asker_of(interaction))
+
+
+def _guild(interaction: discord.Interaction) -> discord.Guild:
+    if interaction.guild is None:
+        raise GuildUnavailable("the gateway has not told about this guild")
+    return interaction.guild

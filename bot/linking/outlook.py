@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core.case import Case
-from bot.core.model import Campaign, GuildId, Link, Membership, PatronStatus, RoleId
+from bot.core.model import Campaign, GuildId, Link, Membership, PatronStatus, Policy, RoleId
 from bot.core.reconcile import reconcile
 from bot.store import Tables
 
@@ -29,6 +29,7 @@ class Linked:
 
     ``not_patron_of`` are the served campaigns that the patron does not support, when no role follows. ``pending``:
     Patreon did not answer, so nothing is known yet. ``present`` is False when the user is known to be outside a guild.
+    ``paused`` and ``shadow``: a guild in this state would give roles too; they are not among ``roles``, for none comes.
     """
 
     link: Link
@@ -36,33 +37,43 @@ class Linked:
     not_patron_of: tuple[Campaign, ...]
     pending: bool
     present: bool
+    paused: bool = False
+    shadow: bool = False
 
 
 async def look_ahead(t: Tables, link: Link, here: GuildId | None, readings: Readings | None, now: datetime) -> Linked:
     """Look at every guild the user is known in, ``here`` first; ``readings`` are None when Patreon did not answer."""
     roles: list[RoleAhead] = []
-    present = True
+    present, paused, shadow = True, False, False
     for guild in dict.fromkeys([*([here] if here else []), *await t.guilds_of(link.user)]):
-        names = await t.guilds.role_names(guild)
-        roles += [RoleAhead(guild, role, names.get(role)) for role in sorted(await _roles_in(t, guild, link, now))]
+        policy = (await t.guilds.load(guild)).policy
+        found = await _roles_in(t, guild, policy, link, now)
+        if policy.paused or policy.shadow:
+            paused |= policy.paused and bool(found)
+            shadow |= policy.shadow and bool(found)
+        else:
+            names = await t.guilds.role_names(guild)
+            roles += [RoleAhead(guild, role, names.get(role)) for role in sorted(found)]
         present &= await t.presence.present(guild, link.user) is not False
+    told = bool(roles) or paused or shadow
     return Linked(
         link,
         tuple(roles),
-        () if roles or readings is None else await _not_supported(t, readings),
-        pending=readings is None and not roles,
+        () if told or readings is None else await _not_supported(t, readings),
+        pending=readings is None and not told,
         present=present,
+        paused=paused,
+        shadow=shadow,
     )
 
 
-async def _roles_in(t: Tables, guild: GuildId, link: Link, now: datetime) -> frozenset[RoleId]:
-    settings = await t.guilds.load(guild)
+async def _roles_in(t: Tables, guild: GuildId, policy: Policy, link: Link, now: datetime) -> frozenset[RoleId]:
     case = Case(
         guild=guild,
         user=link.user,
         linked=True,
         present=True,
-        policy=settings.policy,
+        policy=policy,
         rules=tuple(await t.rules.of_guild(guild)),
         memberships=await t.memberships.load_all(link.patron),
         manual=tuple(await t.manual.of(guild, link.user)),

@@ -142,7 +142,7 @@ class Brake:
         before = await t.holds.waiting(guild)
         await t.holds.drop(guild, user, roles)
         left = {hold.run for hold in await t.holds.waiting(guild)}
-        return tuple(BrakeReleased(guild, hold.run) for hold in before if hold.run not in left)
+        return tuple(BrakeReleased(guild, hold.run, hold.channel, hold.message) for hold in before if hold.run not in left)
 
     async def _hold_one(
         self, t: Tables, guild: GuildId, user: DiscordUserId, roles: Roles, cause: Cause

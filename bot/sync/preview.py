@@ -3,7 +3,7 @@
 The same cases and the same decisions as those that are carried out, so that what is shown is what happens.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -75,23 +75,31 @@ class Previews:
         self._store = store
         self._now = now
 
-    async def explain(self, guild: GuildId, user: DiscordUserId) -> Explanation:
-        """Gather what is known of somebody, linked or not, and what follows."""
+    async def explain(self, guild: GuildId, user: DiscordUserId, *, of: Collection[CampaignId] | None = None) -> Explanation:
+        """Gather what is known of somebody, linked or not, and what follows; ``of`` these campaigns only, when named."""
         async with self._store.read() as t:
             link = await t.links.load(user)
             view = await load_view(t, guild)
             case = (await load_cases(t, view, {user: link}))[user]
+            case = _about(case, of)
             held = (await t.holds.of_users(guild, [user])).get(user, {})
             entries = await t.log.of(guild, user, limit=_ENTRIES)
         return Explanation(case, reconcile(case, self._now()), link, held, tuple(entries))
 
-    async def simulate(self, guild: GuildId, user: DiscordUserId, membership: Membership) -> Decision:
-        """Decide as if somebody were linked, here, and had this membership of its campaign."""
+    async def simulate(
+        self,
+        guild: GuildId,
+        user: DiscordUserId,
+        membership: Membership,
+        *,
+        of: Collection[CampaignId] | None = None,
+    ) -> Decision:
+        """Decide as if somebody were linked, here, and had this membership of its campaign; ``of`` as in ``explain``."""
         async with self._store.read() as t:
             link = await t.links.load(user)
             view = await load_view(t, guild)
             case = (await load_cases(t, view, {user: link}))[user]
-        memberships = {**case.memberships, membership.campaign: membership}
+        memberships = {**_about(case, of).memberships, membership.campaign: membership}
         imagined = replace(case, linked=True, present=True, memberships=memberships, broken_since=None)
         return reconcile(imagined, self._now())
 
@@ -128,6 +136,13 @@ class Previews:
                     adds, takes = adds + given, takes + taken
             holds = takes if takes and await would_hold(t, guild, policy, takes, now) else 0
         return RuleEffect(adds, takes, holds)
+
+
+def _about(case: Case, campaigns: Collection[CampaignId] | None) -> Case:
+    """Leave out what somebody is a patron of elsewhere: that is not the business of whoever asks in this guild."""
+    if campaigns is None:
+        return case
+    return replace(case, memberships={key: seen for key, seen in case.memberships.items() if key in campaigns})
 
 
 def _losses(decision: Decision) -> frozenset[RoleId]:

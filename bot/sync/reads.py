@@ -18,6 +18,7 @@ from bot.store.tables import Tables
 from bot.sync.cases import confirmed
 from bot.sync.health import Health, why_of
 from bot.sync.parts import Parts
+from bot.sync.reports import ReadFailed
 
 PAGE = 1000
 _MINUTE = timedelta(minutes=1)
@@ -76,10 +77,10 @@ class Reads:
         try:
             pace.singles.append(self._parts.now())
             reading, asked = await self._ask(link, campaign, stored)
-        except RateLimited:
-            raise
         except PatreonError as error:
-            await self._health.failed(campaign, why_of(error), for_good=isinstance(error, PatreonGone))
+            await self._parts.tell(ReadFailed(link.user, type(error).__name__))
+            if not isinstance(error, RateLimited):
+                await self._health.failed(campaign, why_of(error), for_good=isinstance(error, PatreonGone))
             raise
         finally:
             pace.waiting -= 1

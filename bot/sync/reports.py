@@ -36,6 +36,14 @@ class PatronSynced:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadFailed:
+    """Patreon gave no usable answer about one patron; it is asked again by itself. Told each time, for whoever waits."""
+
+    user: DiscordUserId
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class RefreshProgress:
     """A refresh goes on: ``read`` memberships of ``total`` (when Patreon says how many there are)."""
 
@@ -49,7 +57,7 @@ class RefreshProgress:
 class RefreshEnded:
     """A refresh ended. ``report.error`` says why it counts for nothing; roles of it go out after this.
 
-    ``by_patrons``: nobody may read the list, so that ``report.total`` linked people are read one by one until the next.
+    ``by_patrons``: no list was read, for there is no living pair to read it with; each patron is asked in turn instead.
     """
 
     run: int
@@ -84,10 +92,12 @@ class BrakeHeld:
 
 @dataclass(frozen=True, slots=True)
 class BrakeReleased:
-    """A question of the brake settled itself: nothing it held is due any more."""
+    """A question of the brake settled itself: nothing it held is due any more. It stood in ``channel``, if anywhere."""
 
     guild: GuildId
     run: int
+    channel: int | None = None
+    message: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +162,7 @@ class NudgeStuck:
 
 Report = (
     PatronSynced
+    | ReadFailed
     | RefreshProgress
     | RefreshEnded
     | AuditEnded

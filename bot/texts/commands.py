@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from bot.core.case import Decision
-from bot.core.model import Campaign, CampaignId, Membership, RoleChange, RoleId
+from bot.core.model import Campaign, CampaignId, Membership, RoleId
 from bot.errors import (
     BotError,
     GuildUnavailable,
@@ -21,10 +21,12 @@ from bot.errors import (
 )
 from bot.texts import explain
 
-OUTDATED = "This question is too old: the bot was restarted since. Type the command again."
+OUTDATED = "This was answered already, or it is too old to be answered. Type the command again if you still need it."
 TOO_SLOW = "Nobody answered, so nothing was changed. Type the command again when you are ready."
 NOT_ALLOWED = "You may not use this command here."
-ONLY_IN_GUILD = "This command works in a server, not in a direct message."
+NOT_A_MEMBER = "That user is not in this server. Pick one of its members."
+NOT_UNDERSTOOD = "One of the options could not be read. Pick it from what Discord offers."
+OLD_COMMAND = "Discord still shows an old form of this command. Reload Discord (Ctrl+R), then type it again."
 BUSY = "Done a moment ago. Try again "
 UNKNOWN_GUILD = "the server"
 
@@ -33,12 +35,9 @@ LINK = (
     "Press the button and sign in at Patreon. A page then shows both accounts and asks you once more; your roles "
     "follow by themselves.\nThe button is good for ten minutes and for you only, so do not pass it on."
 )
-LINK_NOTHING_HERE = (
-    "Linked. Your pledge gives no role in this server so far; if it changes, your roles follow by themselves."
-)
 LINK_BROKEN = (
-    "Patreon no longer lets me see your membership, so your roles may end. Type /link in the server to mend it; it takes "
-    "a minute."
+    "Patreon no longer lets me see your membership, so the roles I gave you may end in some days. Type /link in the server "
+    "to mend it; it takes a minute. If you ended the permission on purpose, there is nothing to do."
 )
 
 UNLINK_YES = "Unlink"
@@ -46,7 +45,8 @@ UNLINK_NO = "Keep the link"
 UNLINK_KEPT = "The link stays. " + explain.NEVER_MIND
 
 MEMBERSHIP_REFRESH = "Ask Patreon again"
-MEMBERSHIP_ASKED = "Asked Patreon again. This message follows when the answer is here."
+MEMBERSHIP_ASKED = "Asking Patreon again. This follows when the answer is here."
+MEMBERSHIP_WAITS = "Patreon gives no usable answer now. You keep your roles; I go on asking, and this follows."
 MEMBERSHIP_NOTHING = "Nothing is known of a membership yet. If you just joined at Patreon, press the button."
 NOT_LINKED = "No Patreon account is linked to you. Type /link to link yours."
 NO_GUILD = "You are in no server that I serve."
@@ -116,19 +116,6 @@ def busy(until: datetime) -> str:
     return f"{BUSY}{explain.ago(until)}."
 
 
-def linked(desired: frozenset[RoleId], change: RoleChange, blocked: frozenset[RoleId], names: Mapping[RoleId, str]) -> str:
-    """Tell a person that they are linked and which roles follow; ``blocked`` roles are their creator's to mend."""
-    if not desired and not blocked:
-        return LINK_NOTHING_HERE
-    given = desired - blocked
-    lines = [f"Linked. Your roles: {explain.roles(given, names)}." if given else "Linked."]
-    if change.grant:
-        lines.append(f"New: {explain.roles(change.grant, names)}.")
-    if blocked:
-        lines.append(f"I may not give {explain.roles(blocked, names)} yet; the server's team has been told.")
-    return "\n".join(lines)
-
-
 def unlink_question(roles: frozenset[RoleId], names: Mapping[RoleId, str]) -> str:
     """Ask before unlinking, naming what goes."""
     goes = f"These roles go: {explain.roles(roles, names)}." if roles else "No role goes, since I gave you none here."
@@ -137,7 +124,7 @@ def unlink_question(roles: frozenset[RoleId], names: Mapping[RoleId, str]) -> st
 
 def unlinked(roles: frozenset[RoleId], names: Mapping[RoleId, str]) -> str:
     """Tell that the link is gone."""
-    goes = f" On their way out: {explain.roles(roles, names)}." if roles else ""
+    goes = f" I take back: {explain.roles(roles, names)}." if roles else ""
     return f"Unlinked. Patreon's permission is erased.{goes} Type /link to come back at any time."
 
 
@@ -147,13 +134,22 @@ def membership(
     memberships: Mapping[CampaignId, Membership],
     names: Mapping[RoleId, str],
     campaigns: Mapping[CampaignId, Campaign],
+    *,
+    broken_since: datetime | None = None,
+    room: int = explain.LIMIT,
 ) -> str:
-    """Tell a patron everything: what Patreon said, each rule and why, and what comes next."""
+    """Tell a patron everything that fits: what Patreon said, what follows and comes next, then each rule and why.
+
+    ``broken_since`` is when their own link died; readings that are newer came another way.
+    """
     lines = [f"### {explain.plain(guild)}"]
+    if broken_since is not None and all(seen.observed_at <= broken_since for seen in memberships.values()):
+        lines.append(LINK_BROKEN)
     lines += [explain.membership(seen, campaigns.get(key)) for key, seen in sorted(memberships.items())]
     if not memberships:
         lines.append(MEMBERSHIP_NOTHING)
-    lines.append(explain.decision(decision, names, campaigns))
+    lines += explain.outlook(decision, names, campaigns)
+    lines += explain.fitted(explain.verdicts(decision, names, campaigns), room - sum(map(len, lines)) - len(lines))
     return "\n".join(lines)
 
 

@@ -5,7 +5,7 @@ here, and nowhere else.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.core.case import Decision, Verdict
@@ -22,9 +22,12 @@ from bot.core.model import (
     Tier,
     TierId,
 )
+from bot.texts.pages import UNNAMED_CAMPAIGN
 
 LIMIT = 2000
 """Discord's longest message."""
+
+_LINE = 300
 
 _MARKDOWN = re.compile(r"([\\*_~`|>#\[\]()<@:-])")
 
@@ -57,6 +60,17 @@ def plain(name: str) -> str:
     return _MARKDOWN.sub(r"\\\1", " ".join(name.split()))
 
 
+def campaign_name(name: str) -> str:
+    """Give a campaign's name escaped; one that was not read yet has none."""
+    return plain(name) or UNNAMED_CAMPAIGN
+
+
+def tier_name(tier: TierId, campaign: Campaign | None) -> str:
+    """Give a tier's title escaped; one that is not listed, or has no title, goes by its id."""
+    titles = {each.tier: each.title for each in campaign.tiers} if campaign else {}
+    return plain(titles.get(tier, "")) or f"tier {plain(tier)}"
+
+
 def bare(text: str) -> str:
     """Undo :func:`plain` and bold where Discord shows text as it is, such as in a list of choices."""
     return text.replace("**", "").replace("\\", "")
@@ -70,11 +84,31 @@ def cut(text: str, limit: int = LIMIT) -> str:
     return head[: head.rfind("\n")] + "\n…" if "\n" in head else head + "…"
 
 
+def fitted(lines: Sequence[str], room: int) -> list[str]:
+    """Give as many lines as fit into ``room`` characters, and say how many are left out."""
+    if sum(map(len, lines)) + len(lines) <= room:
+        return list(lines)
+    left, kept = room - len(_more(len(lines))), 0
+    while kept < len(lines) and left > len(lines[kept]):
+        left -= len(lines[kept]) + 1
+        kept += 1
+    return [*lines[:kept], _more(len(lines) - kept)]
+
+
+def _more(number: int) -> str:
+    return f"… and {number} more"
+
+
 def money(cents: int | None, currency: str | None = None) -> str:
     """Write whole cents as an amount with its currency's code, where one is known."""
     if cents is None:
         return "an amount that cannot be compared"
     return f"{cents / 100:.2f} {currency}" if currency else f"{cents / 100:.2f}"
+
+
+def priced(tier: Tier, campaign: Campaign) -> str:
+    """Name a tier with its price, where Discord shows text as it is."""
+    return f"{bare(tier_name(tier.tier, campaign))} ({money(tier.amount_cents, campaign.currency)})"
 
 
 def moment(at: datetime) -> str:
@@ -103,19 +137,21 @@ def named(name: str | None, role: RoleId) -> str:
 
 
 def roles(ids: frozenset[RoleId], names: Mapping[RoleId, str]) -> str:
-    """List roles by name; "no role" when there are none."""
-    return ", ".join(named(names.get(role), role) for role in sorted(ids)) or "no role"
+    """List roles by name, in a line of reasonable length; "no role" when there are none."""
+    return ", ".join(fitted([named(names.get(role), role) for role in sorted(ids)], _LINE)) or "no role"
 
 
-def condition(asked: Condition, tiers: Mapping[TierId, Tier], currency: str | None = None) -> str:
+def condition(asked: Condition, campaign: Campaign | None) -> str:
     """Put a condition in words that go on from "for": "everybody on the tier Gold"."""
+    currency = campaign.currency if campaign else None
     match asked.kind:
         case ConditionKind.TIER:
-            tier = tiers.get(asked.tier or TierId(""))
+            tier = asked.tier or TierId("")
+            listed = campaign is not None and any(each.tier == tier for each in campaign.tiers)
             return (
-                f"everybody on the tier {plain(tier.title)}"
-                if tier
-                else f"a tier that Patreon no longer lists ({asked.tier})"
+                f"everybody on the tier {tier_name(tier, campaign)}"
+                if listed
+                else f"a tier that Patreon no longer lists ({plain(tier)})"
             )
         case ConditionKind.AMOUNT:
             return f"at least {money(asked.threshold, currency)} a month"
@@ -135,12 +171,10 @@ def condition(asked: Condition, tiers: Mapping[TierId, Tier], currency: str | No
 
 def rule(given: RoleRule, names: Mapping[RoleId, str], campaign: Campaign | None) -> str:
     """Write one rule in a line: the role, for whom, and what is special about it."""
-    tiers = {tier.tier: tier for tier in campaign.tiers} if campaign else {}
     extras = [f"group {plain(given.group)}"] if given.group else []
     extras += ["sticky"] if given.sticky else []
     aside = f" ({', '.join(extras)})" if extras else ""
-    currency = campaign.currency if campaign else None
-    return f"{named(names.get(given.role), given.role)} for {condition(given.condition, tiers, currency)}{aside}"
+    return f"{named(names.get(given.role), given.role)} for {condition(given.condition, campaign)}{aside}"
 
 
 def standing(entitlement: Entitlement) -> str:
@@ -153,10 +187,9 @@ def standing(entitlement: Entitlement) -> str:
 
 def membership(seen: Membership, campaign: Campaign | None) -> str:
     """Say what Patreon told of a membership, and how old that is."""
-    titles = {tier.tier: tier.title for tier in campaign.tiers} if campaign else {}
-    tiers = ", ".join(plain(titles.get(tier, tier)) for tier in sorted(seen.tiers)) or "no tier"
+    tiers = ", ".join(tier_name(tier, campaign) for tier in sorted(seen.tiers)) or "no tier"
     currency = seen.currency or (campaign.currency if campaign else None)
-    name = f"**{plain(campaign.name)}**" if campaign else f"campaign {seen.campaign}"
+    name = f"**{campaign_name(campaign.name)}**" if campaign else f"campaign {seen.campaign}"
     lines = [f"{name}: {tiers}, {money(seen.amount_cents, currency)} a month"]
     if seen.lifetime_cents:
         lines.append(f"In all so far: {money(seen.lifetime_cents, currency)}")
@@ -195,23 +228,10 @@ def _why_not(given: Verdict, entitlement: Entitlement | None, campaign: Campaign
     return _REASONS[entitlement.reason]
 
 
-def decision(
-    given: Decision,
-    names: Mapping[RoleId, str],
-    campaigns: Mapping[CampaignId, Campaign],
-) -> str:
-    """Tell a whole decision: each campaign's standing, each rule's answer, what follows and when the next look is due."""
+def outlook(given: Decision, names: Mapping[RoleId, str], campaigns: Mapping[CampaignId, Campaign]) -> list[str]:
+    """Tell where somebody stands in each campaign, what changes now, what waits or stays, and when time could change it."""
     lines = [f"{_campaign(key, campaigns)}: {standing(held)}" for key, held in sorted(given.entitlements.items())]
-    lines += [verdict(each, given, names, campaigns.get(each.rule.campaign)) for each in given.verdicts]
-    if not given.verdicts:
-        lines.append("No rule gives a role here yet.")
-    lines.append(follows(given, names))
-    return "\n".join(lines)
-
-
-def follows(given: Decision, names: Mapping[RoleId, str]) -> str:
-    """Say what a decision changes now, what waits or stays, and when time alone could change it."""
-    lines = [f"Roles by the rules: {roles(given.desired, names)}"]
+    lines.append(f"Roles by the rules: {roles(given.desired, names)}")
     if given.change.grant:
         lines.append(f"To be given: {roles(given.change.grant, names)}")
     if given.change.revoke:
@@ -223,9 +243,16 @@ def follows(given: Decision, names: Mapping[RoleId, str]) -> str:
         lines.append(f"Stays, since the bot did not give it: {roles(given.protected, names)}")
     if given.due_at:
         lines.append(f"Next change, if nothing else is heard: {moment(given.due_at)}")
-    return "\n".join(lines)
+    return lines
+
+
+def verdicts(given: Decision, names: Mapping[RoleId, str], campaigns: Mapping[CampaignId, Campaign]) -> list[str]:
+    """Tell each rule's answer and why, those that hold first."""
+    ordered = sorted(given.verdicts, key=lambda each: not (each.holds or each.kept))
+    lines = [verdict(each, given, names, campaigns.get(each.rule.campaign)) for each in ordered]
+    return lines or ["No rule gives a role here yet."]
 
 
 def _campaign(key: CampaignId, campaigns: Mapping[CampaignId, Campaign]) -> str:
     known = campaigns.get(key)
-    return f"**{plain(known.name)}**" if known else f"**campaign {key}**"
+    return f"**{campaign_name(known.name)}**" if known else f"**campaign {key}**"

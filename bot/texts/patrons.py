@@ -91,7 +91,9 @@ def shown(
     for key, campaign in campaigns.items():
         seen = memberships.get(key)
         lines.append(
-            explain.membership(seen, campaign) if seen else f"**{explain.plain(campaign.name)}**: no membership known"
+            explain.membership(seen, campaign)
+            if seen
+            else f"**{explain.campaign_name(campaign.name)}**: no membership known"
         )
         if key in entitlements:
             lines.append(f"So: {explain.standing(entitlements[key])}.")
@@ -107,15 +109,15 @@ def explained(
     held: Mapping[RoleId, bool | None],
     names: Mapping[RoleId, str],
     campaigns: Mapping[CampaignId, Campaign],
-) -> str:
-    """Explain one person's roles: each rule and why, what was given by hand, whose doing each role is."""
-    lines = [f"<@{user}>", explain.decision(decision, names, campaigns)]
+) -> list[str]:
+    """Explain one person's roles: what follows, what was given by hand, each rule and why, whose doing each role is."""
+    lines = [f"<@{user}>", *explain.outlook(decision, names, campaigns)]
     lines += [
         f"By hand: {explain.named(names.get(grant.role), grant.role)}: {explain.plain(grant.note)}" for grant in manual
     ]
     lines += [f"{explain.named(names.get(role), role)}: {_ANSWERS[answer]}" for role, answer in sorted(held.items())]
-    lines += [ledger_line(grant, names) for _, grant in sorted(ledger.items())]
-    return "\n".join(lines)
+    lines += explain.verdicts(decision, names, campaigns)
+    return lines + [ledger_line(grant, names) for _, grant in sorted(ledger.items())]
 
 
 def ledger_line(grant: Grant, names: Mapping[RoleId, str]) -> str:
@@ -135,8 +137,7 @@ def row(
     names: Mapping[RoleId, str],
 ) -> str:
     """Write one line of a list."""
-    titles = {tier.tier: tier.title for tier in campaign.tiers} if campaign else {}
-    tiers = ", ".join(explain.plain(titles.get(tier, tier)) for tier in sorted(membership.tiers)) if membership else ""
+    tiers = ", ".join(explain.tier_name(tier, campaign) for tier in sorted(membership.tiers)) if membership else ""
     amount = explain.money(entitlement.amount_cents, campaign.currency if campaign else None)
     ends = f", until {explain.ago(entitlement.ends_at)}" if entitlement.ends_at else ""
     return f"<@{user}>: {tiers or 'no tier'}, {amount}, {_REASONS[entitlement.reason]}{ends}: {explain.roles(roles, names)}"
@@ -156,12 +157,12 @@ def stats(
     """Write a campaign's numbers."""
     total = ", ".join(explain.money(cents, currency) for currency, cents in sorted(sums.items())) or explain.money(0)
     lines = [
-        f"### {explain.plain(campaign.name)}",
+        f"### {explain.campaign_name(campaign.name)}",
         f"Entitled: **{active}**, of them linked: **{linked}**. New this month: {new}. Together a month: {total}",
     ]
     for tier in campaign.tiers:
         patrons, tied = tiers.get(tier.tier, (0, 0))
-        lines.append(f"{explain.plain(tier.title)}: {patrons}, linked {tied}")
+        lines.append(f"{explain.tier_name(tier.tier, campaign)}: {patrons}, linked {tied}")
     if no_tier:
         lines.append(f"Entitled without a tier: {no_tier}. Rules by amount reach them, rules by tier do not.")
     lines.append(", ".join(f"{_REASONS[reason]}: {number}" for reason, number in sorted(reasons.items(), key=_size)))
@@ -174,9 +175,10 @@ def _size(item: tuple[Reason, int]) -> int:
 
 def simulated(
     user: DiscordUserId, decision: Decision, names: Mapping[RoleId, str], campaigns: Mapping[CampaignId, Campaign]
-) -> str:
+) -> list[str]:
     """Tell what a membership would mean for somebody."""
-    return f"<@{user}>, with such a membership:\n{explain.decision(decision, names, campaigns)}\n{SIMULATED}"
+    told = [*explain.outlook(decision, names, campaigns), *explain.verdicts(decision, names, campaigns)]
+    return [f"<@{user}>, with such a membership:", *told]
 
 
 def log_line(at: datetime, action: str, role: RoleId, detail: str, names: Mapping[RoleId, str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 
 from bot.core.case import Decision
 from bot.core.model import Cause, Condition, ConditionKind, Entitlement, ManualGrant, Reason, RoleId, RoleRule, TierId
+from bot.texts.explain import counted
 
 LIMIT = 512
 
@@ -78,7 +79,7 @@ def _condition(condition: Condition, tiers: Mapping[TierId, str]) -> str:
         case ConditionKind.LIFETIME:
             return f"at least {amount} in all"
         case ConditionKind.MONTHS:
-            return f"patron for at least {condition.threshold} months"
+            return f"patron for at least {counted(condition.threshold, 'month')}"
         case ConditionKind.PAYING:
             return "any paying patron"
         case ConditionKind.FREE:

@@ -6,7 +6,7 @@ Sentences only; names in them are escaped by ``explain``. People are mentioned b
 from collections.abc import Mapping
 from datetime import timedelta
 
-from bot.core.model import Block, CampaignId, ConditionKind, DiscordUserId, ManualGrant, Policy, Revocable, RoleId
+from bot.core.model import Block, ConditionKind, DiscordUserId, ManualGrant, Policy, Revocable, RoleId
 from bot.texts import explain
 
 NO_CAMPAIGN = "No Patreon campaign is connected to this server. Type /setup first."
@@ -37,7 +37,7 @@ BLOCKED = {
     Block.RANK: "it is not below my own role. In the server settings, under Roles, drag my role above it",
     Block.REFUSED: "Discord refused. Look at its place and at my permissions",
 }
-NOT_BELOW_YOURS = "That role is not below your own highest role. Ask somebody who stands above it."
+NOT_YOURS = "You may not manage roles in this server. Ask somebody with the permission “Manage Roles”."
 
 CANCELLED = "Nothing was changed."
 YES_SAVE = "Save"
@@ -48,7 +48,6 @@ YES_STAY = "Let them keep it"
 YES_ADOPT = "Adopt"
 YES_REMOVE = "Remove"
 NO_RULES = "There are no rules yet. /roles add makes the first one."
-NO_PATRONS = "Nobody to list yet."
 NO_GRANTS = "No role was given by hand."
 NEXT_PAGE = "More"
 EXPORTED = "Here is the list. It names people, so keep it to yourself."
@@ -61,6 +60,12 @@ STAFF_CHANNEL_CLOSED = "I may not write in that channel. Let me see it and send 
 def blocked(role: RoleId, name: str | None, block: Block) -> str:
     """Say that a role may not be touched, why, and what to do."""
     return f"I may not give or take {explain.named(name, role)}: {BLOCKED[block]}."
+
+
+def not_below_yours(name: str) -> str:
+    """Say that a role is out of the asker's reach; it goes by its name where they did not name it themselves."""
+    role = f"**{explain.plain(name)}**" if name else "That role"
+    return f"{role} is not below your own highest role. Ask somebody who stands above it."
 
 
 def refused_role(block: Block) -> str:
@@ -94,23 +99,30 @@ def removal_question(line: str, adds: int, takes: int, holds: int, *, last: bool
     )
 
 
-def rule_saved(number: int, line: str) -> str:
+def rule_saved(number: int, line: str, policy: Policy) -> str:
     """Confirm a rule."""
-    return f"Saved as rule {number}: {line}. Roles follow within moments."
+    return f"Saved as rule {number}: {line}.{_follows(policy)}"
 
 
-def rule_removed(line: str, *, stays: bool) -> str:
+def rule_removed(line: str, policy: Policy, *, stays: bool) -> str:
     """Confirm that a rule is gone."""
-    return f"Removed: {line}. " + ("Its holders keep the role." if stays else "Roles follow within moments.")
+    return f"Removed: {line}." + (" Its holders keep the role." if stays else _follows(policy))
 
 
-def rule_list(lines: list[tuple[int, str]], policy: Policy) -> str:
-    """List rules with their numbers."""
-    if not lines:
-        return NO_RULES
-    text = "\n".join(f"`{number}` {line}" for number, line in lines)
+def _follows(policy: Policy) -> str:
+    """Say when roles move, or why they do not."""
+    return state(policy) or " Roles follow within moments."
+
+
+def numbered(number: int, line: str) -> str:
+    """Write a rule with its number."""
+    return f"`{number}` {line}"
+
+
+def rule_list_foot(policy: Policy) -> str:
+    """Say below a list of rules how they compete and when roles do not move."""
     highest = ", ".join(explain.plain(group) for group in sorted(policy.highest_only))
-    return text + (f"\nOnly the highest rule counts in: {highest}" if highest else "") + state(policy)
+    return (f"\nOnly the highest rule counts in: {highest}" if highest else "") + state(policy)
 
 
 def state(policy: Policy) -> str:
@@ -132,11 +144,6 @@ def adopted(count: int) -> str:
     return f"Adopted {explain.counted(count, 'holder')}."
 
 
-def grants(given: list[ManualGrant], names: Mapping[RoleId, str]) -> str:
-    """List roles given by hand."""
-    return "\n".join(manual(grant, names) for grant in given) or NO_GRANTS
-
-
 def manual(grant: ManualGrant, names: Mapping[RoleId, str]) -> str:
     """Write one role given by hand."""
     until = f"until {explain.moment(grant.expires_at)}" if grant.expires_at else "for good"
@@ -144,14 +151,14 @@ def manual(grant: ManualGrant, names: Mapping[RoleId, str]) -> str:
     return f"<@{grant.user}>: {role} {until}, by <@{grant.granted_by}>: {explain.plain(grant.note)}"
 
 
-def granted(grant: ManualGrant, names: Mapping[RoleId, str]) -> str:
+def granted(grant: ManualGrant, names: Mapping[RoleId, str], policy: Policy) -> str:
     """Confirm a role given by hand."""
-    return f"Given. {manual(grant, names)}"
+    return f"{'Noted' if state(policy) else 'Given'}. {manual(grant, names)}{state(policy)}"
 
 
-def ungranted(user: DiscordUserId, role: RoleId, names: Mapping[RoleId, str]) -> str:
+def ungranted(user: DiscordUserId, role: RoleId, names: Mapping[RoleId, str], policy: Policy) -> str:
     """Confirm that a role given by hand has ended."""
-    return f"Ended. <@{user}> keeps {explain.named(names.get(role), role)} only if a rule gives it."
+    return f"Ended. <@{user}> keeps {explain.named(names.get(role), role)} only if a rule gives it.{state(policy)}"
 
 
 SETTING_NAMES = {
@@ -187,31 +194,28 @@ def setting(value: object) -> str:
             return str(value)
 
 
+def _valued(key: str, policy: Policy) -> str:
+    return setting(getattr(policy, key)) + (" %" if key == "brake_percent" else "")
+
+
 def settings(policy: Policy, staff_channel: int | None) -> str:
     """List all settings."""
     channel = f"<#{staff_channel}>" if staff_channel else "none; set one with /settings staff_channel"
-    lines = [f"{name}: **{setting(getattr(policy, key))}**" for key, name in SETTING_NAMES.items()]
+    lines = [f"{name}: **{_valued(key, policy)}**" for key, name in SETTING_NAMES.items()]
     return "\n".join([*lines, f"staff channel: {channel}"])
 
 
-def settings_question(before: Policy, after: Policy, adds: int, takes: int, holds: int) -> str:
+def settings_question(
+    before: Policy, after: Policy, adds: int, takes: int, holds: int, *, channel: int | None = None
+) -> str:
     """Ask before settings are saved, naming what changes."""
     changed = [
-        f"{name}: {setting(getattr(before, key))} → **{setting(getattr(after, key))}**"
+        f"{name}: {_valued(key, before)} → **{_valued(key, after)}**"
         for key, name in SETTING_NAMES.items()
         if getattr(before, key) != getattr(after, key)
     ]
+    changed += [f"staff channel: <#{channel}>"] if channel else []
     return "\n".join([*changed, effect(adds, takes, holds), "Save?"])
-
-
-def connected(campaign: str, tiers: int) -> str:
-    """Confirm which campaign a server listens to."""
-    return f"Connected to **{explain.plain(campaign)}** with {explain.counted(tiers, 'tier')}."
-
-
-def campaign_line(campaign: CampaignId, name: str) -> str:
-    """Name a campaign among others."""
-    return f"{name} ({campaign})"
 
 
 CONDITIONS = {

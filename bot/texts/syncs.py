@@ -3,10 +3,10 @@
 Sentences only. People are mentioned by id, which never pings anybody here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bot.core.model import DiscordUserId, PatronId, Policy, RoleId
+from bot.core.model import Campaign, CampaignId, DiscordUserId, Policy, RoleId
 from bot.texts import explain
 from bot.texts.staff import state
 
@@ -17,7 +17,14 @@ REJECT = "Keep these roles"
 RESUMED = "Going on. What waited is looked at now."
 PAUSED_NOW = "Paused. Nobody gets or loses a role here until /sync resume."
 STARTED = "Reading the campaign now. This message follows."
+BY_PATRONS = (
+    "The campaign's list cannot be read now, so each patron is asked in turn, with their own permission; that takes a "
+    "whole interval. /doctor says what to mend."
+)
 USER_ASKED = "Looking at <@{user}> now. This message follows."
+USER_WAITS = (
+    "Patreon gives no usable answer about <@{user}> now. Nothing was changed; I go on asking, and this message follows."
+)
 NOT_LINKED = "<@{user}> has not linked a Patreon account, so there is nothing to ask Patreon. They can type /link."
 WEBHOOK_UNPAUSED = (
     "⚠️ Patreon had paused its webhook, since it could not reach me. I started it again, and it sends what it kept. "
@@ -25,20 +32,15 @@ WEBHOOK_UNPAUSED = (
 )
 PATREON_BACK = "Patreon answers again. Syncs go on as usual."
 
-LINK_BROKEN = (
-    "Patreon no longer lets me see your membership, so the roles I gave you may end in some days. Type /link in the server "
-    "to mend it; it takes a minute. If you ended the permission on purpose, there is nothing to do."
-)
 
-
-def brake_question(run: int, held: int, people: list[tuple[DiscordUserId, RoleId]], names: Mapping[RoleId, str]) -> str:
-    """Ask the staff whether held revocations shall happen; ``people`` are the first of the ``held`` ones."""
-    lines = [f"<@{user}>: {explain.named(names.get(role), role)}" for user, role in people]
-    more = f"\n… and {held - len(people)} more" if held > len(people) else ""
-    return explain.cut(
-        f"✋ Sync {run} would take {explain.counted(held, 'role')}, more than your brake allows. Nothing was taken. "
-        "If this looks like trouble at Patreon, keep them.\n" + "\n".join(lines) + more
+def brake_question(run: int, held: Sequence[tuple[DiscordUserId, RoleId]], names: Mapping[RoleId, str]) -> str:
+    """Ask the staff whether ``held`` revocations shall happen; the first of them are named."""
+    ask = (
+        f"✋ Sync {run} would take {explain.counted(len(held), 'role')}, more than your brake allows. Nothing was taken. "
+        "If this looks like trouble at Patreon, keep them."
     )
+    lines = [f"<@{user}>: {explain.named(names.get(role), role)}" for user, role in held]
+    return "\n".join([ask, *explain.fitted(lines, explain.LIMIT - len(ask) - 1)])
 
 
 def brake_answered(run: int, by: DiscordUserId, *, approved: bool) -> str:
@@ -77,10 +79,12 @@ def patreon_gone(since: datetime, why: str | None) -> str:
     )
 
 
-def stuck(what: str, attempts: int) -> str:
-    """Say that something fails again and again."""
+def stuck(attempts: int, *, user: DiscordUserId | None, campaign: Campaign | None) -> str:
+    """Say that something fails again and again: somebody's sync, the refresh of a campaign, or work on the server itself."""
+    what = f"<@{user}>" if user else f"**{explain.campaign_name(campaign.name)}**" if campaign else "This server"
     return (
-        f"⚠️ {what} could not be synced {explain.counted(attempts, 'time')} in a row. I go on trying; /doctor may know why."
+        f"⚠️ {what} could not be synced {explain.counted(attempts, 'time')} in a row. I go on trying; /doctor may know why. "
+        "Of others that fail within the hour nothing is said here."
     )
 
 
@@ -88,30 +92,33 @@ def ended(read: int, *, granted: int, revoked: int, held: int, failed: int, erro
     """Tell the end of a sync."""
     if error:
         return f"The sync counts for nothing ({explain.plain(error)}). No role was touched; it is tried again by itself."
-    did = f" Gave {granted}, took {revoked}, held {held}." if granted or revoked or held else " Roles follow within moments."
+    did = f" It gives {granted}, takes {revoked}, holds {held}." if granted or revoked or held else ""
     tail = f" {failed} could not be looked at." if failed else ""
     return f"Read {explain.counted(read, 'membership')}.{did}{tail}"
 
 
+def everybody(lines: Mapping[CampaignId, str], campaigns: Mapping[CampaignId, Campaign], policy: Policy) -> str:
+    """Tell how the sync of everybody goes; campaigns are named where there are several."""
+    told = [
+        f"**{explain.campaign_name(campaigns[key].name)}**: {line}" if len(campaigns) > 1 else line
+        for key, line in lines.items()
+    ]
+    return "\n".join(told) + state(policy)
+
+
 def progress(read: int, total: int | None) -> str:
     """Tell how far a sync is."""
-    return f"Reading the campaign: {read} of {total} memberships." if total else f"Reading the campaign: {read} memberships."
-
-
-def somebody(
-    user: DiscordUserId, granted: frozenset[RoleId], revoked: frozenset[RoleId], names: Mapping[RoleId, str]
-) -> str:
-    """Tell the end of one person's sync."""
-    if not granted and not revoked:
-        return f"<@{user}> has the roles the rules give. /patrons explain says why."
-    return f"<@{user}>: gave {explain.roles(granted, names)}, took {explain.roles(revoked, names)}."
+    so_far = f"{read} of {explain.counted(total, 'membership')}" if total else explain.counted(read, "membership")
+    return f"Reading the campaign: {so_far}."
 
 
 def campaign_status(name: str, refreshed_at: datetime | None, total: int | None, frozen_why: str | None) -> str:
     """Say where the refresh of a campaign stands."""
-    read = f"read {explain.ago(refreshed_at)}, {total or 0} memberships" if refreshed_at else "not read yet"
+    read = (
+        f"read {explain.ago(refreshed_at)}, {explain.counted(total or 0, 'membership')}" if refreshed_at else "not read yet"
+    )
     frozen = f"\n⚠️ Its answers count against nobody now: {explain.plain(frozen_why)}" if frozen_why else ""
-    return f"**{explain.plain(name)}**: {read}{frozen}"
+    return f"**{explain.campaign_name(name)}**: {read}{frozen}"
 
 
 def status(campaigns: list[str], audited_at: datetime | None, waiting: int, held: int, policy: Policy) -> str:
@@ -130,7 +137,7 @@ def finding(*, good: bool, text: str) -> str:
 def reads_campaign(name: str, tiers: int, refreshed_at: datetime | None) -> str:
     """Say that a campaign is read."""
     when = f"read {explain.ago(refreshed_at)}" if refreshed_at else "not read yet; it takes a minute after the start"
-    return f"**{explain.plain(name)}** with {explain.counted(tiers, 'tier')}, {when}"
+    return f"**{explain.campaign_name(name)}** with {explain.counted(tiers, 'tier')}, {when}"
 
 
 def token_fine(expires_at: datetime) -> str:
@@ -171,29 +178,22 @@ def lost_tier(line: str) -> str:
 
 def unreached(name: str, unlinked: int, no_tier: int) -> str:
     """Name those the rules cannot reach."""
-    return f"{explain.plain(name)}: {unlinked} entitled without a link, {no_tier} entitled without a tier"
+    return f"{explain.campaign_name(name)}: {unlinked} entitled without a link, {no_tier} entitled without a tier"
 
 
 def setup(campaign: str, tiers: int, findings: list[str]) -> str:
     """Guide through the first steps."""
-    return "\n".join(
-        [
-            f"### Set-up for {explain.plain(campaign)} ({explain.counted(tiers, 'tier')})",
-            *findings,
-            "**1.** Pick a staff channel below: my questions and warnings go there.",
-            "**2.** Pick a tier and its role, then press “Make this rule”. /roles add knows more conditions.",
-            "**3.** Tell your patrons to type /link. /doctor looks over everything at any time.",
-        ]
-    )
+    head = f"### Set-up for {explain.campaign_name(campaign)} ({explain.counted(tiers, 'tier')})"
+    return "\n".join([head, *explain.fitted(findings, explain.LIMIT - len(head) - sum(map(len, _STEPS)) - 8), *_STEPS])
 
 
+_STEPS = (
+    "**1.** Pick a staff channel below: my questions and warnings go there.",
+    "**2.** Pick a tier and its role, then press “Make this rule”. /roles add knows more conditions.",
+    "**3.** Tell your patrons to type /link. /doctor looks over everything at any time.",
+)
 SETUP_CHANNEL = "Staff channel"
 SETUP_TIER = "A tier of your campaign"
 SETUP_ROLE = "The role it gives"
 SETUP_RULE = "Make this rule"
 SETUP_PICK_BOTH = "Pick a tier and a role first."
-
-
-def patron_gone(patron: PatronId) -> str:
-    """Name a patron of whom nothing else is known."""
-    return f"Patron `{patron}`"

@@ -94,7 +94,11 @@ def _sentences(linked: Linked) -> Iterator[str]:
     """Say what a list of roles alone would leave open."""
     if linked.pending:
         yield texts.LINKED_PENDING
-    elif not linked.roles and not linked.not_patron_of:
+    elif not linked.roles and not linked.not_patron_of and not linked.paused and not linked.shadow:
         yield texts.LINKED_NO_ROLE_YET
+    if linked.paused:
+        yield texts.LINKED_PAUSED
+    if linked.shadow:
+        yield texts.LINKED_SHADOW
     if not linked.present:
         yield texts.LINKED_NOT_IN_GUILD

@@ -2,6 +2,7 @@
 
 from bot.discord_bot import PatronRolesBot
 from cogs.admin.brake import BrakeAnswer
+from cogs.admin.channel import StaffChannel
 from cogs.admin.doctor import DoctorCog
 from cogs.admin.reports import StaffReports
 from cogs.admin.settings import SettingsCog
@@ -12,5 +13,10 @@ from cogs.admin.sync import SyncCog
 async def setup(bot: PatronRolesBot) -> None:
     """Add the cogs, and the buttons that outlive a restart."""
     bot.add_dynamic_items(BrakeAnswer)
-    for cog in (DoctorCog, SettingsCog, SimulateCog, StaffReports, SyncCog):
-        await bot.add_cog(cog(bot, bot.use_cases))
+    use_cases = bot.use_cases
+    channel = StaffChannel(bot, use_cases)
+    await bot.add_cog(DoctorCog(bot, use_cases, channel))
+    await bot.add_cog(SettingsCog(use_cases, channel))
+    await bot.add_cog(SimulateCog(use_cases))
+    await bot.add_cog(StaffReports(bot, use_cases, channel))
+    await bot.add_cog(SyncCog(use_cases, channel))

@@ -7,6 +7,7 @@ import discord
 
 from bot.core.model import DiscordUserId, GuildId
 from bot.discord_bot import tell_failure
+from bot.discord_bot.ranks import asker_of, check_moving
 from bot.texts import commands, syncs
 
 
@@ -31,7 +32,8 @@ class BrakeAnswer(
 
     async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
         """Let only those answer who may manage roles; the staff channel may show it to more people."""
-        if interaction.permissions.manage_roles:
+        asker = asker_of(interaction)
+        if asker.owner or asker.may_manage:
             return True
         await interaction.response.send_message(commands.NOT_ALLOWED, ephemeral=True)
         return False
@@ -40,8 +42,12 @@ class BrakeAnswer(
         """Store the answer and say who gave it."""
         by, guild = DiscordUserId(interaction.user.id), GuildId(interaction.guild_id or 0)
         await interaction.response.defer()
+        use = interaction.client.use_cases
         try:
-            decided = await interaction.client.use_cases.engine.decide(guild, self._run, by, approved=self._approved)
+            question = await use.syncs.question(guild, self._run)
+            if question is not None and self._approved:
+                check_moving(interaction, {role for _, role in question.revocations})
+            decided = await use.engine.decide(guild, self._run, by, approved=self._approved)
         except Exception as error:  # noqa: BLE001 - discord.py would only log it, and the button would look dead
             await tell_failure(interaction, error)
             return

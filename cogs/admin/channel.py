@@ -1,14 +1,99 @@
-"""The staff channel as Discord sees it: trying whether the bot may write there."""
+"""The staff channel of a guild: choosing it, telling something there, and the brake's questions in it.
+
+What nobody can be told is logged; what matters of it stands in /sync status and /doctor as well.
+"""
 
 import discord
+import structlog
 
+from bot.core.model import GuildId
+from bot.creators import Question
+from bot.discord_bot import PatronRolesBot, UseCases
 from bot.errors import RuleRefused
-from bot.texts import staff as texts
+from bot.sync.reports import BrakeReleased
+from bot.sync.turns import Turns
+from bot.texts import staff, syncs
+from cogs.admin.brake import question_view
+
+log = structlog.get_logger(__name__)
 
 
-async def announce(channel: discord.abc.Messageable) -> None:
-    """Say in a channel that reports come there from now on. Raises RuleRefused when the bot may not write there."""
-    try:
-        await channel.send(texts.STAFF_CHANNEL_TEST)
-    except discord.Forbidden as closed:
-        raise RuleRefused(texts.STAFF_CHANNEL_CLOSED) from closed
+class StaffChannel:
+    """The staff channels of all guilds. A question is asked once, kept up to date while it is open, and then closed."""
+
+    def __init__(self, bot: PatronRolesBot, use_cases: UseCases) -> None:
+        self._bot = bot
+        self._use = use_cases
+        self._turns = Turns()
+
+    async def choose(self, guild: GuildId, channel: int) -> None:
+        """Let everything go to this channel from now on, and ask there what nobody could be asked so far.
+
+        Raises RuleRefused when the bot may not write there: such a channel would swallow every question.
+        """
+        try:
+            await self._where(guild, channel).send(staff.STAFF_CHANNEL_TEST)
+        except (discord.Forbidden, discord.NotFound) as closed:
+            raise RuleRefused(staff.STAFF_CHANNEL_CLOSED) from closed
+        await self._use.settings.save_staff_channel(guild, channel)
+        await self.ask_what_waited(guild)
+
+    async def tell(self, guild: GuildId, text: str, view: discord.ui.View | None = None) -> discord.Message | None:
+        """Write to the staff of a guild; None when that was not possible."""
+        channel = (await self._use.settings.load(guild)).staff_channel
+        if channel is None:
+            log.warning("no_staff_channel", guild=guild)
+            return None
+        where = self._where(guild, channel)
+        try:
+            return await (where.send(text, view=view) if view else where.send(text))
+        except discord.HTTPException as refused:
+            log.warning("staff_not_told", guild=guild, channel=channel, code=refused.code)
+            return None
+
+    async def ask_what_waited(self, guild: GuildId | None = None) -> None:
+        """Ask the questions nobody was asked yet, of one guild or of all."""
+        for hold in await self._use.syncs.unasked():
+            if guild in (None, hold.guild):
+                await self.ask(hold.guild, hold.run)
+
+    async def ask(self, guild: GuildId, run: int) -> None:
+        """Put the brake's question into the channel, or let the one that stands there say what is held by now."""
+        async with self._turns.of((guild, run)):
+            question = await self._use.syncs.question(guild, run)
+            if question is None or question.shown_at == question.held_at:
+                return
+            text = syncs.brake_question(run, question.revocations, await self._use.syncs.names(guild))
+            where = await self._put(question, text)
+            if where is not None:
+                await self._use.syncs.asked(question, *where)
+
+    async def close(self, question: Question | BrakeReleased, text: str) -> None:
+        """Take the buttons off a question that was settled elsewhere, and say how."""
+        if question.channel is None or question.message is None:
+            return
+        try:
+            await self._message(question.guild, question.channel, question.message).edit(content=text, view=None)
+        except discord.HTTPException as refused:
+            log.info("question_not_closed", guild=question.guild, run=question.run, code=refused.code)
+
+    async def _put(self, question: Question, text: str) -> tuple[int, int] | None:
+        """Write a question where it stands, or anew where that is gone; give the ids of channel and message."""
+        if question.channel is not None and question.message is not None:
+            try:
+                await self._message(question.guild, question.channel, question.message).edit(content=text)
+            except (discord.Forbidden, discord.NotFound):
+                log.info("question_gone", guild=question.guild, run=question.run)
+            except discord.HTTPException as refused:
+                log.warning("question_not_edited", guild=question.guild, run=question.run, code=refused.code)
+                return None
+            else:
+                return question.channel, question.message
+        sent = await self.tell(question.guild, text, view=question_view(question.run))
+        return None if sent is None else (sent.channel.id, sent.id)
+
+    def _where(self, guild: GuildId, channel: int) -> discord.PartialMessageable:
+        return self._bot.get_partial_messageable(channel, guild_id=guild)
+
+    def _message(self, guild: GuildId, channel: int, message: int) -> discord.PartialMessage:
+        return self._where(guild, channel).get_partial_message(message)

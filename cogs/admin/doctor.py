@@ -6,19 +6,21 @@ from discord.ext import commands
 
 from bot.core.model import GuildId
 from bot.creators import Home
-from bot.discord_bot import PatronRolesBot, UseCases, say
+from bot.discord_bot import Listing, PatronRolesBot, UseCases, listed, say, show_pages
 from bot.errors import GuildUnavailable
 from bot.texts import syncs
 from cogs.admin import findings
+from cogs.admin.channel import StaffChannel
 from cogs.admin.setup_panel import SetupPanel
 
 
 class DoctorCog(commands.Cog):
     """Looking and guiding."""
 
-    def __init__(self, bot: PatronRolesBot, use_cases: UseCases) -> None:
+    def __init__(self, bot: PatronRolesBot, use_cases: UseCases, channel: StaffChannel) -> None:
         self._bot = bot
         self._use = use_cases
+        self._channel = channel
 
     @app_commands.command(
         name="doctor", description="Check role order, permissions, tokens, webhook, and who is out of reach"
@@ -35,7 +37,7 @@ class DoctorCog(commands.Cog):
             lines += findings.of_access(access)
         lines += findings.of_rules(self._use.guilds, guild, await self._use.rules.of_guild(guild), home)
         lines += findings.of_reach(await self._use.patrons.stats(guild))
-        await say(interaction, "\n".join(lines))
+        await show_pages(interaction, Listing(listed(lines)))
 
     @app_commands.command(name="setup", description="Connect this server and take the first steps")
     @app_commands.guild_only()
@@ -51,7 +53,7 @@ class DoctorCog(commands.Cog):
         await say(
             interaction,
             syncs.setup(campaign.name, len(campaign.tiers), lines),
-            view=SetupPanel(self._use, guild, campaign),
+            view=SetupPanel(self._use, self._channel, guild, campaign),
         )
 
     async def _home(self, interaction: discord.Interaction) -> Home:

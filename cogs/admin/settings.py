@@ -2,16 +2,19 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.core.model import GuildId, Policy, Revocable
-from bot.discord_bot import Option, PatronRolesBot, UseCases, ask, say
+from bot.creators.settings import PolicyChange
+from bot.discord_bot import Option, UseCases, ask, say
+from bot.discord_bot.ranks import check_moving
 from bot.errors import RuleRefused
 from bot.texts import staff as texts
-from cogs.admin.channel import announce
+from cogs.admin.channel import StaffChannel
 
 _REVOCABLE = [app_commands.Choice(name=texts.setting(value), value=value.value) for value in Revocable]
 _STACKING = [app_commands.Choice(name=words, value=key) for key, words in texts.STACKING.items()]
@@ -20,8 +23,9 @@ _STACKING = [app_commands.Choice(name=words, value=key) for key, words in texts.
 class SettingsCog(commands.Cog):
     """A guild's settings."""
 
-    def __init__(self, _bot: PatronRolesBot, use_cases: UseCases) -> None:
+    def __init__(self, use_cases: UseCases, channel: StaffChannel) -> None:
         self._use = use_cases
+        self._channel = channel
 
     @app_commands.command(name="settings", description="Show the settings, or change some after seeing what that would do")
     @app_commands.guild_only()
@@ -60,57 +64,58 @@ class SettingsCog(commands.Cog):
         staff_channel: discord.TextChannel | None = None,
     ) -> None:
         """Change what was named; with nothing named, show everything."""
+        change = _asked(
+            group=group,
+            stacking=stacking.value if stacking else None,
+            declined_grace=None if grace_days is None else timedelta(days=grace_days),
+            keep_paid_through=keep_paid_time,
+            count_pending=count_pending,
+            count_trials=count_trials,
+            count_gifts=count_gifts,
+            revocable=Revocable(may_take.value) if may_take else None,
+            restore_drift=restore,
+            shadow=shadow,
+            brake_percent=brake_percent,
+            brake_count=brake_count,
+        )
+        await self._change(interaction, change, staff_channel.id if staff_channel else None)
+
+    async def _change(self, interaction: discord.Interaction, change: PolicyChange, channel: int | None) -> None:
+        """Ask about everything that was named and save all of it or nothing; a channel alone needs no question."""
         guild = GuildId(interaction.guild_id or 0)
         before = (await self._use.settings.load(guild)).policy
-        named = {
-            "declined_grace": None if grace_days is None else timedelta(days=grace_days),
-            "keep_paid_through": keep_paid_time,
-            "count_pending": count_pending,
-            "count_trials": count_trials,
-            "count_gifts": count_gifts,
-            "highest_only": _stacked(before.highest_only, group, stacking.value if stacking else None),
-            "revocable": Revocable(may_take.value) if may_take else None,
-            "restore_drift": restore,
-            "shadow": shadow,
-            "brake_percent": brake_percent,
-            "brake_count": brake_count,
-        }
-        after = replace(before, **{key: value for key, value in named.items() if value is not None})  # type: ignore[arg-type]
-        if staff_channel is not None:
-            await self._set_channel(guild, staff_channel)
+        after = change(before)
         if after != before:
-            await self._change(interaction, guild, before, after)
-        else:
-            await self._show(interaction, guild)
-
-    async def _show(self, interaction: discord.Interaction, guild: GuildId) -> None:
+            managed = {rule.role for rule in await self._use.rules.of_guild(guild)}
+            check_moving(interaction, managed)
+            effect = await self._use.settings.effect(guild, after)
+            question = texts.settings_question(before, after, effect.adds, effect.takes, effect.holds, channel=channel)
+            yes = Option("yes", texts.YES_SAVE, discord.ButtonStyle.success)
+            answer = await ask(interaction, question, yes, Option("no", texts.NO_LEAVE))
+            if answer is None:
+                return
+            interaction = answer.interaction
+            if answer.key == "no":
+                await say(interaction, texts.CANCELLED)
+                return
+            check_moving(interaction, managed)
+        if channel is not None:
+            await self._channel.choose(guild, channel)
+        if after != before:
+            await self._use.settings.change(guild, change)
         stored = await self._use.settings.load(guild)
         await say(interaction, texts.settings(stored.policy, stored.staff_channel))
 
-    async def _set_channel(self, guild: GuildId, channel: discord.TextChannel) -> None:
-        """Write there first: a channel that is closed to the bot would swallow every question."""
-        await announce(channel)
-        await self._use.settings.save_staff_channel(guild, channel.id)
 
-    async def _change(self, interaction: discord.Interaction, guild: GuildId, before: Policy, after: Policy) -> None:
-        effect = await self._use.settings.effect(guild, after)
-        answer = await ask(
-            interaction,
-            texts.settings_question(before, after, effect.adds, effect.takes, effect.holds),
-            Option("yes", texts.YES_SAVE, discord.ButtonStyle.success),
-            Option("no", texts.NO_LEAVE),
-        )
-        if answer == "yes":
-            await self._use.settings.save_policy(guild, after)
-            await self._show(interaction, guild)
-        elif answer == "no":
-            await say(interaction, texts.CANCELLED)
-
-
-def _stacked(before: frozenset[str], group: str | None, stacking: str | None) -> frozenset[str] | None:
-    """Give the groups in which only the highest rule counts; None when nothing was said about them."""
-    if group is None and stacking is None:
-        return None
-    if group is None or stacking is None:
+def _asked(*, group: str | None, stacking: str | None, **switches: Any) -> PolicyChange:
+    """Make a change of the ``switches`` that were named, and of the one group."""
+    if (group is None) != (stacking is None):
         raise RuleRefused(texts.STACKING_NEEDS_BOTH)
-    return before | {group.strip()} if stacking == "highest" else before - {group.strip()}
+    named = {key: value for key, value in switches.items() if value is not None}
+    mine = frozenset({group.strip()} if group else ())
+
+    def change(policy: Policy) -> Policy:
+        groups = policy.highest_only | mine if stacking == "highest" else policy.highest_only - mine
+        return replace(policy, highest_only=groups, **named)
+
+    return change

@@ -6,11 +6,10 @@ import discord
 
 from bot.core.model import Campaign, Condition, ConditionKind, GuildId, RoleId, TierId
 from bot.creators import Draft
-from bot.creators.ranks import check
 from bot.discord_bot import Option, Panel, UseCases, ask, fresh_id, say
-from bot.discord_bot.ranks import asker_of, candidate_of
+from bot.discord_bot.ranks import check_giving
 from bot.texts import explain, staff, syncs
-from cogs.admin.channel import announce
+from cogs.admin.channel import StaffChannel
 
 _MOST_OPTIONS = 25
 _LONGEST_LABEL = 100
@@ -19,9 +18,10 @@ _LONGEST_LABEL = 100
 class SetupPanel(Panel):
     """What was picked so far; each menu acts, or waits for the button."""
 
-    def __init__(self, use_cases: UseCases, guild: GuildId, campaign: Campaign) -> None:
+    def __init__(self, use_cases: UseCases, staff_channel: StaffChannel, guild: GuildId, campaign: Campaign) -> None:
         super().__init__()
         self._use = use_cases
+        self._staff_channel = staff_channel
         self._guild = guild
         self._campaign = campaign
         self._channel: discord.ui.ChannelSelect[Any] = discord.ui.ChannelSelect(
@@ -43,9 +43,7 @@ class SetupPanel(Panel):
 
     async def _channel_picked(self, interaction: discord.Interaction) -> None:
         await interaction.response.defer()
-        channel = self._channel.values[0]
-        await announce(interaction.client.get_partial_messageable(channel.id, guild_id=self._guild))
-        await self._use.settings.save_staff_channel(self._guild, channel.id)
+        await self._staff_channel.choose(self._guild, self._channel.values[0].id)
 
     async def _picked(self, interaction: discord.Interaction) -> None:
         await interaction.response.defer()
@@ -57,8 +55,7 @@ class SetupPanel(Panel):
             return
         await interaction.response.defer()
         role = self._role.values[0]
-        candidate = candidate_of(self._use.guilds, role)
-        check(candidate, asker_of(interaction))
+        candidate = check_giving(interaction, self._use.guilds, RoleId(role.id))
         condition = Condition(ConditionKind.TIER, tier=TierId(self._tier.values[0]))
         rule = await self._use.rules.draft(self._guild, Draft(RoleId(role.id), condition, self._campaign.campaign))
         effect = await self._use.rules.effect_of_adding(rule)
@@ -70,18 +67,17 @@ class SetupPanel(Panel):
             Option("yes", staff.YES_POWERS if warning else staff.YES_SAVE, discord.ButtonStyle.success),
             Option("no", staff.NO_LEAVE),
         )
-        if answer == "yes":
+        if answer is None:
+            return
+        if answer.key == "yes":
+            check_giving(answer.interaction, self._use.guilds, rule.role)
             saved = await self._use.rules.add(rule)
-            await say(interaction, staff.rule_saved(saved.rule, line))
-        elif answer == "no":
-            await say(interaction, staff.CANCELLED)
+            policy = (await self._use.settings.load(self._guild)).policy
+            await say(answer.interaction, staff.rule_saved(saved.rule, line, policy))
+        else:
+            await say(answer.interaction, staff.CANCELLED)
 
 
 def _options(campaign: Campaign) -> list[discord.SelectOption]:
     tiers = sorted(campaign.tiers, key=lambda tier: (tier.amount_cents, tier.tier))[:_MOST_OPTIONS]
-    return [
-        discord.SelectOption(
-            label=f"{tier.title} ({explain.money(tier.amount_cents, campaign.currency)})"[:_LONGEST_LABEL], value=tier.tier
-        )
-        for tier in tiers
-    ]
+    return [discord.SelectOption(label=explain.priced(tier, campaign)[:_LONGEST_LABEL], value=tier.tier) for tier in tiers]

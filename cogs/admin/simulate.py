@@ -6,19 +6,17 @@ from discord.ext import commands
 
 from bot.core.model import DiscordUserId, GuildId, PatronStatus, TierId
 from bot.creators.imagination import Imagined, imagine
-from bot.discord_bot import PatronRolesBot, UseCases, say
+from bot.discord_bot import Listing, UseCases, choices, listed, show_pages
+from bot.texts import explain, staff
 from bot.texts import patrons as texts
-from bot.texts import staff
 
 _STATUS = [app_commands.Choice(name=words, value=value) for value, words in staff.STATUSES.items()]
-_MOST_CHOICES = 25
-_LONGEST_CHOICE = 100
 
 
 class SimulateCog(commands.Cog):
     """Trying out."""
 
-    def __init__(self, _bot: PatronRolesBot, use_cases: UseCases) -> None:
+    def __init__(self, use_cases: UseCases) -> None:
         self._use = use_cases
 
     @app_commands.command(name="simulate", description="Try what a membership would mean for a member; nothing is changed")
@@ -62,16 +60,17 @@ class SimulateCog(commands.Cog):
             lifetime_cents=_cents(lifetime),
             months=months,
         )
-        decision = await self._use.previews.simulate(guild, user, imagine(home.campaign(), wanted, self._use.now()))
+        membership = imagine(home.campaign(), wanted, self._use.now())
+        decision = await self._use.previews.simulate(guild, user, membership, of=home.by_id)
         names = home.role_names | self._use.guilds.role_names(guild)
-        await say(interaction, texts.simulated(user, decision, names, home.by_id))
+        told = texts.simulated(user, decision, names, home.by_id)
+        await show_pages(interaction, Listing(listed(told), foot=f"\n{texts.SIMULATED}"))
 
     @simulate.autocomplete("tier")
     async def _tiers(self, interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
         home = await self._use.campaigns.home(GuildId(interaction.guild_id or 0))
-        tiers = home.campaign().tiers if home.campaigns else ()
-        found = [tier for tier in tiers if typed.casefold() in tier.title.casefold()][:_MOST_CHOICES]
-        return [app_commands.Choice(name=tier.title[:_LONGEST_CHOICE], value=str(tier.tier)) for tier in found]
+        campaign = home.campaign() if home.campaigns else None
+        return choices(typed, [(explain.priced(tier, campaign), tier.tier) for tier in campaign.tiers] if campaign else [])
 
 
 def _cents(amount: float | None) -> int | None:

@@ -1,21 +1,20 @@
 """/sync now, status, approve, pause, resume: the engine's work as creators steer and see it."""
 
+from dataclasses import dataclass, field
+from datetime import datetime
+
 import discord
-import structlog
 from discord import app_commands
 from discord.ext import commands
 
 from bot.core.model import CampaignId, Cause, DiscordUserId, GuildId
-from bot.creators import RunReport
-from bot.discord_bot import Option, PatronRolesBot, UseCases, ask, say
-from bot.sync.reports import PatronSynced, RefreshEnded, RefreshProgress, Report
-from bot.texts import staff
+from bot.creators import Home, Question, RunReport
+from bot.discord_bot import Option, UseCases, Waiting, ask, say, try_say
+from bot.discord_bot.ranks import check_moving
+from bot.sync.reports import PatronSynced, ReadFailed, RefreshEnded, RefreshProgress, Report
+from bot.texts import outcomes, staff
 from bot.texts import syncs as texts
-
-log = structlog.get_logger(__name__)
-
-SHOWN = 20
-"""So many held revocations are named in the question."""
+from cogs.admin.channel import StaffChannel
 
 
 @app_commands.guild_only()
@@ -25,11 +24,11 @@ class SyncCog(
 ):
     """Syncs of a guild."""
 
-    def __init__(self, _bot: PatronRolesBot, use_cases: UseCases) -> None:
+    def __init__(self, use_cases: UseCases, channel: StaffChannel) -> None:
         self._use = use_cases
-        # Answers that follow the engine, by what they wait for. A restart forgets them; /sync status does not.
-        self._refreshes: dict[CampaignId, list[discord.Interaction]] = {}
-        self._people: dict[tuple[GuildId, DiscordUserId], discord.Interaction] = {}
+        self._channel = channel
+        self._refreshes: Waiting[CampaignId, _Everybody] = Waiting(use_cases.now)
+        self._people: Waiting[DiscordUserId, discord.Interaction] = Waiting(use_cases.now)
 
     @app_commands.command(name="now", description="Ask Patreon now, about everybody or about one member")
     @app_commands.describe(member="Only this member")
@@ -40,16 +39,20 @@ class SyncCog(
             await self._somebody(interaction, guild, DiscordUserId(member.id))
             return
         home = await self._use.campaigns.home(guild)
-        for campaign in home.by_id:
-            self._refreshes.setdefault(campaign, []).append(interaction)
+        home.campaign()
         await say(interaction, texts.STARTED)
+        answer = _Everybody(interaction, home)
+        for campaign in home.by_id:
+            self._refreshes.add(campaign, answer)
         await self._use.syncs.everybody(guild)
 
     async def _somebody(self, interaction: discord.Interaction, guild: GuildId, user: DiscordUserId) -> None:
-        self._people[guild, user] = interaction
+        # Whether somebody is linked concerns only servers that have a campaign.
+        (await self._use.campaigns.home(guild)).campaign()
         await say(interaction, texts.USER_ASKED.format(user=user))
+        self._people.add(user, interaction)
         if not await self._use.syncs.somebody(user):
-            del self._people[guild, user]
+            self._people.end(user, interaction)
             await say(interaction, texts.NOT_LINKED.format(user=user))
 
     @app_commands.command(name="status", description="Show when Patreon was read, what waits and what is held")
@@ -65,21 +68,40 @@ class SyncCog(
 
     @app_commands.command(name="approve", description="Answer the brake: take the held roles, or keep them")
     async def approve(self, interaction: discord.Interaction) -> None:
-        """Ask the oldest open question of the brake here, for servers without a staff channel."""
+        """Ask the oldest open question of the brake here, and once more when it has grown before it was answered."""
         guild = _guild(interaction)
-        run = (await self._use.syncs.oldest_question(guild)).run
-        held = await self._use.syncs.held(guild, run)
+        question = await self._use.syncs.oldest_question(guild)
         names = await self._use.syncs.names(guild)
-        answer = await ask(
-            interaction,
-            texts.brake_question(run, len(held), [(each.user, each.role) for each in held[:SHOWN]], names),
-            Option("take", texts.APPROVE, discord.ButtonStyle.danger),
-            Option("keep", texts.REJECT),
-        )
-        if answer is not None:
-            by, approved = DiscordUserId(interaction.user.id), answer == "take"
-            decided = await self._use.engine.decide(guild, run, by, approved=approved)
-            await say(interaction, texts.brake_answered(run, by, approved=approved) if decided else texts.UNKNOWN_RUN)
+        while True:
+            await self._channel.ask(guild, question.run)
+            answer = await ask(
+                interaction,
+                texts.brake_question(question.run, question.revocations, names),
+                Option("take", texts.APPROVE, discord.ButtonStyle.danger),
+                Option("keep", texts.REJECT),
+            )
+            if answer is None:
+                return
+            interaction = answer.interaction
+            newest = await self._use.syncs.question(guild, question.run)
+            if newest is None or answer.key == "keep" or {*newest.revocations} <= {*question.revocations}:
+                break
+            question = newest
+        await self._decide(interaction, newest or question, question.held_at, approved=answer.key == "take")
+
+    async def _decide(
+        self, interaction: discord.Interaction, question: Question, seen_at: datetime, *, approved: bool
+    ) -> None:
+        """Answer a question of the brake, as it was seen here, and say so where else it stands."""
+        if approved:
+            check_moving(interaction, {role for _, role in question.revocations})
+        run, by = question.run, DiscordUserId(interaction.user.id)
+        if not await self._use.engine.decide(question.guild, run, by, approved=approved, seen_at=seen_at):
+            await say(interaction, texts.UNKNOWN_RUN)
+            return
+        text = texts.brake_answered(run, by, approved=approved)
+        await say(interaction, text)
+        await self._channel.close(question, text)
 
     @app_commands.command(name="pause", description="Stop every change of roles in this server")
     async def pause(self, interaction: discord.Interaction) -> None:
@@ -98,17 +120,36 @@ class SyncCog(
         """Edit the answers that follow a sync."""
         match report:
             case RefreshProgress():
-                for interaction in self._refreshes.get(report.campaign, ()):
-                    await _try_say(interaction, texts.progress(report.read, report.total))
+                for answer in self._refreshes.of(report.campaign):
+                    await answer.tell(report.campaign, texts.progress(report.read, report.total))
             case RefreshEnded():
-                for interaction in self._refreshes.pop(report.campaign, []):
-                    await _try_say(interaction, _ended(report.report))
+                text = texts.BY_PATRONS if report.by_patrons else _ended(report.report)
+                for answer in self._refreshes.of(report.campaign):
+                    self._refreshes.end(report.campaign, answer)
+                    await answer.tell(report.campaign, text)
+            case ReadFailed():
+                for interaction in self._people.of(report.user):
+                    await try_say(interaction, texts.USER_WAITS.format(user=report.user))
             case PatronSynced() if report.cause is Cause.MANUAL:
-                waiter = self._people.pop((report.guild, report.user), None)
-                if waiter is not None:
-                    names = await self._use.syncs.names(report.guild)
-                    text = texts.somebody(report.user, report.change.grant, report.change.revoke, names)
-                    await _try_say(waiter, text)
+                for interaction in self._people.of(report.user):
+                    if interaction.guild_id == report.guild:
+                        self._people.end(report.user, interaction)
+                        names = await self._use.syncs.names(report.guild)
+                        await try_say(interaction, outcomes.somebody(report.user, report, names))
+
+
+@dataclass(eq=False, slots=True)
+class _Everybody:
+    """An answer to /sync now for a whole guild, which says of each of its campaigns how far the refresh is."""
+
+    interaction: discord.Interaction
+    home: Home
+    lines: dict[CampaignId, str] = field(default_factory=dict)
+
+    async def tell(self, campaign: CampaignId, text: str) -> None:
+        """Say something new of one campaign."""
+        self.lines[campaign] = text
+        await try_say(self.interaction, texts.everybody(self.lines, self.home.by_id, self.home.settings.policy))
 
 
 def _ended(report: RunReport) -> str:
@@ -120,14 +161,6 @@ def _ended(report: RunReport) -> str:
         failed=report.failed,
         error=report.error,
     )
-
-
-async def _try_say(interaction: discord.Interaction, text: str) -> None:
-    """Edit an answer that may be too old for it; then /sync status has to do."""
-    try:
-        await say(interaction, text)
-    except discord.HTTPException as refused:
-        log.info("answer_too_old", code=refused.code)
 
 
 def _guild(interaction: discord.Interaction) -> GuildId:

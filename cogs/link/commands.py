@@ -4,19 +4,18 @@ import io
 from datetime import datetime, timedelta
 
 import discord
-import structlog
 from discord import app_commands
 from discord.ext import commands
 
 from bot.core.model import Cause, DiscordUserId, GuildId, Holding, Origin, RoleId
-from bot.discord_bot import Option, Panel, PatronRolesBot, UseCases, ask, fresh_id, say, say_later
+from bot.creators import OpenAnswer
+from bot.discord_bot import Option, Panel, PatronRolesBot, UseCases, Waiting, ask, fresh_id, say, say_later, try_say
 from bot.errors import LinkError, LinkProblem
-from bot.sync.reports import PatronSynced, Report
+from bot.sync.reports import PatronSynced, ReadFailed, Report
+from bot.sync.turns import Turns
 from bot.texts import commands as texts
+from bot.texts import explain, outcomes
 from cogs.link.export import to_json
-from cogs.link.waiting import Waiting
-
-log = structlog.get_logger(__name__)
 
 COOL_DOWN = timedelta(seconds=60)
 """How long a patron waits before asking Patreon once more; it answers a hundred questions a minute for everybody."""
@@ -42,23 +41,22 @@ class LinkCog(commands.Cog):
     def __init__(self, bot: PatronRolesBot, use_cases: UseCases) -> None:
         self._bot = bot
         self._use = use_cases
-        self._linking = Waiting(use_cases.now)
-        self._refreshing = Waiting(use_cases.now)
+        self._linking: Waiting[DiscordUserId, tuple[datetime, OpenAnswer]] = Waiting(use_cases.now)
+        self._linked: Waiting[DiscordUserId, PatronSynced] = Waiting(use_cases.now)
+        self._refreshing: Waiting[DiscordUserId, discord.Interaction] = Waiting(use_cases.now)
+        self._turns = Turns()
         self._asked_at: dict[DiscordUserId, datetime] = {}
 
     @app_commands.command(name="link", description="Link your Patreon account, so that your roles follow your pledge")
     async def link(self, interaction: discord.Interaction) -> None:
         """Show the button with the personal address."""
-        url = await self._use.linking.begin(
-            DiscordUserId(interaction.user.id),
-            _guild(interaction),
-            interaction.application_id,
-            interaction.token,
-        )
+        user = DiscordUserId(interaction.user.id)
+        answer = OpenAnswer(_guild(interaction), interaction.application_id, interaction.token)
+        url = await self._use.linking.begin(user, answer.guild, answer.application_id, answer.token)
         view = discord.ui.View()
         view.add_item(discord.ui.Button(label=texts.LINK_BUTTON, url=url))
-        self._linking.add(interaction)
         await say(interaction, texts.LINK, view=view)
+        self._linking.add(user, (self._use.now(), answer))
 
     @app_commands.command(name="unlink", description="End the link to your Patreon account and give back its roles")
     async def unlink(self, interaction: discord.Interaction) -> None:
@@ -67,7 +65,9 @@ class LinkCog(commands.Cog):
         data = await self._use.personal.show(user)
         if data.link is None:
             raise LinkError(LinkProblem.NOT_LINKED)
-        ours = [grant for grant in data.roles if grant.origin is Origin.OURS and grant.holding is Holding.HELD]
+        by_hand = {(grant.guild, grant.role) for grant in data.manual}
+        held = [grant for grant in data.roles if grant.origin is Origin.OURS and grant.holding is Holding.HELD]
+        ours = [grant for grant in held if (grant.guild, grant.role) not in by_hand]
         names: dict[RoleId, str] = {}
         for guild in {grant.guild for grant in ours}:
             names |= await self._use.syncs.names(guild)
@@ -78,18 +78,18 @@ class LinkCog(commands.Cog):
             Option("yes", texts.UNLINK_YES, discord.ButtonStyle.danger),
             Option("no", texts.UNLINK_NO),
         )
-        if answer == "yes":
+        if answer is None:
+            return
+        if answer.key == "yes":
             await self._use.personal.unlink(user)
-            await say(interaction, texts.unlinked(roles, names))
-        elif answer == "no":
-            await say(interaction, texts.UNLINK_KEPT)
+        await say(answer.interaction, texts.unlinked(roles, names) if answer.key == "yes" else texts.UNLINK_KEPT)
 
     @app_commands.command(name="membership", description="Show what Patreon says of you, your roles and why you have them")
     async def membership(self, interaction: discord.Interaction) -> None:
         """Explain everything, with a button to ask Patreon again."""
         if await self._use.patrons.link(DiscordUserId(interaction.user.id)) is None:
             raise LinkError(LinkProblem.NOT_LINKED)
-        await say(interaction, await self._explained(interaction), view=_Refresh(self))
+        await self._show(interaction)
 
     async def refresh(self, interaction: discord.Interaction) -> None:
         """Ask Patreon again, not more often than the cool-down allows; the answer follows with the engine's report."""
@@ -100,7 +100,8 @@ class LinkCog(commands.Cog):
             return
         self._asked_at = {other: at for other, at in self._asked_at.items() if at + COOL_DOWN > now} | {user: now}
         await interaction.response.defer()
-        self._refreshing.add(interaction)
+        await self._show(interaction, texts.MEMBERSHIP_ASKED)
+        self._refreshing.add(user, interaction)
         if not await self._use.syncs.somebody(user):
             raise LinkError(LinkProblem.NOT_LINKED)
 
@@ -116,11 +117,13 @@ class LinkCog(commands.Cog):
             Option("export", texts.PRIVACY_EXPORT),
             Option("delete", texts.PRIVACY_DELETE, discord.ButtonStyle.danger),
         )
-        if answer == "export":
-            file = discord.File(io.BytesIO(to_json(data)), filename="my-data.json")
-            await say(interaction, texts.PRIVACY_EXPORTED, file=file)
-        elif answer == "delete":
-            await self._delete(interaction, user)
+        if answer is None:
+            return
+        if answer.key == "delete":
+            await self._delete(answer.interaction, user)
+            return
+        file = discord.File(io.BytesIO(to_json(data)), filename="my-data.json")
+        await say(answer.interaction, texts.PRIVACY_EXPORTED, file=file)
 
     async def _delete(self, interaction: discord.Interaction, user: DiscordUserId) -> None:
         answer = await ask(
@@ -129,51 +132,85 @@ class LinkCog(commands.Cog):
             Option("yes", texts.PRIVACY_YES, discord.ButtonStyle.danger),
             Option("no", texts.PRIVACY_NO),
         )
-        if answer == "yes":
+        if answer is None:
+            return
+        if answer.key == "yes":
             await self._use.personal.erase(user)
-            await say(interaction, texts.PRIVACY_DONE)
-        elif answer == "no":
-            await say(interaction, texts.PRIVACY_KEPT)
+        await say(answer.interaction, texts.PRIVACY_DONE if answer.key == "yes" else texts.PRIVACY_KEPT)
 
     @commands.Cog.listener("on_report")
     async def follow(self, report: Report) -> None:
         """Edit the answers that waited for somebody's sync."""
-        if not isinstance(report, PatronSynced):
-            return
-        if report.patron is not None:
-            await self._tell_linked(report)
-        # A membership that was refreshed stays up to date for as long as Discord lets it be edited.
-        if waiter := self._refreshing.of(report.user, report.guild):
-            await say(waiter.interaction, await self._explained(waiter.interaction), view=_Refresh(self))
+        match report:
+            case PatronSynced():
+                if report.patron is not None:
+                    async with self._turns.of(report.user):
+                        await self._tell_linked(report)
+                # A membership that was refreshed stays up to date for as long as Discord lets it be edited.
+                for interaction in self._refreshing.of(report.user):
+                    if _guild(interaction) in (None, report.guild):
+                        await self._show(interaction)
+            case ReadFailed():
+                for interaction in self._refreshing.of(report.user):
+                    await self._show(interaction, texts.MEMBERSHIP_WAITS)
+            case _:
+                pass  # the rest is for staff
 
     async def _tell_linked(self, report: PatronSynced) -> None:
-        """Edit the answer to /link: the one in hand, or after a restart the one that was stored."""
-        waiter = self._linking.of(report.user, report.guild)
-        stored = None
-        if waiter is None and report.cause is Cause.LINKED:
-            stored = await self._use.patrons.open_answer(report.user)
-        if waiter is None and stored is None:
-            return
-        self._linking.end(report.user)
-        names = await self._use.syncs.names(report.guild)
-        text = texts.linked(report.desired, report.change, report.blocked, names)
-        if waiter is not None:
-            await say(waiter.interaction, text)
-        elif stored is not None:
-            await say_later(self._bot, stored.application_id, stored.token, text)
+        """Edit the answers to /link."""
+        answers = await self._answers(report)
+        if answers:
+            self._linked.add(report.user, report)
+        for answer in answers:
+            if answer.guild == report.guild:
+                text = outcomes.linked(report, await self._use.syncs.names(report.guild))
+                await say_later(self._bot, answer.application_id, answer.token, text)
+            elif answer.guild is None:
+                await say_later(self._bot, answer.application_id, answer.token, await self._everywhere(report.user))
 
-    async def _explained(self, interaction: discord.Interaction) -> str:
-        """Explain the asker in this guild, or in each of theirs when they asked in a direct message."""
+    async def _answers(self, report: PatronSynced) -> list[OpenAnswer]:
+        """Give those answers to /link that led to a link: of this process, or after a restart the stored one.
+
+        A button that was not pressed yet stays. The report's cause does not tell: merged nudges keep the strongest.
+        """
+        if typed := self._linking.of(report.user):
+            link = await self._use.patrons.link(report.user)
+            return [answer for at, answer in typed if link is not None and link.linked_at >= at]
+        stored = await self._use.patrons.open_answer(report.user) if report.cause is Cause.LINKED else None
+        return [stored] if stored else []
+
+    async def _everywhere(self, user: DiscordUserId) -> str:
+        """Sum up what a link came to in each server the person is in."""
+        newest = {report.guild: report for report in self._linked.of(user)}
+        theirs = [guild for guild in (await self._use.personal.show(user)).guilds if guild in newest]
+        told = [(self._name(guild), newest[guild], await self._use.syncs.names(guild)) for guild in theirs]
+        return outcomes.linked_everywhere(told)
+
+    async def _show(self, interaction: discord.Interaction, news: str = "") -> None:
+        """Explain the asker in this guild, or in each of theirs in a direct message, and how the last press goes."""
         user, here = DiscordUserId(interaction.user.id), _guild(interaction)
-        guilds = [here] if here else list((await self._use.personal.show(user)).guilds)
-        return "\n".join([await self._explain(guild, user) for guild in guilds]) or texts.NO_GUILD
+        guilds = [here] if here else (await self._use.personal.show(user)).guilds
+        room = (explain.LIMIT - len(news) - 1) // max(len(guilds), 1) - 1
+        told = [news] if news else []
+        told += [await self._explain(guild, user, room) for guild in guilds] or [texts.NO_GUILD]
+        await try_say(interaction, "\n".join(told), view=_Refresh(self))
 
-    async def _explain(self, guild: GuildId, user: DiscordUserId) -> str:
+    async def _explain(self, guild: GuildId, user: DiscordUserId, room: int) -> str:
         found = await self._use.previews.explain(guild, user)
         home = await self._use.campaigns.home(guild)
+        return texts.membership(
+            self._name(guild),
+            found.decision,
+            found.memberships,
+            home.role_names,
+            home.by_id,
+            broken_since=found.link.broken_since if found.link else None,
+            room=room,
+        )
+
+    def _name(self, guild: GuildId) -> str:
         known = self._bot.get_guild(guild)
-        name = known.name if known else texts.UNKNOWN_GUILD
-        return texts.membership(name, found.decision, found.memberships, home.role_names, home.by_id)
+        return known.name if known else texts.UNKNOWN_GUILD
 
 
 def _guild(interaction: discord.Interaction) -> GuildId | None:

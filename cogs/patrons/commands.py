@@ -1,20 +1,22 @@
 """/patrons show, explain, list, export, stats, grant, ungrant. Nothing here decides who is entitled."""
 
 import io
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.core.model import DiscordUserId, GuildId, RoleId
-from bot.creators import Which
+from bot.creators import Home, PatronRow, Which
 from bot.creators.manual import Asked
-from bot.creators.ranks import check
-from bot.discord_bot import UseCases, say
-from bot.discord_bot.ranks import asker_of, candidate_of
+from bot.discord_bot import Listing, UseCases, listed, say, show_pages
+from bot.discord_bot.pages import Lines
+from bot.discord_bot.ranks import check_giving, check_moving
+from bot.sync import Explanation
 from bot.texts import patrons as texts
 from bot.texts import staff
-from cogs.patrons.pages import Pages, show_page
 
 WHICH = [app_commands.Choice(name=words, value=value) for value, words in staff.LISTS.items()]
 
@@ -32,9 +34,7 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
     async def show(self, interaction: discord.Interaction, member: discord.User) -> None:
         """Show the link, the memberships and what they are worth."""
         user, guild = DiscordUserId(member.id), _guild(interaction)
-        home = await self._use.campaigns.home(guild)
-        home.campaign()  # whose patron somebody is concerns only servers that have a campaign
-        found = await self._use.previews.explain(guild, user)
+        home, found = await self._explanation(guild, user)
         await say(interaction, texts.shown(user, found.link, found.memberships, found.decision.entitlements, home.by_id))
 
     @app_commands.command(name="explain", description="Explain why a member has each role or not, and what comes next")
@@ -42,9 +42,8 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
     async def explain(self, interaction: discord.Interaction, member: discord.User) -> None:
         """Explain every rule, the ledger, and what is due."""
         user, guild = DiscordUserId(member.id), _guild(interaction)
-        found = await self._use.previews.explain(guild, user)
-        home = await self._use.campaigns.home(guild)
-        text = texts.explained(
+        home, found = await self._explanation(guild, user)
+        told = texts.explained(
             user,
             found.decision,
             ledger=found.ledger,
@@ -53,8 +52,8 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
             names=home.role_names,
             campaigns=home.by_id,
         )
-        lines = [texts.log_line(each.at, each.action.value, each.role, each.detail, home.role_names) for each in found.log]
-        await say(interaction, "\n".join([text, *(lines or [texts.NO_LOG])]))
+        done = [texts.log_line(each.at, each.action.value, each.role, each.detail, home.role_names) for each in found.log]
+        await show_pages(interaction, Listing(listed([*told, *(done or [texts.NO_LOG])])))
 
     @app_commands.command(name="list", description="List linked patrons, or the roles given by hand")
     @app_commands.describe(which="Whom to list")
@@ -65,9 +64,10 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
         chosen = which.value if which else Which.EVERYBODY.value
         home = await self._use.campaigns.home(guild)
         if chosen == staff.BY_HAND:
-            await say(interaction, staff.grants(await self._use.manual.of_guild(guild), home.role_names))
-            return
-        await show_page(interaction, Pages(self._use.patrons, guild, home, Which(chosen)), None)
+            given = [staff.manual(grant, home.role_names) for grant in await self._use.manual.of_guild(guild)]
+            await show_pages(interaction, Listing(listed(given), staff.NO_GRANTS))
+        else:
+            await show_pages(interaction, Listing(self._people(guild, home, Which(chosen)), texts.NOBODY))
 
     @app_commands.command(name="export", description="Get all linked patrons as a CSV file that only you see")
     async def export(self, interaction: discord.Interaction) -> None:
@@ -79,7 +79,7 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
     async def stats(self, interaction: discord.Interaction) -> None:
         """Count."""
         found = await self._use.patrons.stats(_guild(interaction))
-        lines = [
+        told = [
             texts.stats(
                 each.campaign,
                 reasons=each.reasons,
@@ -92,7 +92,8 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
             )
             for each in found
         ]
-        await say(interaction, "\n".join(lines) or texts.STATS_NOTHING)
+        lines = "\n".join(told).splitlines()
+        await show_pages(interaction, Listing(listed(lines), texts.STATS_NOTHING))
 
     @app_commands.command(name="grant", description="Give a role by hand, with a reason and an end, whatever Patreon says")
     @app_commands.describe(
@@ -107,21 +108,47 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
         days: app_commands.Range[int, 1, 3650] | None = None,
     ) -> None:
         """Store the grant; the engine gives the role."""
-        check(candidate_of(self._use.guilds, role), asker_of(interaction))
+        check_giving(interaction, self._use.guilds, RoleId(role.id))
         asked = Asked(
             _guild(interaction), DiscordUserId(member.id), RoleId(role.id), reason, DiscordUserId(interaction.user.id), days
         )
         given = await self._use.manual.grant(asked)
-        await say(interaction, staff.granted(given, {RoleId(role.id): role.name}))
+        policy = (await self._use.settings.load(given.guild)).policy
+        await say(interaction, staff.granted(given, {given.role: role.name}, policy))
 
     @app_commands.command(name="ungrant", description="End a role that was given by hand")
     @app_commands.describe(member="Whose", role="Which role")
     async def ungrant(self, interaction: discord.Interaction, member: discord.User, role: discord.Role) -> None:
         """End the grant; the engine takes the role unless a rule gives it."""
         user, wanted = DiscordUserId(member.id), RoleId(role.id)
+        check_moving(interaction, [wanted])
         await self._use.manual.end(_guild(interaction), user, wanted)
-        await say(interaction, staff.ungranted(user, wanted, {wanted: role.name}))
+        policy = (await self._use.settings.load(_guild(interaction))).policy
+        await say(interaction, staff.ungranted(user, wanted, {wanted: role.name}, policy))
+
+    def _people(self, guild: GuildId, home: Home, which: Which) -> Lines:
+        """List people, a line for each of the guild's campaigns."""
+
+        async def behind(place: int) -> AsyncGenerator[tuple[int, str], None]:
+            async with aclosing(self._use.patrons.listed(guild, which, DiscordUserId(place))) as people:
+                async for rows in people:
+                    yield rows[0].link.user, "\n".join(_row(row, home) for row in rows)
+
+        return behind
+
+    async def _explanation(self, guild: GuildId, user: DiscordUserId) -> tuple[Home, Explanation]:
+        """Gather what concerns this guild: whose patron somebody is elsewhere is nobody's business here."""
+        home = await self._use.campaigns.home(guild)
+        home.campaign()
+        return home, await self._use.previews.explain(guild, user, of=home.by_id)
 
 
 def _guild(interaction: discord.Interaction) -> GuildId:
     return GuildId(interaction.guild_id or 0)
+
+
+def _row(row: PatronRow, home: Home) -> str:
+    campaign = home.by_id.get(row.campaign)
+    return texts.row(
+        row.link.user, row.entitlement, row.membership, campaign=campaign, roles=row.roles, names=home.role_names
+    )

@@ -8,4 +8,4 @@ from cogs.roles.events import RoleEvents
 async def setup(bot: PatronRolesBot) -> None:
     """Add the cogs."""
     await bot.add_cog(RolesCog(bot.use_cases))
-    await bot.add_cog(RoleEvents(bot.use_cases))
+    await bot.add_cog(RoleEvents(bot, bot.use_cases))

@@ -4,17 +4,14 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.core.model import CampaignId, Condition, ConditionKind, DiscordUserId, GuildId, RoleId, RoleRule, TierId
+from bot.core.model import CampaignId, Condition, ConditionKind, DiscordUserId, GuildId, Policy, RoleId, RoleRule, TierId
 from bot.creators import Draft, Home
-from bot.creators.ranks import check
-from bot.discord_bot import Option, UseCases, ask, say
-from bot.discord_bot.ranks import asker_of, candidate_of
+from bot.discord_bot import Listing, Option, UseCases, ask, choices, listed, say, show_pages
+from bot.discord_bot.ranks import check_giving, check_moving
 from bot.texts import explain
 from bot.texts import staff as texts
 
 WHEN = [app_commands.Choice(name=words, value=kind.value) for kind, words in texts.CONDITIONS.items()]
-_MOST_CHOICES = 25
-_LONGEST_CHOICE = 100
 
 
 @app_commands.guild_only()
@@ -50,13 +47,14 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
         campaign: str | None = None,
     ) -> None:
         """Show what the rule would do, then ask."""
-        candidate = candidate_of(self._use.guilds, role)
-        check(candidate, asker_of(interaction))
+        candidate = check_giving(interaction, self._use.guilds, RoleId(role.id))
         kind = ConditionKind(when.value)
         condition = _condition(kind, TierId(tier) if tier else None, amount, months)
         wanted = CampaignId(campaign) if campaign else None
         draft = Draft(RoleId(role.id), condition, wanted, group or "", sticky)
         rule = await self._use.rules.draft(_guild(interaction), draft)
+        moved = await self._use.rules.moved_by(rule)
+        check_moving(interaction, moved)
         effect = await self._use.rules.effect_of_adding(rule)
         line = explain.rule(rule, {rule.role: role.name}, (await self._home(interaction)).by_id.get(rule.campaign))
         warning = texts.powers(candidate.powers) if candidate.powers else ""
@@ -66,42 +64,52 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
             Option("yes", texts.YES_POWERS if warning else texts.YES_SAVE, discord.ButtonStyle.success),
             Option("no", texts.NO_LEAVE),
         )
-        if answer == "yes":
+        if answer is None:
+            return
+        if answer.key == "yes":
+            check_giving(answer.interaction, self._use.guilds, rule.role)
+            check_moving(answer.interaction, moved)
             saved = await self._use.rules.add(rule)
-            await say(interaction, texts.rule_saved(saved.rule, line))
-        elif answer == "no":
-            await say(interaction, texts.CANCELLED)
+            await say(answer.interaction, texts.rule_saved(saved.rule, line, await self._policy(interaction)))
+        else:
+            await say(answer.interaction, texts.CANCELLED)
 
     @app_commands.command(name="remove", description="Remove a rule; you are asked what happens to its role")
     @app_commands.describe(rule="Which rule")
     async def remove(self, interaction: discord.Interaction, rule: int) -> None:
         """Show what follows, then ask whether the role stays or goes."""
         found = await self._use.rules.load(_guild(interaction), rule)
+        moved = await self._use.rules.moved_by(found)
+        check_moving(interaction, moved)
         effect, last = await self._use.rules.effect_of_removing(found)
         line = _line(found, await self._home(interaction))
         go = Option("go", texts.YES_GO if last else texts.YES_REMOVE, discord.ButtonStyle.danger)
         stay = [Option("stay", texts.YES_STAY)] if last else []
         question = texts.removal_question(line, effect.adds, effect.takes, effect.holds, last=last)
         answer = await ask(interaction, question, go, *stay, Option("no", texts.NO_LEAVE))
-        if answer in ("go", "stay"):
-            await self._use.rules.remove(found, stays=answer == "stay")
-            await say(interaction, texts.rule_removed(line, stays=answer == "stay"))
-        elif answer == "no":
-            await say(interaction, texts.CANCELLED)
+        if answer is None:
+            return
+        if answer.key == "no":
+            await say(answer.interaction, texts.CANCELLED)
+            return
+        check_moving(answer.interaction, moved)
+        stays = answer.key == "stay"
+        await self._use.rules.remove(found, stays=stays)
+        await say(answer.interaction, texts.rule_removed(line, await self._policy(interaction), stays=stays))
 
     @app_commands.command(name="list", description="Show all rules")
     async def list_rules(self, interaction: discord.Interaction) -> None:
         """List the rules with their numbers."""
         home = await self._home(interaction)
         rules = await self._use.rules.of_guild(_guild(interaction))
-        lines = [(rule.rule, _line(rule, home)) for rule in rules]
-        await say(interaction, texts.rule_list(lines, home.settings.policy))
+        lines = [texts.numbered(rule.rule, _line(rule, home)) for rule in rules]
+        await show_pages(interaction, Listing(listed(lines), texts.NO_RULES, texts.rule_list_foot(home.settings.policy)))
 
     @app_commands.command(name="preview", description="Show what the rules would change now, without changing it")
     async def preview(self, interaction: discord.Interaction) -> None:
         """Count what a sync of everybody would do."""
         guild = _guild(interaction)
-        policy = (await self._home(interaction)).settings.policy
+        policy = await self._policy(interaction)
         effect = await self._use.previews.outlook(guild, policy)
         await say(interaction, texts.preview(effect.adds, effect.takes, effect.holds, policy))
 
@@ -112,7 +120,7 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
     async def adopt(self, interaction: discord.Interaction, role: discord.Role) -> None:
         """Read who holds the role, say how many, then ask."""
         guild, wanted = _guild(interaction), RoleId(role.id)
-        check(candidate_of(self._use.guilds, role), asker_of(interaction))
+        check_giving(interaction, self._use.guilds, wanted)
         await self._use.rules.check_adoptable(guild, wanted)
         holders: set[DiscordUserId] = set()
         async for page in self._use.guilds.read_members(guild):
@@ -124,36 +132,40 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
             Option("yes", texts.YES_ADOPT, discord.ButtonStyle.danger),
             Option("no", texts.NO_LEAVE),
         )
-        if answer == "yes":
-            await say(interaction, texts.adopted(await self._use.rules.adopt(guild, wanted, holders)))
-        elif answer == "no":
-            await say(interaction, texts.CANCELLED)
+        if answer is None:
+            return
+        if answer.key == "yes":
+            check_giving(answer.interaction, self._use.guilds, wanted)
+            await say(answer.interaction, texts.adopted(await self._use.rules.adopt(guild, wanted, holders)))
+        else:
+            await say(answer.interaction, texts.CANCELLED)
 
     @add.autocomplete("tier")
     async def _tiers(self, interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
         home = await self._home(interaction)
         wanted = getattr(interaction.namespace, "campaign", None)
         campaigns = [each for key, each in home.by_id.items() if wanted in (None, "", key)]
-        return _choices(
+        return choices(
             typed,
-            [
-                (f"{tier.title} ({explain.money(tier.amount_cents, each.currency)})", str(tier.tier))
-                for each in campaigns
-                for tier in each.tiers
-            ],
+            [(explain.priced(tier, each), str(tier.tier)) for each in campaigns for tier in each.tiers],
         )
 
     @add.autocomplete("campaign")
     async def _campaigns(self, interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
         home = await self._home(interaction)
-        return _choices(typed, [(each.name, str(key)) for key, each in home.by_id.items()])
+        return choices(
+            typed, [(explain.bare(explain.campaign_name(each.name)), str(key)) for key, each in home.by_id.items()]
+        )
 
     @remove.autocomplete("rule")
     async def _rules(self, interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[int]]:
         home = await self._home(interaction)
         rules = await self._use.rules.of_guild(_guild(interaction))
-        named = _choices(str(typed), [(f"{rule.rule}: {explain.bare(_line(rule, home))}", str(rule.rule)) for rule in rules])
+        named = choices(str(typed), [(f"{rule.rule}: {explain.bare(_line(rule, home))}", str(rule.rule)) for rule in rules])
         return [app_commands.Choice(name=choice.name, value=int(choice.value)) for choice in named]
+
+    async def _policy(self, interaction: discord.Interaction) -> Policy:
+        return (await self._use.settings.load(_guild(interaction))).policy
 
     async def _home(self, interaction: discord.Interaction) -> Home:
         """Load the guild's home, its role names as Discord says them now."""
@@ -179,9 +191,3 @@ def _condition(kind: ConditionKind, tier: TierId | None, amount: float | None, m
     if kind in (ConditionKind.AMOUNT, ConditionKind.LIFETIME):
         return Condition(kind, threshold=round((amount or 0) * 100))
     return Condition(kind)
-
-
-def _choices(typed: str, offered: "list[tuple[str, str]]") -> "list[app_commands.Choice[str]]":
-    """Offer what contains the typed words, as many and as long as Discord shows."""
-    found = [(name, value) for name, value in offered if typed.casefold() in name.casefold()]
-    return [app_commands.Choice(name=name[:_LONGEST_CHOICE], value=value) for name, value in found[:_MOST_CHOICES]]

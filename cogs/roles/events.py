@@ -8,14 +8,15 @@ import discord
 from discord.ext import commands
 
 from bot.core.model import DiscordUserId, GuildId, RoleId
-from bot.discord_bot import UseCases
+from bot.discord_bot import PatronRolesBot, UseCases
 from bot.sync.turns import Turns
 
 
 class RoleEvents(commands.Cog):
     """Listens to the gateway."""
 
-    def __init__(self, use_cases: UseCases) -> None:
+    def __init__(self, bot: PatronRolesBot, use_cases: UseCases) -> None:
+        self._bot = bot
         self._use = use_cases
         self._turns = Turns()
 
@@ -60,7 +61,18 @@ class RoleEvents(commands.Cog):
     async def guild_known(self, guild: discord.Guild) -> None:
         """Note a guild the bot was invited to or knows again: roles may have changed while it was away."""
         await self._use.settings.joined(GuildId(guild.id))
+        await self._use.engine.members.guild_joined(GuildId(guild.id))
         await self._use.engine.members.roles_changed(GuildId(guild.id))
+
+    @commands.Cog.listener("on_guild_remove")
+    async def thrown_out(self, guild: discord.Guild) -> None:
+        """Let a guild rest that the bot is no longer in; an outage of Discord's does not come this way."""
+        await self._use.engine.members.guild_left(GuildId(guild.id))
+
+    @commands.Cog.listener("on_ready")
+    async def guilds_known(self) -> None:
+        """Compare with the guilds that are stored: it may have been thrown out, or let in, while it was away."""
+        await self._use.engine.members.guilds_are([GuildId(guild.id) for guild in self._bot.guilds])
 
 
 def _roles(member: discord.Member) -> frozenset[RoleId]:

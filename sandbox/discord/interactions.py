@@ -116,7 +116,10 @@ class Interactions:
         message.mentions = mentions_in(self._world, message.content)
         self._world.edited(message)
         self._note(interaction, message, "edited")
-        interaction.changed(message)
+        # Whoever has the message before them sees it change, whichever interaction changed it.
+        for other in self._order:
+            if any(shown is message for shown in other.messages):
+                other.changed(message)
 
     def delete(self, interaction: Interaction, message: Message) -> None:
         """Remove one of the interaction's messages."""

@@ -91,6 +91,15 @@ class Place:
         """Press a button, as the creator unless somebody else is named."""
         return await self.server.press(message, button, self.town.owner.id if user is None else user)
 
+    def helper(self, *, permissions: int = 0, channel: int = 0) -> int:
+        """Let somebody come who ranks above Gold, with these permissions in the guild and more in its first channel."""
+        world, guild = self.town.world, self.guild
+        user, role = world.add_user("helper"), world.add_role(guild, "Helpers", permissions=permissions)
+        world.move_role(guild, role.id, len(self.town.guild.roles) - 2)
+        world.join(guild, user.id, roles=[role.id])
+        world.overwrite(next(iter(self.town.guild.channels)), role.id, allow=channel)
+        return user.id
+
     async def link(self, user: int, patron: str, tier: TierId | None = GOLD_TIER) -> PatronId:
         """Let somebody be linked and pledged, as though it had been so for long."""
         number, who = PatronId(patron), DiscordUserId(user)

@@ -49,7 +49,8 @@ class Shelf:
             "since": self.now() - timedelta(days=100),
             "currency": "EUR",
         }
-        made = Membership(patron, CAMPAIGN, PatronStatus.ACTIVE, self.now(), **{**values, **changes})  # type: ignore[arg-type]
+        values |= {"campaign": CAMPAIGN, "status": PatronStatus.ACTIVE, **changes}
+        made = Membership(patron, observed_at=self.now(), **values)  # type: ignore[arg-type]
         self.memberships[patron] = made
         return made
 

@@ -1,17 +1,41 @@
 """Settings, syncs, the brake and reports, as staff use them."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from bot.core.model import CREATOR, Block, PatronId
+from bot.core.model import CREATOR, Block, Cause, PatronId, RoleChange
 from bot.errors import PatreonUnavailable
-from bot.sync.reports import CreatorTokenFailing, LinkBroken, PatreonBack, PatreonGone, RoleIsBlocked, WebhookUnpaused
+from bot.store.records import NudgeKind, RunReport
+from bot.sync.reports import (
+    CreatorTokenFailing,
+    LinkBroken,
+    NudgeStuck,
+    PatreonBack,
+    PatreonGone,
+    PatronSynced,
+    RefreshEnded,
+    Report,
+    RoleIsBlocked,
+    WebhookUnpaused,
+)
 from bot.texts.syncs import VERSION_1_GONE
+from sandbox.discord.interaction import Interaction
 from sandbox.world.guild_records import Permission
-from tests.cogs.place import Place, Site, open_place
+from tests.cogs.place import STAFF, Place
 from tests.cogs.shelf import CAMPAIGN
 from tests.cogs.staff import in_channel, rule_for_gold, staff_channel
+
+
+async def reported(place: Place, report: Report, interaction: Interaction, words: str) -> None:
+    """Let the engine report something until an answer that begins to follow it says so."""
+
+    async def told(_t: object) -> bool:
+        await place.bot.hear(report)
+        return words in interaction.text
+
+    await place.until(told)
 
 
 async def test_settings_show_what_holds(place: Place) -> None:
@@ -38,6 +62,37 @@ async def test_a_setting_that_is_not_saved_changes_nothing(place: Place) -> None
     assert (await place.use_cases.settings.load(place.guild)).policy.count_gifts
 
 
+async def test_a_setting_saved_late_undoes_nothing_that_was_changed_since(place: Place) -> None:
+    late = await place.type("settings", grace_days=3, group="late", stacking="highest")
+    question = await late.settled()
+    await place.answer("sync pause")
+    early = await place.type("settings", group="early", stacking="highest")
+    await place.press(await early.settled(), "Save")
+    await early.wait_for(lambda answer: "only the highest rule counts: **early**" in answer.content)
+    await place.press(question, "Save")
+    await late.wait_for(lambda answer: "grace after a declined payment: **3 days**" in answer.content)
+    stored = (await place.use_cases.settings.load(place.guild)).policy
+    assert (stored.paused, stored.highest_only) == (True, frozenset({"early", "late"}))
+
+
+async def test_settings_are_changed_only_from_above_every_role_they_move(place: Place) -> None:
+    helper = place.helper(permissions=STAFF)
+    await rule_for_gold(place)
+    interaction = await place.type("settings", place.mod, may_take="managed", brake_count=100)
+    await interaction.wait_for(lambda answer: "**Gold** is not below your own highest role" in answer.content)
+    pressed = await place.press(await place.answer("settings", helper, brake_count=100), "Leave as it is", helper)
+    await pressed.wait_for(lambda answer: "Nothing was changed" in answer.content)
+
+
+async def test_settings_are_not_changed_by_who_lost_their_rank_before_saving(place: Place) -> None:
+    (mods,) = place.town.guild.members.roles(place.mod)
+    question = await place.answer("settings", place.mod, grace_days=3)
+    place.town.world.take_role(place.guild, place.mod, mods)
+    pressed = await place.press(question, "Save", place.mod)
+    await pressed.wait_for(lambda answer: "may not manage roles" in answer.content)
+    assert (await place.use_cases.settings.load(place.guild)).policy.declined_grace == timedelta(days=7)
+
+
 async def test_stacking_needs_a_group(place: Place) -> None:
     interaction = await place.type("settings", stacking="highest")
     await interaction.wait_for(lambda answer: "Name both" in answer.content)
@@ -57,6 +112,20 @@ async def test_a_staff_channel_is_greeted_and_kept(place: Place) -> None:
     await in_channel(place, channel.id, "come here from now on")
 
 
+async def test_a_staff_channel_named_beside_a_setting_is_saved_with_it_or_not_at_all(place: Place) -> None:
+    channel = place.town.world.add_channel(place.guild, "staff").id
+    question = await place.answer("settings", staff_channel=channel, grace_days=3)
+    assert f"staff channel: <#{channel}>" in question.content
+    pressed = await place.press(question, "Leave as it is")
+    await pressed.wait_for(lambda answer: "Nothing was changed" in answer.content)
+    assert (await place.use_cases.settings.load(place.guild)).staff_channel is None
+    assert place.town.world.history(channel) == []
+    pressed = await place.press(await place.answer("settings", staff_channel=channel, grace_days=3), "Save")
+    await pressed.wait_for(lambda answer: "roles that may be taken" in answer.content)
+    stored = await place.use_cases.settings.load(place.guild)
+    assert (stored.staff_channel, stored.policy.declined_grace) == (channel, timedelta(days=3))
+
+
 async def test_sync_now_reads_the_campaign_and_says_how_it_ended(place: Place) -> None:
     place.patreon.pledge(PatronId("p1"))
     interaction = await place.type("sync now")
@@ -69,11 +138,61 @@ async def test_sync_now_says_that_a_failed_read_counts_for_nothing(place: Place)
     await interaction.wait_for(lambda answer: "counts for nothing" in answer.content)
 
 
+async def test_sync_now_says_that_patrons_are_asked_one_by_one(place: Place) -> None:
+    async with place.store.write() as t:
+        await t.tokens.mark_broken(CREATOR, 1, place.now)
+    interaction = await place.type("sync now")
+    await reported(place, RefreshEnded(1, CAMPAIGN, Cause.MANUAL, RunReport(), by_patrons=True), interaction, "in turn")
+
+
+async def test_sync_of_one_member_answers_everybody_who_asked(place: Place) -> None:
+    await place.use_cases.settings.pause(place.guild, paused=True)
+    await place.link(place.ann, "p1")
+    asked = [await place.type("sync now", user, member=place.ann) for user in (place.town.owner.id, place.mod)]
+    for interaction in asked:
+        await interaction.wait_for(lambda answer: "Looking at" in answer.content)
+    report = PatronSynced(place.guild, place.ann, PatronId("p1"), Cause.MANUAL, RoleChange(), paused=True)
+    for interaction in asked:
+        await reported(place, report, interaction, "Paused")
+
+
 async def test_sync_of_one_member_says_what_was_done(place: Place) -> None:
     await rule_for_gold(place)
     await place.link(place.ann, "p1")
     interaction = await place.type("sync now", member=place.ann)
-    await interaction.wait_for(lambda answer: "gave **Gold**" in answer.content)
+    await interaction.wait_for(lambda answer: "got **Gold**" in answer.content)
+
+
+async def test_sync_of_one_member_says_what_shadow_mode_did_not_do(place: Place) -> None:
+    await rule_for_gold(place)
+    await place.use_cases.settings.change(place.guild, lambda policy: replace(policy, shadow=True))
+    await place.link(place.ann, "p1")
+    interaction = await place.type("sync now", member=place.ann)
+    await interaction.wait_for(lambda answer: "would get **Gold**" in answer.content)
+
+
+async def test_sync_of_one_member_says_which_role_waits_for_a_second_reading(place: Place) -> None:
+    await rule_for_gold(place)
+    patron = await place.link(place.ann, "p1")
+    await place.give(place.ann, place.gold)
+    place.patreon.pledge(patron, None)
+    interaction = await place.type("sync now", member=place.ann)
+    await interaction.wait_for(lambda answer: "Kept until Patreon says it twice: **Gold**" in answer.content)
+
+
+async def test_sync_of_one_member_says_which_role_is_out_of_reach(place: Place) -> None:
+    await rule_for_gold(place)
+    place.town.world.move_role(place.guild, place.gold, len(place.town.guild.roles) - 1)
+    await place.link(place.ann, "p1")
+    interaction = await place.type("sync now", member=place.ann)
+    await interaction.wait_for(lambda answer: "I may not give or take **Gold**" in answer.content)
+
+
+async def test_sync_of_one_member_says_that_patreon_does_not_answer(place: Place) -> None:
+    await place.link(place.ann, "p1")
+    place.patreon.down = PatreonUnavailable("503")
+    interaction = await place.type("sync now", member=place.ann)
+    await interaction.wait_for(lambda answer: "no usable answer about" in answer.content)
 
 
 async def test_sync_of_somebody_unlinked_says_so(place: Place) -> None:
@@ -92,85 +211,13 @@ async def test_while_paused_nobody_gets_a_role_and_resuming_gives_it(place: Plac
     await rule_for_gold(place)
     assert "Paused." in (await place.answer("sync pause")).content
     await place.link(place.ann, "p1")
-    interaction = await place.type("patrons grant", member=place.ann, role=place.silver, reason="test")
-    await interaction.settled()
+    given = await place.answer("patrons grant", member=place.ann, role=place.silver, reason="test")
+    assert given.content.startswith("Noted.")
+    assert "Paused: nothing changes" in given.content
     assert "Paused: nothing changes" in (await place.answer("sync status")).content
     await place.has(place.ann)
     await place.answer("sync resume")
     await place.has(place.ann, "Gold", "Silver")
-
-
-async def seven_lose_gold(place: Place) -> list[int]:
-    """Remove the rule of a role that seven patrons have from us: more than the five the brake lets pass."""
-    await rule_for_gold(place)
-    fans = list(place.town.world.add_members(place.guild, 7))
-    for fan in fans:
-        await place.link(fan, f"fan-{fan}")
-        await place.give(fan, place.gold)
-    (rule,) = await place.use_cases.rules.of_guild(place.guild)
-    await place.use_cases.rules.remove(rule, stays=False)
-    return fans
-
-
-async def test_the_brake_asks_the_staff_and_takes_on_yes(place: Place) -> None:
-    channel = await staff_channel(place)
-    fans = await seven_lose_gold(place)
-    question = await in_channel(place, channel, "more than your brake allows")
-    assert f"<@{fans[0]}>: **Gold**" in question.content
-    pressed = await place.press(question, "Take these roles")
-    await pressed.wait_for(lambda answer: "will be taken, says" in answer.content)
-    for fan in fans:
-        await place.has(fan)
-
-
-async def test_the_brake_keeps_the_roles_on_no(place: Place) -> None:
-    channel = await staff_channel(place)
-    fans = await seven_lose_gold(place)
-    pressed = await place.press(await in_channel(place, channel, "brake"), "Keep these roles")
-    await pressed.wait_for(lambda answer: "stay, says" in answer.content)
-    await place.has(fans[0], "Gold")
-
-
-async def test_only_who_may_manage_roles_answers_the_brake(place: Place) -> None:
-    channel = await staff_channel(place)
-    await seven_lose_gold(place)
-    pressed = await place.press(await in_channel(place, channel, "brake"), "Take these roles", place.ann)
-    await pressed.wait_for(lambda answer: "may not use this" in answer.content)
-
-
-async def test_without_a_staff_channel_the_brake_is_answered_by_command(place: Place) -> None:
-    fans = await seven_lose_gold(place)
-    await place.until(lambda t: t.holds.waiting(place.guild))
-    assert "The brake holds 7 roles" in (await place.answer("sync status")).content
-    interaction = await place.type("sync approve")
-    await place.press(await interaction.settled(), "Take these roles")
-    await interaction.wait_for(lambda answer: "will be taken" in answer.content)
-    await place.has(fans[0])
-
-
-async def test_approving_when_nothing_is_held_says_so(place: Place) -> None:
-    interaction = await place.type("sync approve")
-    await interaction.wait_for(lambda answer: "holds nothing" in answer.content)
-
-
-async def test_the_brakes_buttons_work_after_a_restart(site: Site) -> None:
-    async with open_place(site) as before:
-        channel = await staff_channel(before)
-        fans = await seven_lose_gold(before)
-        question = await in_channel(before, channel, "brake")
-    async with open_place(site) as after:
-        pressed = await after.press(question, "Take these roles")
-        await pressed.wait_for(lambda answer: "will be taken" in answer.content)
-        await after.has(fans[0])
-
-
-async def test_a_question_nobody_was_asked_is_asked_after_a_restart(site: Site) -> None:
-    async with open_place(site) as before:
-        await seven_lose_gold(before)
-        await before.until(lambda t: t.holds.waiting(before.guild))
-        channel = await staff_channel(before)
-    async with open_place(site) as after:
-        await in_channel(after, channel, "brake")
 
 
 async def test_the_staff_hears_that_patreon_is_away_and_that_it_is_back(place: Place) -> None:
@@ -187,6 +234,27 @@ async def test_the_staff_hears_that_the_webhook_was_paused(place: Place) -> None
     channel = await staff_channel(place)
     await place.bot.hear(WebhookUnpaused(CAMPAIGN))
     await in_channel(place, channel, "had paused its webhook")
+
+
+async def test_sync_of_one_member_says_that_the_server_is_paused(place: Place) -> None:
+    await place.use_cases.settings.pause(place.guild, paused=True)
+    await place.link(place.ann, "p1")
+    interaction = await place.type("sync now", member=place.ann)
+    report = PatronSynced(place.guild, place.ann, PatronId("p1"), Cause.MANUAL, RoleChange(), paused=True)
+    await reported(place, report, interaction, "Paused: nothing changes until /sync resume.")
+
+
+async def test_the_staff_hears_what_fails_again_and_again_but_not_of_each(place: Place) -> None:
+    channel = await staff_channel(place)
+    await place.link(place.ann, "p1")
+    await place.bot.hear(NudgeStuck(NudgeKind.USER, str(place.ann), 5, "GuildUnavailable"))
+    await in_channel(place, channel, f"<@{place.ann}> could not be synced 5 times in a row")
+    await place.bot.hear(NudgeStuck(NudgeKind.USER, str(place.ann), 5, "GuildUnavailable"))
+    await place.answer("sync status")
+    place.town.world.clock.move(timedelta(hours=1))
+    await place.bot.hear(NudgeStuck(NudgeKind.CAMPAIGN, CAMPAIGN, 5, "StoreError"))
+    await in_channel(place, channel, "**Ann's \\<Comics\\>** could not be synced")
+    assert len([m for m in place.town.world.history(channel) if "could not be synced" in m.content]) == 2
 
 
 @pytest.mark.parametrize(("broken", "words"), [(True, "no longer accepts"), (False, "could not be renewed")])

@@ -12,7 +12,7 @@ from discord.ext import commands
 from structlog.testing import capture_logs
 
 from bot.core.model import GuildId
-from bot.discord_bot import Option, PatronRolesBot, ask
+from bot.discord_bot import Option, PatronRolesBot, answers, ask
 from bot.errors import (
     GuildUnavailable,
     LinkError,
@@ -24,6 +24,7 @@ from bot.errors import (
 )
 from bot.logs import Redactor
 from tests.cogs.place import Place, Site, open_place
+from tests.waiting import until
 
 COMMANDS = Path(__file__).parents[2] / "docs" / "commands.md"
 
@@ -41,7 +42,8 @@ class Trouble(commands.Cog):
 
     @app_commands.command(name="ask", description="Ask")
     async def ask(self, interaction: discord.Interaction) -> None:
-        self.answers.append(await ask(interaction, "Well?", Option("yes", "Yes"), Option("no", "No")))
+        answer = await ask(interaction, "Well?", Option("yes", "Yes"), Option("no", "No"))
+        self.answers.append(answer.key if answer else None)
 
 
 @pytest.fixture
@@ -104,6 +106,21 @@ async def test_our_errors_are_told_in_plain_words(troubled: Place, trouble: Trou
     assert message.ephemeral
 
 
+async def test_a_command_discord_shows_in_an_old_form_is_no_fault_of_ours(place: Place) -> None:
+    gone = place.bot.tree.remove_command("doctor")
+    assert gone is not None
+    with capture_logs() as logs:
+        interaction = await place.type("doctor")
+        await interaction.wait_for(lambda answer: "an old form of this command" in answer.content)
+    assert [entry for entry in logs if entry["event"] == "command_failed"] == []
+
+
+async def test_a_changed_command_is_no_fault_of_ours(troubled: Place, trouble: Trouble) -> None:
+    trouble.error = app_commands.CommandSignatureMismatch(trouble.fail)
+    interaction = await troubled.type("fail")
+    await interaction.wait_for(lambda answer: "an old form of this command" in answer.content)
+
+
 async def test_a_fault_of_ours_shows_a_code_and_no_secret(troubled: Place) -> None:
     with capture_logs() as logs:
         interaction = await troubled.type("fail")
@@ -120,17 +137,37 @@ async def test_a_question_is_answered_once(troubled: Place, trouble: Trouble) ->
     question = await interaction.settled()
     pressed = await troubled.press(question, "Yes")
     await pressed.wait_for(lambda answer: not answer.components)
+    await until(lambda: trouble.answers == ["yes"], "the answer")
+
+
+async def test_a_question_that_was_answered_is_not_answered_again(troubled: Place, trouble: Trouble) -> None:
+    question = await (await troubled.type("ask")).settled()
+    buttons = question.components
+    pressed = await troubled.press(question, "Yes")
+    await pressed.wait_for(lambda answer: not answer.components)
+    question.components = buttons  # as somebody sees them who presses twice in a moment
+    again = await troubled.press(question, "No")
+    await again.wait_for(lambda answer: "answered already" in answer.content)
+    assert question.content == "Well?"
     assert trouble.answers == ["yes"]
 
 
-async def test_a_button_from_before_a_restart_says_that_it_is_too_old(troubled: Place) -> None:
-    interaction = await troubled.type("ask")
-    question = await interaction.settled()
-    for component in question.components[0]["components"]:
-        process, rest = component["custom_id"].split(":")[1:]
-        component["custom_id"] = f"ask:{process[::-1].translate(str.maketrans('0123456789', '9876543210'))}:{rest}"
-    pressed = await troubled.press(question, "Yes")
-    await pressed.wait_for(lambda answer: "Type the command again" in answer.content)
+async def test_a_button_and_a_menu_from_before_a_restart_say_that_they_are_too_old(site: Site) -> None:
+    async with open_place(site) as before:
+        panel = await (await before.type("setup")).settled()
+    async with open_place(site) as after:
+        menu = str(panel.components[0]["components"][0]["custom_id"])
+        channel = after.town.world.add_channel(after.guild, "staff").id
+        selected = await after.server.select(panel, menu, [channel], after.town.owner.id)
+        for used in (await after.press(panel, "Make this rule"), selected):
+            await used.wait_for(lambda answer: "Type the command again" in answer.content)
+
+
+async def test_a_button_whose_time_is_over_says_that_it_is_too_old(place: Place) -> None:
+    panel = await (await place.type("setup")).settled()
+    answers.end_panels()
+    used = await place.press(panel, "Make this rule")
+    await used.wait_for(lambda answer: "Type the command again" in answer.content)
 
 
 async def test_a_bot_that_stops_ends_its_open_questions(site: Site, trouble: Trouble) -> None:

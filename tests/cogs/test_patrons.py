@@ -3,18 +3,18 @@
 import csv
 import io
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from bot.core.model import Condition, ConditionKind, PatronId
+from bot.core.model import CampaignId, DiscordUserId, PatronId, PatronStatus
+from bot.creators.manual import Asked
 from sandbox.discord.interaction import NotPossible
+from sandbox.world.guild_records import Permission
 from tests.cogs.place import Place, Site, open_place
-from tests.cogs.shelf import CAMPAIGN, GOLD_TIER, SILVER_TIER
-
-
-async def gold_rule(place: Place) -> None:
-    async with place.store.write() as t:
-        await t.rules.add(place.guild, CAMPAIGN, place.gold, Condition(ConditionKind.TIER, tier=GOLD_TIER))
+from tests.cogs.shelf import GOLD_TIER, SILVER_TIER
+from tests.cogs.staff import every_page, forty_rules, rule_for_gold
 
 
 async def test_show_tells_link_membership_and_worth(place: Place) -> None:
@@ -29,18 +29,33 @@ async def test_show_of_somebody_unlinked_says_so(place: Place) -> None:
     assert "has not linked" in (await place.answer("patrons show", member=place.ann)).content
 
 
-async def test_a_server_without_a_campaign_learns_of_nobodys_patreon_account(site: Site) -> None:
+@pytest.mark.parametrize("command", ["patrons show", "patrons explain", "sync now"])
+async def test_a_server_without_a_campaign_learns_of_nobodys_patreon_account(site: Site, command: str) -> None:
     async with open_place(site, served=False) as place:
         await place.link(place.ann, "p1")
-        message = await place.answer("patrons show", member=place.ann)
-    assert "p1" not in message.content
-    assert "No Patreon campaign is connected to this server" in message.content
+        interaction = await place.type(command, member=place.ann)
+        await interaction.wait_for(lambda answer: "No Patreon campaign is connected to this server" in answer.content)
+    assert "p1" not in interaction.text
+    assert "paid" not in interaction.text
+
+
+async def test_what_somebody_gives_elsewhere_is_not_told_here(place: Place) -> None:
+    patron, ends_at = await place.link(place.ann, "p1"), place.now + timedelta(days=9)
+    elsewhere = place.patreon.pledge(
+        patron, None, campaign=CampaignId("elsewhere"), status=PatronStatus.FORMER, paid_through=ends_at, amount_cents=4200
+    )
+    async with place.store.write() as t:
+        await t.memberships.save(elsewhere, due_at=None)
+    commands: dict[str, dict[str, Any]] = {"patrons show": {}, "patrons explain": {}, "simulate": {"status": "active"}}
+    for command, options in commands.items():
+        message = await place.answer(command, member=place.ann, **options)
+        assert all(hint not in message.content for hint in ("elsewhere", "42.00", f"{ends_at.timestamp():.0f}")), command
 
 
 async def test_explain_names_each_rule_the_ledger_and_the_log(place: Place) -> None:
-    await gold_rule(place)
+    await rule_for_gold(place)
     await place.link(place.ann, "p1")
-    await (await place.type("sync now", member=place.ann)).wait_for(lambda answer: "gave **Gold**" in answer.content)
+    await (await place.type("sync now", member=place.ann)).wait_for(lambda answer: "got **Gold**" in answer.content)
     message = await place.answer("patrons explain", member=place.ann)
     assert "✅ **Gold** for everybody on the tier Gold: yes" in message.content
     assert "**Gold**: has it, given by me" in message.content
@@ -48,7 +63,7 @@ async def test_explain_names_each_rule_the_ledger_and_the_log(place: Place) -> N
 
 
 async def test_explain_says_that_a_role_was_there_before(place: Place) -> None:
-    await gold_rule(place)
+    await rule_for_gold(place)
     place.town.world.give_role(place.guild, place.ann, place.gold)
     await place.link(place.ann, "p1", SILVER_TIER)
     await place.type("membership", place.ann)
@@ -59,16 +74,32 @@ async def test_explain_says_that_a_role_was_there_before(place: Place) -> None:
 
 
 async def test_list_pages_through_everybody_once(place: Place) -> None:
-    people = [place.town.world.add_user(f"fan{number}").id for number in range(17)]
+    people = [place.town.world.add_user(f"fan{number}").id for number in range(40)]
     for number, user in enumerate(people):
         await place.link(user, f"fan-{number}")
-    interaction = await place.type("patrons list")
-    first = await interaction.settled()
-    seen = {line.split(":")[0] for line in first.content.splitlines()}
-    pressed = await place.press(first, "More")
-    second = await pressed.wait_for(lambda answer: not answer.components)
-    seen |= {line.split(":")[0] for line in second.content.splitlines()}
-    assert seen == {f"<@{user}>" for user in people}
+    lines = await every_page(place, "patrons list")
+    assert [line.split(":")[0] for line in lines] == [f"<@{user}>" for user in people]
+    assert await every_page(place, "patrons list", which="lapsed") == ["Nobody to show."]
+
+
+async def test_roles_given_by_hand_are_all_listed(place: Place) -> None:
+    guests = [DiscordUserId(place.town.world.add_user(f"guest{number}").id) for number in range(12)]
+    for guest in guests:
+        await place.use_cases.manual.grant(Asked(place.guild, guest, place.silver, "*" * 200, guest))
+    lines = await every_page(place, "patrons list", which="by_hand")
+    assert {line.split(":")[0] for line in lines} == {f"<@{guest}>" for guest in guests}
+
+
+async def test_everything_is_explained_where_there_are_many_rules(place: Place) -> None:
+    roles = await forty_rules(place)
+    await place.link(place.ann, "p1")
+    for command, options in (("patrons explain", {}), ("simulate", {"status": "active", "tier": str(GOLD_TIER)})):
+        lines = await every_page(place, command, member=place.ann, **options)
+        follows = next(number for number, line in enumerate(lines) if line.startswith("Roles by the rules"))
+        answers = [number for number, line in enumerate(lines) if line[0] in "✅❌❔"]
+        assert follows < min(answers)
+        assert len(answers) == len(roles)
+        assert lines[min(answers)].startswith("✅ **Gold**")
 
 
 async def test_list_shows_only_those_asked_for(place: Place) -> None:
@@ -80,7 +111,7 @@ async def test_list_shows_only_those_asked_for(place: Place) -> None:
 
 
 async def test_export_is_a_table_only_the_asker_sees(place: Place) -> None:
-    await gold_rule(place)
+    await rule_for_gold(place)
     await place.link(place.ann, "p1")
     interaction = await place.type("patrons export")
     message = await interaction.wait_for(lambda answer: bool(answer.attachments))
@@ -111,6 +142,14 @@ async def test_a_role_given_by_hand_comes_is_listed_and_ends(place: Place) -> No
     assert "No role was given by hand" in (await place.answer("patrons list", which="by_hand")).content
 
 
+async def test_a_role_for_somebody_who_is_not_here_is_refused_without_their_name_in_the_log(place: Place) -> None:
+    stranger = place.town.world.add_user("stranger")
+    with capture_logs() as logs:
+        interaction = await place.type("patrons grant", member=stranger.id, role=place.silver, reason="friend")
+        await interaction.wait_for(lambda answer: "That user is not in this server" in answer.content)
+    assert "stranger" not in str(logs)
+
+
 async def test_a_role_given_by_hand_goes_when_its_time_is_over(place: Place) -> None:
     await place.answer("patrons grant", member=place.ann, role=place.silver, reason="guest", days=1)
     await place.has(place.ann, "Silver")
@@ -127,6 +166,21 @@ async def test_ending_what_was_not_given_by_hand_is_refused(place: Place) -> Non
 async def test_a_moderator_cannot_give_by_hand_what_is_above_them(place: Place) -> None:
     interaction = await place.type("patrons grant", place.mod, member=place.ann, role=place.gold, reason="friend")
     await interaction.wait_for(lambda answer: "not below your own highest role" in answer.content)
+    await place.has(place.ann)
+
+
+async def test_a_moderator_cannot_end_by_hand_what_is_above_them(place: Place) -> None:
+    await place.answer("patrons grant", member=place.ann, role=place.gold, reason="guest")
+    await place.has(place.ann, "Gold")
+    interaction = await place.type("patrons ungrant", place.mod, member=place.ann, role=place.gold)
+    await interaction.wait_for(lambda answer: "not below your own highest role" in answer.content)
+    assert await place.use_cases.manual.of_guild(place.guild)
+
+
+async def test_who_may_manage_roles_in_a_channel_only_gives_none_by_hand(place: Place) -> None:
+    helper = place.helper(channel=Permission.MANAGE_ROLES)
+    interaction = await place.type("patrons grant", helper, member=place.ann, role=place.silver, reason="friend")
+    await interaction.wait_for(lambda answer: "You may not manage roles in this server" in answer.content)
     await place.has(place.ann)
 
 

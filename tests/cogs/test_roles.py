@@ -1,16 +1,19 @@
 """Rules from the typed command to the roles of members; ranks are never passed (law 10)."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from bot.core.model import Condition, ConditionKind, Origin, RoleId
+from bot.core.model import CREATOR, Campaign, CampaignId, Condition, ConditionKind, Origin, RoleId
 from bot.store.records import NudgeKind
 from sandbox.discord.interaction import Interaction
 from sandbox.world.guild_records import Permission
 from tests.cogs.place import Place
 from tests.cogs.shelf import CAMPAIGN, GOLD_TIER, SILVER_TIER
+from tests.cogs.staff import every_page, forty_rules
+from tests.waiting import until
 
 
 async def add_rule(place: Place, role: RoleId | None = None, when: str = "tier", **options: Any) -> Interaction:
@@ -81,6 +84,15 @@ async def test_tiers_are_offered_while_typing_with_their_price(place: Place) -> 
     assert [(choice["name"], choice["value"]) for choice in choices] == [("Gold (10.00 EUR)", str(GOLD_TIER))]
 
 
+async def test_a_campaign_that_was_not_read_yet_is_offered_by_another_name(place: Place) -> None:
+    async with place.store.write() as t:
+        unread = Campaign(CampaignId("88"), None, "", "", None, is_monthly=True, tiers=())
+        await t.campaigns.save(unread, place.now, owner=CREATOR)
+    options: dict[str, Any] = {"role": place.gold, "when": "paying"}
+    choices = await place.server.autocomplete(place.town.owner.id, "roles add", "campaign", "", options, guild=place.guild)
+    assert [choice["name"] for choice in choices] == ["Ann's <Comics>", "the campaign"]
+
+
 async def test_a_moderator_cannot_hand_out_a_role_above_their_own(place: Place) -> None:
     interaction = await place.type("roles add", place.mod, role=place.gold, when="paying")
     await interaction.wait_for(lambda answer: "not below your own highest role" in answer.content)
@@ -89,6 +101,43 @@ async def test_a_moderator_cannot_hand_out_a_role_above_their_own(place: Place) 
 async def test_a_moderator_may_hand_out_a_role_below_their_own(place: Place) -> None:
     interaction = await place.type("roles add", place.mod, role=place.silver, when="paying")
     assert "Save it?" in (await interaction.settled()).content
+
+
+async def test_who_loses_their_rank_before_saving_saves_nothing(place: Place) -> None:
+    async with place.store.write() as t:
+        await t.rules.add(place.guild, CAMPAIGN, place.silver, Condition(ConditionKind.FORMER))
+    (mods,) = place.town.guild.members.roles(place.mod)
+    commands: dict[str, dict[str, str]] = {"roles add": {"when": "free"}, "roles adopt": {}}
+    for (command, options), button in zip(commands.items(), ("Save", "Adopt"), strict=True):
+        question = await (await place.type(command, place.mod, role=place.silver, **options)).settled()
+        place.town.world.take_role(place.guild, place.mod, mods)
+        pressed = await place.press(question, button, place.mod)
+        await pressed.wait_for(lambda answer: "You may not manage roles" in answer.content)
+        place.town.world.give_role(place.guild, place.mod, mods)
+    assert len(await place.use_cases.rules.of_guild(place.guild)) == 1
+
+
+async def test_a_moderator_cannot_remove_a_rule_whose_role_is_above_their_own(place: Place) -> None:
+    rule = await made_rule(place)
+    interaction = await place.type("roles remove", place.mod, rule=rule)
+    await interaction.wait_for(lambda answer: "**Gold** is not below your own highest role" in answer.content)
+
+
+async def test_a_moderator_cannot_let_a_rule_compete_with_one_above_their_own(place: Place) -> None:
+    await place.use_cases.settings.change(place.guild, lambda policy: replace(policy, highest_only=frozenset({"main"})))
+    await save(place, await add_rule(place, group="main"))
+    options: dict[str, Any] = {"role": place.silver, "when": "lifetime", "amount": 900.0}
+    refused = await place.type("roles add", place.mod, group="main", **options)
+    await refused.wait_for(lambda answer: "**Gold** is not below your own highest role" in answer.content)
+    assert "Save it?" in (await (await place.type("roles add", place.mod, group="other", **options)).settled()).content
+
+
+async def test_a_rule_whose_role_is_gone_can_be_removed_by_who_may_manage_roles(place: Place) -> None:
+    rule = await made_rule(place)
+    place.town.world.delete_role(place.guild, place.gold)
+    await until(lambda: place.gold not in place.use_cases.guilds.role_names(place.guild), "end of Gold")
+    question = await (await place.type("roles remove", place.mod, rule=rule)).settled()
+    assert "Remove the rule" in question.content
 
 
 async def test_a_role_above_the_bot_is_refused_with_what_to_do(place: Place) -> None:
@@ -156,6 +205,14 @@ async def test_rules_are_offered_by_number_and_words(place: Place) -> None:
     rule = await made_rule(place)
     choices = await place.server.autocomplete(place.town.owner.id, "roles remove", "rule", "", guild=place.guild)
     assert choices == [{"name": f"{rule}: Gold for everybody on the tier Gold", "value": rule}]
+
+
+async def test_all_rules_are_listed_however_many_there_are(place: Place) -> None:
+    roles = await forty_rules(place)
+    await place.use_cases.settings.change(place.guild, lambda policy: replace(policy, shadow=True))
+    lines = await every_page(place, "roles list")
+    assert [line.split("` ")[0] for line in lines if line[0] == "`"] == [f"`{number + 1}" for number in range(len(roles))]
+    assert lines.count("Shadow mode is on: I only report what I would do.") > 1
 
 
 async def test_a_rule_of_another_number_is_not_found(place: Place) -> None:

@@ -57,6 +57,15 @@ async def test_setup_wants_both_a_tier_and_a_role(place: Place) -> None:
     await pressed.wait_for(lambda answer: "Pick a tier and a role first" in answer.content)
 
 
+async def test_setup_lets_nobody_give_roles_who_may_only_manage_the_server(place: Place) -> None:
+    helper = place.helper(permissions=Permission.MANAGE_GUILD)
+    panel = await (await place.type("setup", helper)).settled()
+    await place.server.select(panel, _menu(panel, 1), [str(GOLD_TIER)], helper)
+    await place.server.select(panel, _menu(panel, 2), [place.silver], helper)
+    pressed = await place.press(panel, "Make this rule", helper)
+    await pressed.wait_for(lambda answer: "You may not manage roles in this server" in answer.content)
+
+
 async def test_only_the_operator_connects_a_guild_the_configuration_does_not_name(site: Site) -> None:
     world, guild = site.town.world, site.town.guild.id
     operator = world.add_user("operator")
@@ -87,4 +96,4 @@ async def test_simulate_tells_the_outcome_and_touches_nothing(place: Place) -> N
 async def test_simulate_offers_the_tiers(place: Place) -> None:
     options: dict[str, str | int] = {"member": place.ann, "status": "active"}
     choices = await place.server.autocomplete(place.town.owner.id, "simulate", "tier", "si", options, guild=place.guild)
-    assert [choice["name"] for choice in choices] == ["Silver *star*"]
+    assert [choice["name"] for choice in choices] == ["Silver *star* (5.00 EUR)"]

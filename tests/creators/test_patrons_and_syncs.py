@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -21,6 +22,7 @@ from bot.core.model import (
 from bot.creators import Which
 from bot.creators.imagination import Imagined, imagine
 from bot.creators.manual import Asked
+from bot.creators.syncs import Concerned
 from bot.errors import RuleRefused
 from bot.store.records import NudgeKind
 from tests.creators.desk import GOLD_TIER, SILVER_TIER, Desk, linked
@@ -53,7 +55,7 @@ async def test_an_expired_grant_is_not_listed(desk: Desk) -> None:
 async def test_lists_show_whom_they_are_about(desk: Desk) -> None:
     await linked(desk, ANN, 1)
     await linked(desk, BOB, 2, status=PatronStatus.FORMER, tiers=frozenset(), amount_cents=0, tier_cents=None)
-    found = {which: [row.link.user for row in (await desk.patrons.page(GUILD, which, None, 9))[0]] for which in Which}
+    found = {which: [user async for user in listed(desk, which)] for which in Which}
     assert found[Which.EVERYBODY] == [ANN, BOB]
     assert ANN in found[Which.PAYING]
     assert found[Which.DECLINED] == found[Which.BROKEN] == []
@@ -63,14 +65,15 @@ async def test_pages_of_a_list_neither_skip_nor_repeat_anybody(desk: Desk) -> No
     users = [DiscordUserId(100 + number) for number in range(7)]
     for number, user in enumerate(users):
         await linked(desk, user, number)
-    seen: list[DiscordUserId] = []
-    after: DiscordUserId | None = None
-    while True:
-        rows, after = await desk.patrons.page(GUILD, Which.EVERYBODY, after, 3)
-        seen += [row.link.user for row in rows]
-        if after is None:
-            break
-    assert seen == users
+    for number in range(7):
+        assert [user async for user in listed(desk, Which.EVERYBODY, after=users[number])] == users[number + 1 :]
+    assert [user async for user in listed(desk, Which.EVERYBODY)] == users
+
+
+async def listed(desk: Desk, which: Which, after: DiscordUserId | None = None) -> AsyncIterator[DiscordUserId]:
+    async for rows in desk.patrons.listed(GUILD, which, after):
+        assert {row.link.user for row in rows} == {rows[0].link.user}
+        yield rows[0].link.user
 
 
 async def test_an_export_never_holds_a_formula(desk: Desk) -> None:
@@ -106,13 +109,32 @@ async def test_a_sync_of_somebody_needs_a_link(desk: Desk) -> None:
     assert await desk.nudged(NudgeKind.USER, ANN)
 
 
+@pytest.mark.parametrize(
+    ("kind", "key", "found"),
+    [
+        (NudgeKind.GUILD, "4", Concerned((GuildId(4),))),
+        (NudgeKind.CAMPAIGN, PAGE, Concerned((GUILD,), campaign=campaign())),
+        (NudgeKind.CAMPAIGN, "unknown", Concerned(())),
+        (NudgeKind.USER, str(ANN), Concerned((GUILD,), ANN)),
+    ],
+)
+async def test_what_fails_concerns_the_servers_of_the_campaign_or_the_person(
+    desk: Desk, kind: NudgeKind, key: str, found: Concerned
+) -> None:
+    await linked(desk, ANN, 1)
+    async with desk.store.write() as t:
+        await t.presence.put(GuildId(4), ANN, present=True, seen_at=NOW)
+    assert await desk.syncs.concerned(kind, key) == found
+
+
 async def test_the_status_counts_what_is_held(desk: Desk) -> None:
     async with desk.store.write() as t:
         await t.holds.open(GUILD, 5, {ANN: [GOLD, SILVER]}, NOW)
     status = await desk.syncs.status(GUILD)
     assert (status.held, [hold.run for hold in status.holds]) == (2, [5])
-    assert (await desk.syncs.oldest_question(GUILD)).run == 5
-    assert [each.role for each in await desk.syncs.held(GUILD, 5)] == sorted([GOLD, SILVER])
+    question = await desk.syncs.oldest_question(GUILD)
+    assert (question.run, question.shown_at) == (5, None)
+    assert question.revocations == tuple((ANN, role) for role in sorted([GOLD, SILVER]))
 
 
 @pytest.mark.parametrize(

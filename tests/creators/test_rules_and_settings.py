@@ -1,9 +1,11 @@
 """Ranks, campaigns, rules and settings, and what follows in the rows; commands are tests/cogs', roles the engine's."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from bot.campaigns import FACT
 from bot.core.model import (
     Block,
     CampaignId,
@@ -14,6 +16,7 @@ from bot.core.model import (
     PatronStatus,
     Policy,
     RoleId,
+    Tier,
     TierId,
 )
 from bot.creators import Draft
@@ -23,15 +26,18 @@ from bot.errors import RuleRefused
 from bot.store import Store
 from bot.store.records import NudgeKind
 from tests.creators.desk import GOLD_TIER, PAYING, Desk, linked
-from tests.store.makers import ANN, BOB, GOLD, GUILD, PAGE, campaign, grant, membership
+from tests.store.makers import ANN, BOB, GOLD, GUILD, NOW, PAGE, campaign, grant, membership
+
+NEW, NEW_TIER = CampaignId("99"), TierId("99")
 
 
 @pytest.mark.parametrize(
     ("candidate", "asker", "allowed"),
     [
-        (Candidate(3), Asker(top=4), True),
-        (Candidate(4), Asker(top=4), False),
-        (Candidate(5), Asker(top=4), False),
+        (Candidate(3), Asker(top=4, may_manage=True), True),
+        (Candidate(4), Asker(top=4, may_manage=True), False),
+        (Candidate(5), Asker(top=4, may_manage=True), False),
+        (Candidate(3), Asker(top=4), False),
         (Candidate(5), Asker(top=0, owner=True), True),
         (Candidate(1, Block.RANK), Asker(top=9, owner=True), False),
         (Candidate(1, Block.MANAGED), Asker(top=9, owner=True), False),
@@ -62,6 +68,32 @@ async def test_the_operator_connects_another_guild(desk: Desk) -> None:
     assert await desk.campaigns.connect(GuildId(4), operator=True) == campaign()
     assert (await desk.campaigns.home(GuildId(4))).campaign() == campaign()
     assert await desk.campaigns.guilds_of(PAGE) == sorted([GuildId(4), GUILD])
+
+
+@pytest.fixture
+async def moved_desk(desk: Desk) -> Desk:
+    """Give a desk whose configuration now names another campaign, which comes after the first one as text."""
+    async with desk.store.write() as t:
+        await t.campaigns.save(replace(campaign(), campaign=NEW, tiers=(Tier(NEW_TIER, "New", 900),)), NOW)
+        await t.facts.set(FACT, NEW)
+    return desk
+
+
+async def test_the_campaign_of_the_configuration_counts_and_no_other_of_the_creator(moved_desk: Desk) -> None:
+    assert list((await moved_desk.campaigns.home(GUILD)).by_id) == [NEW]
+    assert (await moved_desk.campaigns.connect(GuildId(4), operator=True)).campaign == NEW
+    assert await moved_desk.campaigns.guilds_of(PAGE) == []
+    assert await moved_desk.campaigns.guilds_of(NEW) == sorted([GuildId(4), GUILD])
+
+
+async def test_a_tier_of_another_campaign_of_the_guild_makes_a_rule_of_that_campaign(moved_desk: Desk) -> None:
+    async with moved_desk.store.write() as t:
+        await t.rules.add(GUILD, PAGE, GOLD, PAYING)
+    made = await moved_desk.rules.draft(GUILD, Draft(GOLD, Condition(ConditionKind.TIER, tier=GOLD_TIER)))
+    assert made.campaign == PAGE
+    made = await moved_desk.rules.draft(GUILD, Draft(GOLD, Condition(ConditionKind.TIER, tier=NEW_TIER)))
+    assert made.campaign == NEW
+    assert (await moved_desk.rules.draft(GUILD, Draft(GOLD, PAYING))).campaign == NEW
 
 
 async def test_connecting_waits_for_the_first_read_of_the_campaign(store: Store) -> None:
@@ -190,7 +222,7 @@ async def test_adopting_a_role_no_rule_names_is_refused(desk: Desk) -> None:
 )
 async def test_settings_out_of_range_are_refused_and_not_saved(desk: Desk, policy: Policy) -> None:
     with pytest.raises(RuleRefused, match="out of range"):
-        await desk.settings.save_policy(GUILD, policy)
+        await desk.settings.change(GUILD, lambda _: policy)
     with pytest.raises(RuleRefused, match="out of range"):
         await desk.settings.effect(GUILD, policy)
     assert (await desk.settings.load(GUILD)).policy == Policy()
@@ -206,7 +238,7 @@ async def test_settings_show_what_they_would_take(desk: Desk) -> None:
 
 
 async def test_pausing_keeps_the_other_settings(desk: Desk) -> None:
-    await desk.settings.save_policy(GUILD, Policy(brake_count=9))
+    await desk.settings.change(GUILD, lambda policy: replace(policy, brake_count=9))
     await desk.settings.pause(GUILD, paused=True)
     assert (await desk.settings.load(GUILD)).policy == Policy(brake_count=9, paused=True)
 

@@ -1,9 +1,12 @@
 """The words for money, times, names, conditions and decisions."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.core.case import Decision, Verdict
 from bot.core.model import (
@@ -106,7 +109,7 @@ def test_numbers_take_the_right_noun() -> None:
 
 @pytest.mark.parametrize("kind", list(ConditionKind))
 def test_every_condition_has_words_and_a_choice(kind: ConditionKind) -> None:
-    assert explain.condition(Condition(kind, 500, TIER), {TIER: CAMPAIGN.tiers[0]}, "EUR")
+    assert explain.condition(Condition(kind, 500, TIER), CAMPAIGN)
     assert kind in staff.CONDITIONS
 
 
@@ -172,13 +175,40 @@ def test_a_decision_tells_what_is_given_taken_doubted_protected_and_due() -> Non
         protected=frozenset({RoleId(4)}),
         due_at=NOW,
     )
-    text = explain.decision(made, NAMES, {PAGE: CAMPAIGN})
+    text = "\n".join(explain.outlook(made, NAMES, {PAGE: CAMPAIGN}))
     assert "**Ann's \\[Comics\\]**: the membership is paid" in text
     assert "To be given: **Gold\\_role**" in text
     assert "To be taken: **role 1**" in text
     assert "Kept until Patreon says it twice: **role 3**" in text
     assert "Stays, since the bot did not give it: **role 4**" in text
     assert "Next change, if nothing else is heard: <t:" in text
+
+
+def test_rules_that_hold_are_told_first() -> None:
+    verdicts = [Verdict(rule(), holds=False), Verdict(rule(), holds=None), Verdict(rule(), holds=True)]
+    made = replace(decision(verdicts[0]), verdicts=(*verdicts, Verdict(rule(), holds=False, kept=True)))
+    assert [line[0] for line in explain.verdicts(made, NAMES, {PAGE: CAMPAIGN})] == ["✅", "✅", "❌", "❔"]
+
+
+@pytest.mark.parametrize(
+    ("room", "kept"),
+    [
+        (100, ["aaaa", "bbbb", "cccc"]),
+        (15, ["aaaa", "bbbb", "cccc"]),
+        (14, ["… and 3 more"]),
+        (-5, ["… and 3 more"]),
+    ],
+)
+def test_lines_that_do_not_fit_are_counted(room: int, kept: list[str]) -> None:
+    assert explain.fitted(["aaaa", "bbbb", "cccc"], room) == kept
+
+
+@given(st.lists(st.text(max_size=30), max_size=60), st.integers(20, 400))
+def test_fitted_lines_fit_and_none_is_lost_uncounted(lines: list[str], room: int) -> None:
+    kept = explain.fitted(lines, room)
+    assert len("\n".join(kept)) <= room
+    left_out = len(lines) - len(kept)
+    assert kept == lines or kept == [*lines[: len(kept) - 1], f"… and {left_out + 1} more"]
 
 
 def test_a_membership_tells_tier_amount_decline_and_age() -> None:
@@ -214,12 +244,3 @@ def test_every_setting_of_a_policy_has_a_name() -> None:
 def test_every_short_word_is_there(words: dict[Enum, str]) -> None:
     kinds: dict[int, type[Enum]] = {id(patrons._REASONS): Reason, id(patrons._CAUSES): Cause, id(patrons._HOLDINGS): Holding}
     assert set(words) == set(kinds[id(words)])
-
-
-def test_linked_tells_the_roles_and_what_is_blocked() -> None:
-    text = commands.linked(frozenset({GOLD, RoleId(1)}), RoleChange(frozenset({GOLD})), frozenset({RoleId(1)}), NAMES)
-    assert text.splitlines() == [
-        "Linked. Your roles: **Gold\\_role**.",
-        "New: **Gold\\_role**.",
-        "I may not give **role 1** yet; the server's team has been told.",
-    ]
