@@ -3,7 +3,7 @@
 A guild sees patrons' data of its campaigns, so one gets them only by the configuration or by the operator's hand.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bot.core.model import CREATOR, Campaign, CampaignId, GuildId, RoleId, TokenOwner
 from bot.errors import RuleRefused
@@ -76,7 +76,7 @@ class Campaigns:
             configured = [state.campaign for state in await t.campaigns.load_all() if state.owner == CREATOR]
             if not configured:
                 raise RuleRefused(texts.NO_CAMPAIGN_READ)
-            await t.guilds.save(replace(home.settings, campaign=configured[0].campaign))
+            await t.guilds.connect(guild, configured[0].campaign)
             return configured[0]
 
     async def guilds_of(self, campaign: CampaignId) -> list[GuildId]:

@@ -55,7 +55,7 @@ class Settings:
         """Save a policy and let the engine look at everybody again. Raises RuleRefused."""
         _check(policy)
         async with self._store.write() as t:
-            await t.guilds.save(replace(await t.guilds.load(guild), policy=policy))
+            await t.guilds.choose(guild, (await t.guilds.load(guild)).policy, policy)
             await t.nudges.add(NudgeKind.GUILD, str(guild), Cause.RULES, self._now())
         log.info("settings_saved", guild=guild)
         self._wake()
@@ -63,14 +63,14 @@ class Settings:
     async def save_staff_channel(self, guild: GuildId, channel: int | None) -> None:
         """Say where questions and reports go; None: nowhere."""
         async with self._store.write() as t:
-            await t.guilds.save(replace(await t.guilds.load(guild), staff_channel=channel))
+            await t.guilds.save_staff_channel(guild, channel)
         log.info("staff_channel_saved", guild=guild, channel=channel)
 
     async def pause(self, guild: GuildId, *, paused: bool) -> None:
         """Stop every change in a guild, or let it go on."""
         async with self._store.write() as t:
-            settings = await t.guilds.load(guild)
-            await t.guilds.save(replace(settings, policy=replace(settings.policy, paused=paused)))
+            policy = (await t.guilds.load(guild)).policy
+            await t.guilds.choose(guild, policy, replace(policy, paused=paused))
             await t.nudges.add(NudgeKind.GUILD, str(guild), Cause.RULES, self._now())
         log.info("guild_paused" if paused else "guild_resumed", guild=guild)
         self._wake()
@@ -80,7 +80,7 @@ class Settings:
         if (await self.load(guild)).joined_at is not None:
             return
         async with self._store.write() as t:
-            await t.guilds.save(replace(await t.guilds.load(guild), joined_at=self._now()))
+            await t.guilds.joined(guild, self._now())
 
 
 def _check(policy: Policy) -> None:

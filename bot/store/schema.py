@@ -117,7 +117,7 @@ guilds = Table(
     "guilds",
     metadata,
     Column("guild_id", BigInteger, primary_key=True, autoincrement=False, doc="the guild"),
-    Column("policy", LargeBinary, doc="its Policy as JSON, what is missing has its default; NULL: the operator's defaults"),
+    Column("policy", LargeBinary, doc="the switches of its Policy it chose, as JSON; all others are the operator's"),
     Column("campaign_id", Text, index=True, doc="the campaign /setup connected"),
     Column("staff_channel", BigInteger, doc="where the bot asks and reports"),
     Column("audited_at", Instant, doc="start of the last audit read to its end"),

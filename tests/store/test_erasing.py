@@ -2,7 +2,7 @@
 
 from bot.core.model import Cause, Doubt, patron_owner
 from bot.store import Store, Tables
-from bot.store.records import GuildSettings, LogAction, LogEntry, NudgeKind, fingerprint
+from bot.store.records import LogAction, LogEntry, NudgeKind, fingerprint
 from tests.store.makers import (
     ANN,
     BOB,
@@ -121,8 +121,8 @@ async def test_a_guild_that_is_gone_for_good_leaves_nothing(any_store: Store) ->
     async with any_store.write() as t:
         await _fill(t)
         await t.campaigns.save(campaign(), NOW)
-        await t.guilds.save(GuildSettings(GUILD))
-        await t.guilds.save(GuildSettings(OTHER_GUILD))
+        await t.guilds.joined(GUILD, NOW)
+        await t.guilds.joined(OTHER_GUILD, NOW)
         await t.guilds.save_roles(GUILD, {GOLD: "Gold"})
         await t.holds.open(GUILD, 1, {ANN: [GOLD]}, NOW)
         await t.nudges.add(NudgeKind.GUILD, str(GUILD), Cause.AUDIT, NOW)

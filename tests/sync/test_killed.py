@@ -135,7 +135,7 @@ async def _open_world(store: Store, clock: Clock) -> World:
     world = World(store, clock)
     soon = utcnow() + LIFE
     async with store.write() as t:
-        await t.guilds.save(replace(await t.guilds.load(GUILD), policy=Policy(brake_percent=100)))
+        await t.guilds.choose(GUILD, Policy(), Policy(brake_percent=100))
         await t.tokens.save(CREATOR, Tokens("access", f"{CREATOR}-1", soon))
     for user in PEOPLE:
         world.patreon.pledge(patron_of(user))

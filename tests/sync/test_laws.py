@@ -282,8 +282,7 @@ async def test_approval_outlives_the_second_reading_it_waits_for(world: World) -
         world.patreon.memberships[patron_of(user)] = replace(world.patreon.memberships[patron_of(user)], gifted=True)
     await world.refreshes()
     async with world.store.write() as t:
-        settings = await t.guilds.load(GUILD)
-        await t.guilds.save(replace(settings, policy=replace(settings.policy, count_gifts=False)))
+        await t.guilds.choose(GUILD, Policy(), Policy(count_gifts=False))
     await world.changes_rules()
     [held] = world.heard(BrakeHeld)
     assert all(world.roles(user) == {SILVER} for user in CROWD[:9])
@@ -441,7 +440,7 @@ async def test_paused_guild_is_left_alone_and_caught_up_later(bare: World) -> No
     assert bare.guilds.changes == []
 
     async with bare.store.write() as t:
-        await t.guilds.save(replace(await t.guilds.load(GUILD), policy=Policy()))
+        await t.guilds.choose(GUILD, Policy(paused=True), Policy())
     await bare.changes_rules()
 
     assert bare.roles(ANN) == {SILVER}
