@@ -20,9 +20,9 @@ async def open_store(url: str, secret_keys: Sequence[str], *, policy: Policy | N
     """Open the database at ``url``, bringing it to this version's shape first; close it when done.
 
     ``url`` is sqlite:///path, postgres:// or postgresql:// with any parameter of libpq (``sslmode``), and
-    ``pgbouncer=true`` where one stands in between. ``secret_keys``: the first encrypts, all decrypt; when the first is
-    new, everything sealed is sealed with it at once. ``policy`` is that of guilds which saved none. Raises StoreError
-    when the database cannot be opened or migrated, or none of the keys fits.
+    ``pgbouncer=true`` where one stands in between. ``secret_keys``: the first encrypts, all decrypt; while there are
+    others, what they sealed is sealed anew at each opening. ``policy`` counts where a guild chose nothing else. Raises
+    StoreError when the database cannot be opened or migrated, or none of the keys fits.
     """
     cipher = Cipher(secret_keys)
     await migrate(url)
@@ -82,11 +82,13 @@ class Store:
             mark = await tables.facts.get(_KEY_CHECK)
         if mark is not None:
             self._cipher.open(mark.encode())
-            if self._cipher.is_current(mark.encode()):
-                return
-        async with self.write() as tables:
-            await tables.reseal()
-            await tables.facts.set(_KEY_CHECK, self._cipher.seal("these keys fit").decode())
+        # A process that still had only the old key may have sealed with it since the first one that has the new.
+        if self._cipher.has_older_keys:
+            async with self.write() as tables:
+                await tables.reseal()
+        if mark is None or not self._cipher.is_current(mark.encode()):
+            async with self.write() as tables:
+                await tables.facts.set(_KEY_CHECK, self._cipher.seal("these keys fit").decode())
 
     @asynccontextmanager
     async def _begin(self, engine: AsyncEngine) -> AsyncIterator[Tables]:

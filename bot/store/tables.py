@@ -1,6 +1,8 @@
 """A unit of work's view of everything stored: one attribute per subject. The statements are in the subjects' files."""
 
-from sqlalchemy import delete, select, update
+from typing import Any
+
+from sqlalchemy import Column, bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.model import DiscordUserId, GuildId, Link, Policy
@@ -22,7 +24,7 @@ from bot.store.role_log import RoleLog
 from bot.store.rules import Rules
 from bot.store.runs import Runs
 from bot.store.schema import doubts, metadata, presence
-from bot.store.statements import Subject
+from bot.store.statements import Subject, pieces
 from bot.store.tokens import TokenPairs
 from bot.store.webhooks import Webhooks
 
@@ -82,19 +84,25 @@ class Tables(Subject):
         await self.guilds.erase(guild)
         await self.nudges.drop(NudgeKind.GUILD, str(guild))
 
-    async def reseal(self) -> int:
-        """Seal every secret anew with the first key and count them; after that the other keys may go."""
-        count = 0
+    async def reseal(self) -> None:
+        """Seal anew with the first key what another one sealed; after that the others may go.
+
+        What somebody stores meanwhile is left as they sealed it.
+        """
         for table in metadata.sorted_tables:
-            names = [column.name for column in table.columns if column.name.endswith(_SEALED)]
-            if not names:
-                continue
-            keys = list(table.primary_key.columns)
-            for row in await self._rows(select(*keys, *(table.c[name] for name in names))):
-                sealed = {name: getattr(row, name) for name in names if getattr(row, name) is not None}
-                fresh = {name: self._cipher.reseal(value) for name, value in sealed.items()}
-                if fresh:
-                    one = [key == getattr(row, key.name) for key in keys]
-                    await self._run(update(table).where(*one).values(**fresh))
-                count += len(fresh)
-        return count
+            for column in table.columns:
+                if column.name.endswith(_SEALED):
+                    await self._reseal(table.primary_key.columns[0], column)
+
+    async def _reseal(self, key: Column[Any], column: Column[Any]) -> None:
+        """Compare and set: a pair that was renewed since it was looked at must not be overwritten by the one before."""
+        rows = await self._rows(select(key.label("name"), column.label("sealed")).where(column.is_not(None)).order_by(key))
+        stale = [
+            {"b_key": row.name, "b_old": row.sealed, "b_new": self._cipher.reseal(row.sealed)}
+            for row in rows
+            if not self._cipher.is_current(row.sealed)
+        ]
+        unchanged = (key == bindparam("b_key")) & (column == bindparam("b_old"))
+        statement = update(key.table).where(unchanged).values({column: bindparam("b_new")})
+        for piece in pieces(stale):
+            await self._run(statement, piece)

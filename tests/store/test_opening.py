@@ -274,6 +274,41 @@ async def test_after_one_start_with_a_new_key_the_old_one_may_go(database_url: s
     assert (webhook.secret, webhook.previous_secret) == ("hook-secret", "older-secret")
 
 
+async def test_what_an_old_process_seals_after_the_change_is_sealed_anew_at_the_next_start(database_url: str) -> None:
+    old = await open_store(database_url, [OLD_KEY])
+    await (await open_store(database_url, [NEW_KEY, OLD_KEY])).close()
+    async with old.write() as t:
+        await t.tokens.save(CREATOR, tokens())
+    await old.close()
+    await (await open_store(database_url, [NEW_KEY, OLD_KEY])).close()
+    opened = await open_store(database_url, [NEW_KEY])
+    async with opened.read() as t:
+        record = await t.tokens.load(CREATOR)
+    await opened.close()
+    assert record is not None
+    assert record.tokens == tokens()
+
+
+async def test_a_pair_renewed_while_all_are_sealed_anew_is_not_overwritten(postgres_url: str) -> None:
+    """On SQLite nobody else writes meanwhile."""
+    await _fill_with_secrets(postgres_url, [OLD_KEY])
+    old, new = await open_store(postgres_url, [OLD_KEY]), await open_store(postgres_url, [OLD_KEY])
+    new._cipher = Cipher([NEW_KEY, OLD_KEY])
+    async with old.write() as renewing:
+        await renewing.tokens.save(CREATOR, tokens("renewed"))
+        resealing = asyncio.create_task(new.check_keys())
+        # It waits for the row by then; had it locked the row first, the renewal would have come after.
+        await asyncio.wait([resealing], timeout=0.2)
+        assert not resealing.done()
+    await resealing
+    async with new.read() as t:
+        record = await t.tokens.load(CREATOR)
+    await old.close()
+    await new.close()
+    assert record is not None
+    assert (record.tokens, record.previous) == (tokens("renewed"), tokens("second"))
+
+
 async def test_no_secret_lies_readable_in_the_database_file(sqlite_url: str) -> None:
     await _fill_with_secrets(sqlite_url, [OLD_KEY])
     folder = Path(sqlite_url.removeprefix("sqlite:///")).parent
