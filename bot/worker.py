@@ -202,12 +202,14 @@ class Worker:
             await self._unless_stopped(self._sleep(TEND_EVERY.total_seconds()))
 
     async def _tidy(self, linking: Linking) -> None:
-        """Let attempts to link forget what they no longer need, for as long as the worker runs."""
+        """Let attempts to link and the store forget what is no longer needed, for as long as the worker runs."""
         while not self._stop.is_set():
             try:
                 await linking.tidy()
+                async with self._store.write() as t:
+                    await t.tidy(self._now())
             except StoreError as error:
-                log.warning("attempts_not_tidied", detail=str(error))
+                log.warning("not_tidied", detail=str(error))
             await self._unless_stopped(self._sleep(TIDY_EVERY.total_seconds()))
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, Result]) -> Result | None:

@@ -47,9 +47,9 @@ class RoleLog(Subject):
         """Wipe what is logged about a person."""
         await self._run(delete(role_log).where(_c.user_id == user))
 
-    async def purge(self, before: datetime) -> int:
-        """Delete the entries from before an instant and count them."""
-        return await self._changes(delete(role_log).where(_c.at < before))
+    async def purge(self, before: datetime) -> None:
+        """Delete the entries from before an instant."""
+        await self._run(delete(role_log).where(_c.at < before))
 
 
 def _to_values(entry: LogEntry) -> dict[str, object]:

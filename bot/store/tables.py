@@ -1,5 +1,6 @@
 """A unit of work's view of everything stored: one attribute per subject. The statements are in the subjects' files."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Column, bindparam, delete, select, update
@@ -29,6 +30,10 @@ from bot.store.tokens import TokenPairs
 from bot.store.webhooks import Webhooks
 
 _SEALED = "_sealed"
+
+# A year of patronage can be told, and the month before it. What a run did is told while somebody may still ask.
+KEEP_LOG = timedelta(days=400)
+KEEP_RUNS = timedelta(days=30)
 
 
 class Tables(Subject):
@@ -83,6 +88,12 @@ class Tables(Subject):
         """Wipe everything known of a guild the bot has left for good."""
         await self.guilds.erase(guild)
         await self.nudges.drop(NudgeKind.GUILD, str(guild))
+
+    async def tidy(self, now: datetime) -> None:
+        """Delete what is kept for a while only: old log entries and runs, and pages nobody reads any more."""
+        await self.log.purge(now - KEEP_LOG)
+        await self.runs.purge(now - KEEP_RUNS)
+        await self.memberships.drop_left()
 
     async def reseal(self) -> None:
         """Seal anew with the first key what another one sealed; after that the others may go.

@@ -2,7 +2,7 @@
 
 from bot.core.model import Cause, Doubt, patron_owner
 from bot.store import Store, Tables
-from bot.store.records import LogAction, LogEntry, NudgeKind, fingerprint
+from bot.store.records import LogAction, LogEntry, NudgeKind, RunKind, fingerprint
 from tests.store.makers import (
     ANN,
     BOB,
@@ -23,8 +23,8 @@ from tests.store.makers import (
 )
 
 
-async def _fill(t: Tables) -> None:
-    """Store all there can be of Ann, who is patron 1, and the same of Bob, who is patron 2."""
+async def _fill(t: Tables) -> int:
+    """Store all there can be of Ann, who is patron 1, and the same of Bob, who is patron 2; give the run they are in."""
     for number, user in ((1, ANN), (2, BOB)):
         await t.links.save(link(user, number))
         await t.tokens.save(patron_owner(patron(number)), tokens())
@@ -38,19 +38,21 @@ async def _fill(t: Tables) -> None:
         await t.presence.put(OTHER_GUILD, user, present=True, seen_at=NOW)
         await t.doubts.replace(GUILD, user, [Doubt(GUILD, user, GOLD, NOW)])
         await t.log.add([LogEntry(GUILD, user, GOLD, LogAction.GRANTED, Cause.LINKED, NOW)])
-    await t.memberships.stage(7, [membership(1, amount_cents=1), membership(2, amount_cents=1)])
+    run = await t.runs.start(RunKind.REFRESH, NOW, campaign=PAGE)
+    await t.memberships.stage(run, [membership(1, amount_cents=1), membership(2, amount_cents=1)])
+    return run
 
 
 async def test_an_erased_link_takes_everything_of_patreon_with_it(any_store: Store) -> None:
     async with any_store.write() as t:
-        await _fill(t)
+        run = await _fill(t)
         assert await t.links.erase(ANN) == link(ANN, 1)
     async with any_store.read() as t:
         assert await t.links.load(ANN) is None
         assert await t.tokens.load(patron_owner(patron(1))) is None
         assert await t.attempts.load(fingerprint("start-1")) is None
         assert await t.memberships.load_all(patron(1)) == {}
-        assert [each.patron for each in await t.memberships.staged(7)] == [patron(2)]
+        assert [each.patron for each in await t.memberships.staged(run)] == [patron(2)]
         assert await t.nudges.load(NudgeKind.PATRON, patron(1)) is None
 
 

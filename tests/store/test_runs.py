@@ -5,7 +5,7 @@ from typing import Any
 from bot.core.model import Cause, DiscordUserId
 from bot.store import Store
 from bot.store.records import LogAction, LogEntry, Run, RunKind, RunReport, WebhookRecord
-from tests.store.makers import ANN, BOB, DAY, GOLD, GUILD, HOUR, NOW, OTHER_GUILD, OTHER_PAGE, PAGE
+from tests.store.makers import ANN, BOB, DAY, GOLD, GUILD, HOUR, NOW, OTHER_GUILD, OTHER_PAGE, PAGE, membership, patron
 
 
 async def test_a_run_is_shown_while_it_goes_on_and_after(any_store: Store) -> None:
@@ -42,14 +42,42 @@ async def test_the_last_run_is_found_by_kind_campaign_and_guild(any_store: Store
         assert [run.run for run in await t.runs.recent(2)] == [running, audit]
 
 
-async def test_old_runs_are_purged_and_going_ones_kept(any_store: Store) -> None:
+async def test_a_campaign_is_read_by_one_refresh_at_a_time(any_store: Store) -> None:
     async with any_store.write() as t:
-        for end in (NOW, NOW + DAY):
-            await t.runs.end(await t.runs.start(RunKind.SYNC, NOW, guild=GUILD), RunReport(), end)
-        going = await t.runs.start(RunKind.SYNC, NOW, guild=GUILD)
-        assert await t.runs.purge(NOW + HOUR) == 1
-        assert len(await t.runs.recent()) == 2
-        assert [run.run for run in await t.runs.unfinished()] == [going]
+        killed = await t.runs.start(RunKind.REFRESH, NOW, campaign=PAGE)
+        elsewhere = await t.runs.start(RunKind.REFRESH, NOW, campaign=OTHER_PAGE)
+        audit = await t.runs.start(RunKind.AUDIT, NOW, guild=GUILD)
+        going = await t.runs.start(RunKind.REFRESH, NOW + HOUR, campaign=PAGE)
+        last = await t.runs.last(RunKind.REFRESH, campaign=PAGE, ended=True)
+        assert last == Run(
+            killed, RunKind.REFRESH, NOW, campaign=PAGE, ended_at=NOW + HOUR, report=RunReport(error="Interrupted")
+        )
+        assert [run.run for run in await t.runs.unfinished()] == [elsewhere, audit, going]
+
+
+async def test_old_runs_are_purged_but_for_those_whose_revocations_are_held(any_store: Store) -> None:
+    async with any_store.write() as t:
+        old, held, _killed = [await t.runs.start(RunKind.SYNC, NOW, guild=GUILD) for _ in range(3)]
+        for run in (old, held):
+            await t.runs.end(run, RunReport(), NOW + DAY)
+        await t.holds.open(GUILD, held, {ANN: [GOLD]}, NOW)
+        fresh = await t.runs.start(RunKind.SYNC, NOW + HOUR, guild=GUILD)
+        await t.runs.purge(NOW + HOUR)
+        assert [run.run for run in await t.runs.recent()] == [fresh, held]
+
+
+async def test_what_is_kept_for_a_while_is_deleted_after_it(any_store: Store) -> None:
+    """Log entries for 400 days, runs for 30; the pages of one that began so long ago go with it."""
+    async with any_store.write() as t:
+        await t.log.add([_entry(detail="old", at=NOW - 401 * DAY), _entry(detail="new", at=NOW - 399 * DAY)])
+        old = await t.runs.start(RunKind.REFRESH, NOW - 31 * DAY, campaign=OTHER_PAGE)
+        new = await t.runs.start(RunKind.REFRESH, NOW - 29 * DAY, campaign=PAGE)
+        for run in (old, new):
+            await t.memberships.stage(run, [membership()])
+        await t.tidy(NOW)
+        assert [entry.detail for entry in await t.log.of(GUILD, ANN)] == ["new"]
+        assert [run.run for run in await t.runs.recent()] == [new]
+        assert [await t.memberships.seen(run) for run in (old, new)] == [set(), {patron(1)}]
 
 
 def _entry(user: DiscordUserId = ANN, detail: str = "tier Gold", **changes: Any) -> LogEntry:
@@ -84,13 +112,6 @@ async def test_the_brake_counts_recent_entries_of_one_action(any_store: Store) -
         assert await t.log.count(GUILD, LogAction.REVOKED, NOW) == 2
         assert await t.log.count(GUILD, LogAction.REVOKED, NOW + HOUR) == 1
         assert await t.log.count(OTHER_GUILD, LogAction.REVOKED, NOW) == 0
-
-
-async def test_old_log_entries_are_purged(any_store: Store) -> None:
-    async with any_store.write() as t:
-        await t.log.add([_entry(detail="old"), _entry(detail="new", at=NOW + DAY)])
-        assert await t.log.purge(NOW + HOUR) == 1
-        assert [entry.detail for entry in await t.log.recent(GUILD)] == ["new"]
 
 
 async def test_a_fact_is_what_was_set_last(any_store: Store) -> None:
