@@ -67,6 +67,7 @@ class Readiness:
 
     async def set_gauges(self) -> None:
         """Read what /metrics shows of the rows."""
+        await self._store.check()
         async with self._store.read() as t:
             self._metrics.linked.set(await t.links.count())
             self._metrics.pending.set(await t.nudges.pending())
@@ -75,5 +76,6 @@ class Readiness:
             self._metrics.refreshed_at.set(min(refreshed).timestamp())
 
     async def _refreshed(self) -> list[datetime]:
+        await self._store.check()
         async with self._store.read() as t:
             return [state.refreshed_at for state in await t.campaigns.load_all() if state.refreshed_at is not None]
