@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.engine import Row
 
 from bot.core.model import DiscordUserId, GuildId, Link, PatronId, patron_owner
@@ -44,14 +44,14 @@ class Links(Subject):
 
     async def page(self, after: DiscordUserId | None = None, limit: int = 1000) -> list[Link]:
         """Load the next links in order of Discord user, beginning behind ``after``."""
-        question = select(links).order_by(links.c.user_id).limit(limit)
-        return [_to_link(row) for row in await self._rows(question.where(_behind(after)))]
+        question = select(links).where(links.c.user_id > (after or 0)).order_by(links.c.user_id).limit(limit)
+        return [_to_link(row) for row in await self._rows(question)]
 
     async def in_guild(self, guild: GuildId, after: DiscordUserId | None = None, limit: int = 1000) -> list[Link]:
         """Load the next links of people known to be in a guild, in order of Discord user, beginning behind ``after``."""
-        there = (presence.c.guild_id == guild) & presence.c.present
-        question = select(links).join(presence, presence.c.user_id == links.c.user_id).where(there, _behind(after))
-        return [_to_link(row) for row in await self._rows(question.order_by(links.c.user_id).limit(limit))]
+        there = (presence.c.guild_id == guild) & presence.c.present & (presence.c.user_id > (after or 0))
+        question = select(links).join(presence, presence.c.user_id == links.c.user_id).where(there)
+        return [_to_link(row) for row in await self._rows(question.order_by(presence.c.user_id).limit(limit))]
 
     async def count(self) -> int:
         """Count the links."""
@@ -103,11 +103,6 @@ class Links(Subject):
         about = (nudges.c.kind == NudgeKind.PATRON.value) & (nudges.c.key == link.patron)
         await self._run(delete(nudges).where(about))
         return link
-
-
-def _behind(after: DiscordUserId | None) -> ColumnElement[bool]:
-    """Give the condition that a page begins behind a Discord user; ids are positive."""
-    return links.c.user_id > (0 if after is None else after)
 
 
 def _to_link(row: Row[Any]) -> Link:
