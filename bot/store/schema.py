@@ -127,7 +127,7 @@ role_names = Table(
 rules = Table(
     "rules",
     metadata,
-    Column("rule_id", Counter, primary_key=True, doc="counts up"),
+    Column("rule_id", Counter, primary_key=True, doc="counts up; no number comes twice"),
     Column("guild_id", BigInteger, nullable=False, doc="the guild"),
     Column("campaign_id", Text, nullable=False, index=True, doc="the campaign"),
     Column("role_id", BigInteger, nullable=False, doc="the role it gives"),
@@ -138,6 +138,7 @@ rules = Table(
     Column("sticky", Boolean, nullable=False, doc="kept once earned"),
     Column("worth_cents", BigInteger, nullable=False, doc="which of a group is the highest"),
     UniqueConstraint("guild_id", "campaign_id", "role_id", "kind", "threshold", "tier_id", name="uq_rules_condition"),
+    sqlite_autoincrement=True,
 )
 
 ledger = Table(
@@ -245,7 +246,7 @@ nudge_readings = Table(
 runs = Table(
     "runs",
     metadata,
-    Column("run_id", Counter, primary_key=True, doc="counts up"),
+    Column("run_id", Counter, primary_key=True, doc="counts up; no number comes twice"),
     Column("kind", Text, nullable=False, doc="a RunKind"),
     Column("campaign_id", Text, doc="of a refresh"),
     Column("guild_id", BigInteger, doc="of an audit or a bulk sync"),
@@ -259,6 +260,7 @@ runs = Table(
     Column("blocked", Integer, nullable=False, doc="changes Discord would not let us make"),
     Column("failed", Integer, nullable=False, doc="people who could not be synced"),
     Column("error", Text, doc="why it stopped early; null: it did not"),
+    sqlite_autoincrement=True,
 )
 
 role_log = Table(

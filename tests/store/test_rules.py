@@ -55,3 +55,11 @@ async def test_a_removed_rule_is_returned_once(any_store: Store) -> None:
         assert await t.rules.remove(rule.rule) == rule
         assert await t.rules.remove(rule.rule) is None
         assert await t.rules.managed(GUILD) == frozenset()
+
+
+async def test_the_number_of_a_removed_rule_is_never_given_to_another(any_store: Store) -> None:
+    """Somebody may still look at a list in which it was the old one's."""
+    async with any_store.write() as t:
+        old = await t.rules.add(GUILD, PAGE, GOLD, _TIER)
+        await t.rules.remove(old.rule)
+        assert (await t.rules.add(GUILD, PAGE, SILVER, _TIER)).rule > old.rule

@@ -66,6 +66,13 @@ async def test_old_runs_are_purged_but_for_those_whose_revocations_are_held(any_
         assert [run.run for run in await t.runs.recent()] == [fresh, held]
 
 
+async def test_the_number_of_a_purged_run_is_never_given_to_another(any_store: Store) -> None:
+    async with any_store.write() as t:
+        old = await t.runs.start(RunKind.SYNC, NOW, guild=GUILD)
+        await t.runs.purge(NOW + HOUR)
+        assert await t.runs.start(RunKind.SYNC, NOW, guild=GUILD) > old
+
+
 async def test_what_is_kept_for_a_while_is_deleted_after_it(any_store: Store) -> None:
     """Log entries for 400 days, runs for 30; the pages of one that began so long ago go with it."""
     async with any_store.write() as t:

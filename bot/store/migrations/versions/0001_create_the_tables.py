@@ -147,6 +147,7 @@ def _create_guilds() -> None:
         sa.Column("worth_cents", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("rule_id", name=op.f("pk_rules")),
         sa.UniqueConstraint("guild_id", "campaign_id", "role_id", "kind", "threshold", "tier_id", name="uq_rules_condition"),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_rules_campaign_id"), "rules", ["campaign_id"])
     op.create_table(
@@ -279,6 +280,7 @@ def _create_work() -> None:
         sa.Column("failed", sa.Integer(), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("run_id", name=op.f("pk_runs")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "role_log",
