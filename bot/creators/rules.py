@@ -129,8 +129,7 @@ class Rules:
             if await t.rules.remove(rule.rule) is None:
                 raise RuleRefused(texts.UNKNOWN_RULE)
             if stays and rule.role not in await t.rules.managed(rule.guild):
-                for grant in await t.ledger.holders(rule.guild, rule.role):
-                    await t.ledger.drop(rule.guild, grant.user, rule.role)
+                await t.ledger.drop_role(rule.guild, rule.role)
             await t.nudges.add(NudgeKind.GUILD, str(rule.guild), Cause.RULES, self._now())
         log.info("rule_removed", guild=rule.guild, rule=rule.rule, role=rule.role, stays=stays)
         self._wake()

@@ -50,6 +50,10 @@ class Ledger(Subject):
         """Forget an entry."""
         await self._run(delete(ledger).where(_entry(guild, user, role)))
 
+    async def drop_role(self, guild: GuildId, role: RoleId) -> None:
+        """Forget everybody's entry of a role, held now or not."""
+        await self._run(delete(ledger).where(_c.guild_id == guild, _c.role_id == role))
+
     async def drop_many(self, grants: Iterable[Grant]) -> None:
         """Forget any number of entries."""
         for grant in grants:

@@ -107,6 +107,16 @@ async def test_dropped_entries_are_gone_and_no_others(any_store: Store) -> None:
         assert await t.ledger.of(GUILD, BOB) == {}
 
 
+async def test_a_role_that_is_dropped_is_forgotten_of_everybody_in_one_guild(any_store: Store) -> None:
+    async with any_store.write() as t:
+        left = grant(BOB, holding=Holding.LEFT)
+        await t.ledger.put_many([grant(), grant(role=SILVER), left, grant(guild=OTHER_GUILD)])
+        await t.ledger.drop_role(GUILD, GOLD)
+        assert set(await t.ledger.of(GUILD, ANN)) == {SILVER}
+        assert await t.ledger.of(GUILD, BOB) == {}
+        assert await t.ledger.of(OTHER_GUILD, ANN) == {GOLD: grant(guild=OTHER_GUILD)}
+
+
 async def test_a_manual_grant_comes_back_as_it_was(any_store: Store) -> None:
     for_a_day = manual_grant(role=SILVER, expires_at=NOW + DAY)
     async with any_store.write() as t:

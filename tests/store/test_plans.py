@@ -42,6 +42,7 @@ OFTEN: dict[str, Asking] = {
     "a guild's people with entries": lambda t: t.ledger.users(GUILD, ANN, 500),
     "a guild's people with doubts": lambda t: t.doubts.users(GUILD, ANN, 500),
     "a role's holders": lambda t: t.ledger.holders(GUILD, GOLD),
+    "a role is dropped": lambda t: t.ledger.drop_role(GUILD, GOLD),
     "all links": lambda t: t.links.page(ANN, 500),
     "a page of a list": lambda t: t.memberships.digests(PAGE, [patron(1), patron(2)]),
     "old log entries are deleted": lambda t: t.log.purge(NOW),
