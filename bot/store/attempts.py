@@ -47,16 +47,6 @@ class Attempts(Subject):
         }
         await self._run(self._insert(link_attempts), values)
 
-    async def load(self, key: str) -> LinkAttempt | None:
-        """Load an attempt as it stands."""
-        row = await self._row(select(link_attempts).where(_c.key == key))
-        return None if row is None else self._to_attempt(row)
-
-    async def load_by_state(self, state_hash: str) -> LinkAttempt | None:
-        """Load the attempt a state was made for, without using it up."""
-        row = await self._row(select(link_attempts).where(_c.state_hash == state_hash))
-        return None if row is None else self._to_attempt(row)
-
     async def load_by_confirm(self, confirm_hash: str) -> LinkAttempt | None:
         """Load the attempt a confirming form was made for, without using it up."""
         row = await self._row(select(link_attempts).where(_c.confirm_hash == confirm_hash))

@@ -28,11 +28,6 @@ class Campaigns(Subject):
         changeable = (*values, *(() if owner is None else ("owner",)))
         await self._run(upsert(campaigns, changeable, self._on_postgres), {**values, "owner": owner or CREATOR})
 
-    async def load(self, campaign: CampaignId) -> Campaign | None:
-        """Load a campaign; None when Patreon was never asked about it."""
-        state = await self.state(campaign)
-        return None if state is None else state.campaign
-
     async def state(self, campaign: CampaignId) -> CampaignState | None:
         """Load a campaign and where its refresh stands."""
         row = await self._row(select(campaigns).where(_c.campaign_id == campaign))

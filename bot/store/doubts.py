@@ -16,10 +16,6 @@ _c = doubts.c
 class Doubts(Subject):
     """The stored doubts, at most one per person and role."""
 
-    async def of(self, guild: GuildId, user: DiscordUserId) -> dict[RoleId, Doubt]:
-        """Load one person's doubts in a guild, by role."""
-        return (await self.of_users(guild, [user])).get(user, {})
-
     async def of_users(self, guild: GuildId, users: Iterable[DiscordUserId]) -> dict[DiscordUserId, dict[RoleId, Doubt]]:
         """Load the doubts of many people in a guild; those about whom there is none are left out."""
         found: dict[DiscordUserId, dict[RoleId, Doubt]] = {}

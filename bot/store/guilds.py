@@ -11,20 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.core.model import CampaignId, GuildId, Policy, RoleId
 from bot.store.codec import decode_choices, encode_choices
 from bot.store.records import GuildSettings
-from bot.store.schema import (
-    brake_holds,
-    doubts,
-    guilds,
-    ledger,
-    manual_grants,
-    presence,
-    role_log,
-    role_names,
-    rules,
-)
+from bot.store.schema import guilds, role_names
 from bot.store.statements import Subject
-
-_OF_ONE_GUILD = (rules, role_names, ledger, manual_grants, presence, doubts, brake_holds, role_log, guilds)
 
 
 class GuildRows(Subject):
@@ -76,11 +64,6 @@ class GuildRows(Subject):
         For what counts first and writes by the count; a guild without a row has nothing to count yet.
         """
         await self._rows(select(guilds.c.guild_id).where(guilds.c.guild_id == guild).with_for_update())
-
-    async def erase(self, guild: GuildId) -> None:
-        """Wipe everything known of a guild, its ledger included: the bot is gone for good and can revoke nothing."""
-        for table in _OF_ONE_GUILD:
-            await self._run(delete(table).where(table.c.guild_id == guild))
 
     async def save_roles(self, guild: GuildId, names: Mapping[RoleId, str]) -> None:
         """Store the names of a guild's roles; those not named are forgotten."""

@@ -29,17 +29,9 @@ class Ledger(Subject):
             found.setdefault(grant.user, {})[grant.role] = grant
         return found
 
-    async def put(self, grant: Grant) -> None:
-        """Store an entry over the one before."""
-        await self.put_many([grant])
-
     async def put_many(self, grants: Iterable[Grant]) -> None:
         """Store any number of entries over the ones before."""
         await self._put(ledger, [_to_values(grant) for grant in grants])
-
-    async def set_holding(self, guild: GuildId, user: DiscordUserId, role: RoleId, holding: Holding) -> None:
-        """Change whether the person has the role now; without an entry nothing happens."""
-        await self._run(update(ledger).where(_entry(guild, user, role)).values(holding=holding.value))
 
     async def leave(self, guild: GuildId, user: DiscordUserId) -> None:
         """Mark what a person held as LEFT: they went, and Discord took their roles with them."""
@@ -58,10 +50,6 @@ class Ledger(Subject):
         """Forget any number of entries."""
         for grant in grants:
             await self.drop(grant.guild, grant.user, grant.role)
-
-    async def drop_user(self, guild: GuildId, user: DiscordUserId) -> None:
-        """Forget all of a person's entries in a guild."""
-        await self._run(delete(ledger).where(_c.guild_id == guild, _c.user_id == user))
 
     async def count_ours(self, guild: GuildId) -> int:
         """Count the roles in a guild that we granted and people have now; the brake measures by it."""

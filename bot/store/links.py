@@ -83,10 +83,6 @@ class Links(Subject):
         whole = (links.c.user_id == user) & links.c.broken_since.is_(None)
         await self._run(update(links).where(whole).values(broken_since=at))
 
-    async def mend(self, user: DiscordUserId) -> None:
-        """Forget that a link was broken."""
-        await self._run(update(links).where(links.c.user_id == user).values(broken_since=None))
-
     async def erase(self, user: DiscordUserId) -> Link | None:
         """Wipe a link and what it brought: tokens, attempts, memberships and readings of the patron; returns the link.
 

@@ -32,11 +32,6 @@ async def migrate(url: str, *, folder: Path = _FOLDER) -> None:
     await asyncio.to_thread(_migrate, url, folder)
 
 
-async def check_schema(url: str) -> None:
-    """Raise StoreError unless the migrations give exactly the tables of schema.py; the database must be migrated."""
-    await asyncio.to_thread(_check, url)
-
-
 def _migrate(url: str, folder: Path) -> None:
     """Upgrade in one transaction that holds the lock from its first statement."""
     engine = open_sync_engine(url)
@@ -63,18 +58,6 @@ def _refuse_orphans(connection: Connection) -> None:
     """Check on SQLite what the migration engine did not enforce; raising rolls the migration back."""
     if connection.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
         raise StoreError("a migration left rows that refer to nothing")
-
-
-def _check(url: str) -> None:
-    """Let Alembic compare the tables with schema.py."""
-    engine = open_sync_engine(url)
-    try:
-        with translated(), _one_at_a_time, engine.begin() as connection:
-            command.check(_configure(connection, _FOLDER))
-    except CommandError as error:
-        raise StoreError(f"schema.py and the migrations differ: {error}") from error
-    finally:
-        engine.dispose()
 
 
 def _configure(connection: Connection, folder: Path) -> Config:

@@ -28,20 +28,10 @@ class RoleLog(Subject):
         question = select(role_log).where(_c.guild_id == guild, _c.user_id == user)
         return list(map(_to_entry, await self._rows(question.order_by(_c.entry_id.desc()).limit(limit))))
 
-    async def recent(self, guild: GuildId, limit: int = 20) -> list[LogEntry]:
-        """Load the newest entries of a guild, the newest first."""
-        question = select(role_log).where(_c.guild_id == guild).order_by(_c.entry_id.desc()).limit(limit)
-        return list(map(_to_entry, await self._rows(question)))
-
     async def count(self, guild: GuildId, action: LogAction, since: datetime) -> int:
         """Count the entries of a guild about one action since an instant."""
         question = select(func.count()).select_from(role_log).where(_c.guild_id == guild, _c.action == action.value)
         return int(await self._scalar(question.where(_c.at >= since)))
-
-    async def of_run(self, run: int, limit: int = 1000) -> list[LogEntry]:
-        """Load the entries of one run, in their order."""
-        question = select(role_log).where(_c.run_id == run).order_by(_c.entry_id).limit(limit)
-        return list(map(_to_entry, await self._rows(question)))
 
     async def erase(self, user: DiscordUserId) -> None:
         """Wipe what is logged about a person."""

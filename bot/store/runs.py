@@ -40,11 +40,6 @@ class Runs(Subject):
         """Record that a run ended, and what it did in all."""
         await self._run(update(runs).where(_c.run_id == run).values(ended_at=at, **asdict(report)))
 
-    async def load(self, run: int) -> Run | None:
-        """Load one run."""
-        row = await self._row(select(runs).where(_c.run_id == run))
-        return None if row is None else _to_run(row)
-
     async def last(
         self, kind: RunKind, *, campaign: CampaignId | None = None, guild: GuildId | None = None, ended: bool = False
     ) -> Run | None:
@@ -58,14 +53,6 @@ class Runs(Subject):
             question = question.where(_c.ended_at.is_not(None))
         row = await self._row(question)
         return None if row is None else _to_run(row)
-
-    async def recent(self, limit: int = 10) -> list[Run]:
-        """Load the newest runs of all kinds, the newest first."""
-        return list(map(_to_run, await self._rows(select(runs).order_by(_c.run_id.desc()).limit(limit))))
-
-    async def unfinished(self) -> list[Run]:
-        """Load the runs that have not ended: they go on somewhere, or were killed. The oldest first."""
-        return list(map(_to_run, await self._rows(select(runs).where(_c.ended_at.is_(None)).order_by(_c.run_id))))
 
     async def purge(self, before: datetime) -> None:
         """Delete the runs that began before an instant, but for those whose revocations the brake still holds."""

@@ -20,7 +20,6 @@ from bot.store.manual import ManualGrants
 from bot.store.memberships import Memberships
 from bot.store.nudges import Nudges
 from bot.store.presence import Presence
-from bot.store.records import NudgeKind
 from bot.store.role_log import RoleLog
 from bot.store.rules import Rules
 from bot.store.runs import Runs
@@ -83,11 +82,6 @@ class Tables(Subject):
         gone = (presence.c.user_id == user) & presence.c.guild_id.not_in(keep)
         await self._run(delete(presence).where(gone))
         return link
-
-    async def erase_guild(self, guild: GuildId) -> None:
-        """Wipe everything known of a guild the bot has left for good."""
-        await self.guilds.erase(guild)
-        await self.nudges.drop(NudgeKind.GUILD, str(guild))
 
     async def tidy(self, now: datetime) -> None:
         """Delete what is kept for a while only: old log entries and runs, and pages nobody reads any more."""

@@ -2,7 +2,7 @@
 
 from bot.core.model import Cause, Doubt, patron_owner
 from bot.store import Store, Tables
-from bot.store.records import LogAction, LogEntry, NudgeKind, RunKind, fingerprint
+from bot.store.records import LogAction, LogEntry, NudgeKind, RunKind
 from tests.store.makers import (
     ANN,
     BOB,
@@ -13,7 +13,6 @@ from tests.store.makers import (
     OTHER_PAGE,
     PAGE,
     attempt,
-    campaign,
     grant,
     link,
     manual_grant,
@@ -32,7 +31,7 @@ async def _fill(t: Tables) -> int:
         await t.memberships.save(membership(number), None)
         await t.memberships.save(membership(number, campaign=OTHER_PAGE), None)
         await t.nudges.add(NudgeKind.PATRON, patron(number), Cause.WEBHOOK, NOW, reading=membership(number))
-        await t.ledger.put(grant(user))
+        await t.ledger.put_many([grant(user)])
         await t.manual.add(manual_grant(user))
         await t.presence.put(GUILD, user, present=True, seen_at=NOW)
         await t.presence.put(OTHER_GUILD, user, present=True, seen_at=NOW)
@@ -50,7 +49,7 @@ async def test_an_erased_link_takes_everything_of_patreon_with_it(any_store: Sto
     async with any_store.read() as t:
         assert await t.links.load(ANN) is None
         assert await t.tokens.load(patron_owner(patron(1))) is None
-        assert await t.attempts.load(fingerprint("start-1")) is None
+        assert await t.attempts.load_latest(ANN) is None
         assert await t.memberships.load_all(patron(1)) == {}
         assert [each.patron for each in await t.memberships.staged(run)] == [patron(2)]
         assert await t.nudges.load(NudgeKind.PATRON, patron(1)) is None
@@ -71,13 +70,13 @@ async def test_erasing_one_person_leaves_the_others_alone(any_store: Store) -> N
         await t.erase_everything(ANN)
         assert await t.links.load(BOB) == link(BOB, 2)
         assert await t.tokens.load(patron_owner(patron(2))) is not None
-        assert await t.attempts.load(fingerprint("start-2")) is not None
+        assert await t.attempts.load_latest(BOB) is not None
         assert len(await t.memberships.load_all(patron(2))) == 2
         nudge = await t.nudges.load(NudgeKind.PATRON, patron(2))
         assert nudge is not None
         assert nudge.readings == (membership(2),)
         assert len(await t.log.of(GUILD, BOB)) == 1
-        assert len(await t.doubts.of(GUILD, BOB)) == 1
+        assert len(await t.doubts.of_users(GUILD, [BOB])) == 1
         assert await t.presence.guilds_of(BOB) == [GUILD, OTHER_GUILD]
 
 
@@ -95,7 +94,7 @@ async def test_without_a_link_only_the_attempts_are_erased(any_store: Store) -> 
         await t.attempts.add(attempt())
         await t.memberships.save(membership(), None)
         assert await t.links.erase(ANN) is None
-        assert await t.attempts.load(fingerprint("start-token")) is None
+        assert await t.attempts.load_latest(ANN) is None
         assert await t.memberships.count(PAGE) == 1
 
 
@@ -106,7 +105,7 @@ async def test_being_forgotten_leaves_what_the_guild_needs_to_put_its_roles_righ
         assert await t.erase_everything(ANN) == link(ANN, 1)
     async with any_store.read() as t:
         assert await t.log.of(GUILD, ANN) == []
-        assert await t.doubts.of(GUILD, ANN) == {}
+        assert await t.doubts.of_users(GUILD, [ANN]) == {}
         assert await t.ledger.of(GUILD, ANN) == {GOLD: grant(ANN)}
         assert await t.manual.of(GUILD, ANN) == (manual_grant(ANN),)
         assert await t.presence.guilds_of(ANN) == [GUILD]
@@ -117,26 +116,3 @@ async def test_somebody_unknown_is_forgotten_without_a_fuss(any_store: Store) ->
     async with any_store.write() as t:
         assert await t.erase_everything(ANN) is None
         assert await t.guilds_of(ANN) == []
-
-
-async def test_a_guild_that_is_gone_for_good_leaves_nothing(any_store: Store) -> None:
-    async with any_store.write() as t:
-        await _fill(t)
-        await t.campaigns.save(campaign(), NOW)
-        await t.guilds.joined(GUILD, NOW)
-        await t.guilds.joined(OTHER_GUILD, NOW)
-        await t.guilds.save_roles(GUILD, {GOLD: "Gold"})
-        await t.holds.open(GUILD, 1, {ANN: [GOLD]}, NOW)
-        await t.nudges.add(NudgeKind.GUILD, str(GUILD), Cause.AUDIT, NOW)
-        await t.erase_guild(GUILD)
-        assert [settings.guild for settings in await t.guilds.all()] == [OTHER_GUILD]
-        assert await t.guilds.role_names(GUILD) == {}
-        assert await t.ledger.users(GUILD) == []
-        assert await t.manual.of_guild(GUILD) == []
-        assert await t.holds.waiting(GUILD) == []
-        assert await t.holds.of_users(GUILD, [ANN]) == {}
-        assert await t.log.recent(GUILD) == []
-        assert await t.presence.guilds_of(ANN) == [OTHER_GUILD]
-        assert await t.nudges.load(NudgeKind.GUILD, str(GUILD)) is None
-        assert await t.links.count() == 2
-        assert await t.campaigns.load(PAGE) == campaign()

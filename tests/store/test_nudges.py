@@ -8,7 +8,7 @@ import pytest
 
 from bot.core.model import Cause
 from bot.store import Store, Tables, open_store
-from bot.store.records import CAUSES_BY_STRENGTH, Nudge, NudgeKind, priority, strongest
+from bot.store.records import CAUSES_BY_STRENGTH, Nudge, NudgeKind, priority
 from tests.conftest import SECRET_KEY
 from tests.store.makers import DAY, HOUR, NOW, OTHER_PAGE, PAGE, membership, patron
 
@@ -28,7 +28,6 @@ async def _claim(t: Tables, holder: str = "me", limit: int = 10) -> list[Nudge]:
 def test_every_cause_has_its_strength() -> None:
     assert set(CAUSES_BY_STRENGTH) == set(Cause)
     assert len(CAUSES_BY_STRENGTH) == len(Cause)
-    assert strongest(Cause.REFRESH, Cause.UNLINKED, Cause.WEBHOOK) is Cause.UNLINKED
 
 
 async def test_a_nudge_comes_back_as_it_was(any_store: Store) -> None:

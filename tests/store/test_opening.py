@@ -13,7 +13,7 @@ from bot.errors import StoreError
 from bot.store import Store, open_store
 from bot.store.crypto import Cipher
 from bot.store.engine import parse_url
-from bot.store.records import WebhookRecord, fingerprint
+from bot.store.records import WebhookRecord
 from tests.conftest import SECRET_KEY
 from tests.store.makers import ANN, BOB, NOW, PAGE, attempt, campaign, link, patron, tokens
 
@@ -267,7 +267,7 @@ async def test_after_one_start_with_a_new_key_the_old_one_may_go(database_url: s
     opened = await open_store(database_url, [NEW_KEY])
     async with opened.read() as t:
         record = await t.tokens.load(CREATOR)
-        begun = await t.attempts.load(fingerprint("start-token"))
+        begun = await t.attempts.load_latest(ANN)
         webhook = await t.webhooks.load(PAGE)
     await opened.close()
     assert record is not None
@@ -329,5 +329,5 @@ async def test_a_damaged_row_is_a_store_error_that_shows_nothing_of_it(store: St
         await t._connection.execute(text('UPDATE campaigns SET payload = \'{"name": "Ann Patron"}\''))
     with pytest.raises(StoreError) as caught:
         async with store.read() as t:
-            await t.campaigns.load(PAGE)
+            await t.campaigns.state(PAGE)
     assert "Ann Patron" not in str(caught.value)

@@ -42,7 +42,6 @@ async def test_rules_are_found_by_guild_and_by_campaign_the_oldest_first(any_sto
         two = await t.rules.add(OTHER_GUILD, PAGE, GOLD, _AMOUNT)
         three = await t.rules.add(GUILD, OTHER_PAGE, SILVER, _AMOUNT)
         assert await t.rules.of_guild(GUILD) == (one, three)
-        assert await t.rules.of_campaign(PAGE) == (one, two)
         assert await t.rules.all() == (one, two, three)
         assert await t.rules.managed(GUILD) == {GOLD, SILVER}
         assert await t.rules.guilds_of(PAGE) == [GUILD, OTHER_GUILD]
