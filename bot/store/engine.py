@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import stamina
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -107,6 +108,7 @@ def open_sync_engine(url: str) -> Engine:
         _make_folder(parsed)
         engine = create_engine(parsed.set(drivername="sqlite"), poolclass=NullPool, **_sqlite_options())
         _prepare_sqlite(engine, begin="BEGIN IMMEDIATE", foreign_keys=False)
+        event.listen(engine, "connect", _write_ahead)
         return engine
     parsed, options = _postgres_options(parsed)
     return create_engine(parsed, poolclass=NullPool, **options)
@@ -154,11 +156,25 @@ def _limit_waits(engine: Engine, *, bounced: bool) -> None:
         event.listen(engine, "connect", on_connect)
 
 
+def _write_ahead(connection: Any, _record: object) -> None:
+    """Let readers and the writer work side by side from now on; the file remembers.
+
+    For this one change SQLite does not always wait by itself for another process that is at the file.
+    """
+    waiting = stamina.retry_context(on=_is_busy, attempts=None, timeout=_BUSY_MS / 1000, wait_max=0.5)
+    for attempt in waiting:
+        with attempt:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+
+
+def _is_busy(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorname", None) == "SQLITE_BUSY"
+
+
 def _prepare_sqlite(engine: Engine, *, begin: str, query_only: bool = False, foreign_keys: bool = True) -> None:
     """Make each connection durable (tokens rotate: a lost commit is a lost refresh token) and transactions explicit."""
     pragmas = [
         f"busy_timeout={_BUSY_MS}",
-        "journal_mode=WAL",
         "synchronous=FULL",
         f"foreign_keys={'ON' if foreign_keys else 'OFF'}",
         *(["query_only=ON"] if query_only else []),

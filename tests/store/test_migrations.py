@@ -3,10 +3,13 @@
 import asyncio
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from alembic import command
@@ -125,6 +128,14 @@ def test_several_processes_may_migrate_at_once(empty_url: str) -> None:
     running = [subprocess.Popen(command, env=environment) for _ in range(2)]  # noqa: S603 (our own program)
     assert [process.wait(60) for process in running] == [0, 0]
     _check_schema(empty_url)
+
+
+def test_a_file_that_another_process_has_just_made_is_waited_for(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "new.db", isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        Timer(0.1, other.rollback).start()
+        asyncio.run(migrate(f"sqlite:///{tmp_path}/new.db"))
+    _check_schema(f"sqlite:///{tmp_path}/new.db")
 
 
 def test_a_migration_that_fails_halfway_leaves_nothing(database_url: str, with_another: Migrations) -> None:
