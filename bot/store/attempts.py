@@ -104,13 +104,13 @@ class Attempts(Subject):
     async def forget(self, now: datetime, *, begun_before: datetime) -> None:
         """Forget names and tokens of attempts whose time is over, and Discord's token of those ``begun_before``."""
         over = (_c.expires_at <= now) & or_(_c.patron_name_sealed.is_not(None), _c.tokens_sealed.is_not(None))
-        await self._run(update(link_attempts).where(over).values(**_FORGET))
+        await self._change_many(update(link_attempts).where(over).values(**_FORGET))
         old = (_c.created_at <= begun_before) & _c.interaction_token_sealed.is_not(None)
-        await self._run(update(link_attempts).where(old).values(interaction_token_sealed=None))
+        await self._change_many(update(link_attempts).where(old).values(interaction_token_sealed=None))
 
     async def purge(self, now: datetime) -> int:
         """Delete the attempts whose time is over and count them."""
-        return await self._changes(delete(link_attempts).where(_c.expires_at <= now))
+        return await self._change_many(delete(link_attempts).where(_c.expires_at <= now))
 
     async def _take(
         self, which: ColumnElement[bool], before: tuple[AttemptStage, ...], now: datetime, **changes: object

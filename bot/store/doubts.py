@@ -30,8 +30,8 @@ class Doubts(Subject):
 
     async def replace_many(self, guild: GuildId, by_user: dict[DiscordUserId, tuple[Doubt, ...]]) -> None:
         """Store the doubts of many people in a guild in place of the ones before."""
-        for piece in pieces(by_user):
-            await self._run(delete(doubts).where(_c.guild_id == guild, _c.user_id.in_(piece)))
+        for piece in pieces(sorted(by_user)):
+            await self._change_many(delete(doubts).where(_c.guild_id == guild, _c.user_id.in_(piece)))
         await self._put(doubts, [_to_values(doubt) for each in by_user.values() for doubt in each])
 
     async def users(self, guild: GuildId, after: DiscordUserId | None = None, limit: int = 1000) -> list[DiscordUserId]:

@@ -67,7 +67,7 @@ class GuildRows(Subject):
 
     async def save_roles(self, guild: GuildId, names: Mapping[RoleId, str]) -> None:
         """Store the names of a guild's roles; those not named are forgotten."""
-        await self._run(delete(role_names).where(role_names.c.guild_id == guild))
+        await self._change_many(delete(role_names).where(role_names.c.guild_id == guild))
         rows = [{"guild_id": guild, "role_id": role, "name": name} for role, name in names.items()]
         await self._put(role_names, rows)
 

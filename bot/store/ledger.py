@@ -36,7 +36,7 @@ class Ledger(Subject):
     async def leave(self, guild: GuildId, user: DiscordUserId) -> None:
         """Mark what a person held as LEFT: they went, and Discord took their roles with them."""
         held = (_c.guild_id == guild) & (_c.user_id == user) & (_c.holding == Holding.HELD.value)
-        await self._run(update(ledger).where(held).values(holding=Holding.LEFT.value))
+        await self._change_many(update(ledger).where(held).values(holding=Holding.LEFT.value))
 
     async def drop(self, guild: GuildId, user: DiscordUserId, role: RoleId) -> None:
         """Forget an entry."""
@@ -44,11 +44,11 @@ class Ledger(Subject):
 
     async def drop_role(self, guild: GuildId, role: RoleId) -> None:
         """Forget everybody's entry of a role, held now or not."""
-        await self._run(delete(ledger).where(_c.guild_id == guild, _c.role_id == role))
+        await self._change_many(delete(ledger).where(_c.guild_id == guild, _c.role_id == role))
 
     async def drop_many(self, grants: Iterable[Grant]) -> None:
         """Forget any number of entries."""
-        for grant in grants:
+        for grant in sorted(grants, key=lambda each: (each.guild, each.user, each.role)):
             await self.drop(grant.guild, grant.user, grant.role)
 
     async def count_ours(self, guild: GuildId) -> int:

@@ -88,14 +88,14 @@ class Links(Subject):
 
         The ledger stays, for the engine to revoke from.
         """
-        await self._run(delete(link_attempts).where(link_attempts.c.user_id == user))
+        await self._change_many(delete(link_attempts).where(link_attempts.c.user_id == user))
         link = await self.load(user)
         if link is None:
             return None
         await self._run(delete(links).where(links.c.user_id == user))
         await self._run(delete(token_pairs).where(token_pairs.c.owner == patron_owner(link.patron)))
-        await self._run(delete(memberships).where(memberships.c.patron_id == link.patron))
-        await self._run(delete(staged_memberships).where(staged_memberships.c.patron_id == link.patron))
+        await self._change_many(delete(memberships).where(memberships.c.patron_id == link.patron))
+        await self._change_many(delete(staged_memberships).where(staged_memberships.c.patron_id == link.patron))
         about = (nudges.c.kind == NudgeKind.PATRON.value) & (nudges.c.key == link.patron)
         await self._run(delete(nudges).where(about))
         return link

@@ -63,14 +63,14 @@ class Listings(Subject):
 
     async def drop_staged(self, run: int) -> None:
         """Forget the pages of a run."""
-        await self._run(delete(staged_memberships).where(staged_memberships.c.run_id == run))
-        await self._run(delete(staged_pages).where(staged_pages.c.run_id == run))
+        await self._change_many(delete(staged_memberships).where(staged_memberships.c.run_id == run))
+        await self._change_many(delete(staged_pages).where(staged_pages.c.run_id == run))
 
     async def drop_left(self) -> None:
         """Forget the pages of runs that do not go on any more: what killed processes left."""
         going = select(runs.c.run_id).where(runs.c.ended_at.is_(None))
-        await self._run(delete(staged_memberships).where(staged_memberships.c.run_id.not_in(going)))
-        await self._run(delete(staged_pages).where(staged_pages.c.run_id.not_in(going)))
+        await self._change_many(delete(staged_memberships).where(staged_memberships.c.run_id.not_in(going)))
+        await self._change_many(delete(staged_pages).where(staged_pages.c.run_id.not_in(going)))
 
     async def _goes_on(self, run: int, *, for_update: bool = False) -> None:
         """Raise StoreError when a run has ended; ``for_update`` lets nobody end it before this unit of work has."""

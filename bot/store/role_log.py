@@ -35,11 +35,11 @@ class RoleLog(Subject):
 
     async def erase(self, user: DiscordUserId) -> None:
         """Wipe what is logged about a person."""
-        await self._run(delete(role_log).where(_c.user_id == user))
+        await self._change_many(delete(role_log).where(_c.user_id == user))
 
     async def purge(self, before: datetime) -> None:
         """Delete the entries from before an instant."""
-        await self._run(delete(role_log).where(_c.at < before))
+        await self._change_many(delete(role_log).where(_c.at < before))
 
 
 def _to_values(entry: LogEntry) -> dict[str, object]:

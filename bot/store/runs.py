@@ -27,7 +27,7 @@ class Runs(Subject):
         """
         if kind is RunKind.REFRESH:
             forsaken = (_c.kind == kind.value) & (_c.campaign_id == campaign) & _c.ended_at.is_(None)
-            await self._run(update(runs).where(forsaken).values(ended_at=at, error="Interrupted"))
+            await self._change_many(update(runs).where(forsaken).values(ended_at=at, error="Interrupted"))
         values = {"kind": kind.value, "campaign_id": campaign, "guild_id": guild, "started_at": at}
         insert = self._insert(runs).values(**values, **asdict(RunReport()))
         return int(await self._scalar(insert.returning(_c.run_id)))
@@ -57,7 +57,7 @@ class Runs(Subject):
     async def purge(self, before: datetime) -> None:
         """Delete the runs that began before an instant, but for those whose revocations the brake still holds."""
         held = select(brake_holds.c.run_id)
-        await self._run(delete(runs).where(_c.started_at < before, _c.run_id.not_in(held)))
+        await self._change_many(delete(runs).where(_c.started_at < before, _c.run_id.not_in(held)))
 
 
 def _to_run(row: Row[Any]) -> Run:

@@ -76,11 +76,11 @@ class Tables(Subject):
         """
         link = await self.links.erase(user)
         await self.log.erase(user)
-        await self._run(delete(doubts).where(doubts.c.user_id == user))
+        await self._change_many(delete(doubts).where(doubts.c.user_id == user))
         # Without an entry in some ledger nobody will ask where the person is.
         keep = await self.ledger.guilds_of(user)
         gone = (presence.c.user_id == user) & presence.c.guild_id.not_in(keep)
-        await self._run(delete(presence).where(gone))
+        await self._change_many(delete(presence).where(gone))
         return link
 
     async def tidy(self, now: datetime) -> None:

@@ -1,19 +1,24 @@
 """Waits that could last for ever: for a lock, for each other, for a database that is silent."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import make_url, text
+from sqlalchemy import make_url, select, text
 
+from bot.core.model import Doubt
 from bot.errors import StoreError
-from bot.store import Store, open_store
+from bot.store import Store, Tables, open_store
 from bot.store.engine import _postgres_options, parse_url
+from bot.store.schema import metadata
 from tests.conftest import SECRET_KEY
+from tests.store.makers import ANN, BOB, CYD, DAY, GOLD, GUILD, HOUR, NOW, grant
+from tests.waiting import until_found
 
 
 @asynccontextmanager
@@ -53,6 +58,18 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flo
             writer.write(data)
     finally:
         writer.close()
+
+
+async def _put_grants(t: Tables) -> None:
+    await t.ledger.put_many(grant(user) for user in (ANN, BOB, CYD))
+
+
+async def _see(t: Tables) -> None:
+    await t.presence.put_many(GUILD, dict.fromkeys((ANN, BOB, CYD), True), NOW + HOUR)
+
+
+async def _doubt(t: Tables) -> None:
+    await t.doubts.replace_many(GUILD, {user: (Doubt(GUILD, user, GOLD, NOW + HOUR),) for user in (ANN, BOB, CYD)})
 
 
 async def test_a_deadlock_is_a_store_error_for_one_of_the_two(postgres_url: str) -> None:
@@ -110,3 +127,46 @@ async def test_a_database_that_is_silent_is_a_store_error_and_no_question_is_ask
         await opened.check()
         assert "Connections in pool: 1 " in opened._engines.reading.pool.status()
         await opened.close()
+
+
+# Two ways to change the same three people's rows; the first begins with the first of them.
+Change = Callable[[Tables], Awaitable[object]]
+PEOPLE = (CYD, BOB, ANN)
+RIVALS: dict[str, tuple[Change, Change]] = {
+    "ledger": (_put_grants, lambda t: t.ledger.put_many(grant(user) for user in PEOPLE)),
+    "ledger, as a role goes": (_put_grants, lambda t: t.ledger.drop_role(GUILD, GOLD)),
+    "ledger, as entries go": (_put_grants, lambda t: t.ledger.drop_many(grant(user) for user in PEOPLE)),
+    "presence": (_see, lambda t: t.presence.put_many(GUILD, dict.fromkeys(PEOPLE, True), NOW + DAY)),
+    "presence, as an audit ends": (_see, lambda t: t.presence.gone_since(GUILD, NOW + DAY, NOW + DAY)),
+    "doubts": (_doubt, lambda t: t.doubts.replace_many(GUILD, dict.fromkeys(PEOPLE, ()))),
+}
+
+
+@pytest.mark.parametrize("what", RIVALS)
+async def test_two_who_change_the_same_rows_take_turns(postgres_url: str, what: str) -> None:
+    """Somebody else has the row in the middle until both wait; then one of the two has to have both of the others."""
+    stores = [await open_store(postgres_url, [SECRET_KEY]) for _ in range(3)]
+    for user in PEOPLE:
+        async with stores[0].write() as t:
+            await t.ledger.put_many([grant(user)])
+            await t.presence.put(GUILD, user, present=True, seen_at=NOW)
+            await t.doubts.replace_many(GUILD, {user: (Doubt(GUILD, user, GOLD, NOW),)})
+
+    async def change(opened: Store, how: Change) -> None:
+        async with opened.write() as t:
+            await how(t)
+
+    async with stores[0].write() as t:
+        table = metadata.tables[what.split(",", maxsplit=1)[0]]
+        await t._connection.execute(select(table).where(table.c.user_id == BOB).with_for_update())
+        rivals = [asyncio.create_task(change(*each)) for each in zip(stores[1:], RIVALS[what], strict=True)]
+        await until_found(partial(_waiting, t))
+    await asyncio.gather(*rivals)
+    for opened in stores:
+        await opened.close()
+
+
+async def _waiting(t: Tables) -> bool:
+    """Say whether two sessions wait for a lock."""
+    question = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    return (await t._connection.execute(text(question))).scalar() == 2
