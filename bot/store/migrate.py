@@ -1,6 +1,7 @@
 """Bringing a database to the shape this version needs: under a lock, whole or not at all, off the event loop."""
 
 import asyncio
+from functools import cache
 from pathlib import Path
 from threading import Lock
 
@@ -50,8 +51,13 @@ def _migrate(url: str, folder: Path) -> None:
 
 def _is_newest(connection: Connection, folder: Path) -> bool:
     """Say whether there is nothing to do, without loading Alembic's environment."""
-    newest = ScriptDirectory(str(folder)).get_current_head()
-    return MigrationContext.configure(connection).get_current_revision() == newest
+    return MigrationContext.configure(connection).get_current_revision() == _newest(folder)
+
+
+@cache
+def _newest(folder: Path) -> str | None:
+    """Name the newest revision of a folder; Alembic runs all of its files to find out."""
+    return ScriptDirectory(str(folder)).get_current_head()
 
 
 def _refuse_orphans(connection: Connection) -> None:

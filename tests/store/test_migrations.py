@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from threading import Timer
@@ -22,6 +22,7 @@ from bot.store import migrate
 from bot.store.engine import open_sync_engine
 from bot.store.migrate import _FOLDER, _configure
 from bot.store.schema import metadata
+from tests.postgres import Postgres
 
 _REPOSITORY = Path(__file__).parents[2]
 
@@ -41,6 +42,13 @@ def with_another(tmp_path: Path) -> Migrations:
         return folder
 
     return copy
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    """Give a database whose tables may be changed."""
+    with postgres.database_of_its_own() as url:
+        yield url
 
 
 @pytest.fixture
