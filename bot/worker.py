@@ -231,11 +231,13 @@ class Worker:
         return care
 
     async def _tidy(self, linking: Linking, personal: PersonalData) -> None:
-        """Let attempts to link forget what they no longer need and erasures end, for as long as the worker runs."""
+        """Let what is no longer needed be forgotten and erasures end, for as long as the worker runs."""
         while not self._stop.is_set():
             try:
                 await linking.tidy()
                 await personal.tidy()
+                async with self._store.write() as t:
+                    await t.tidy(self._now())
             except StoreError as error:
                 log.warning("not_tidied", detail=str(error))
             await self._unless_stopped(self._sleep(TIDY_EVERY.total_seconds()))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -11,9 +12,10 @@ from structlog.testing import capture_logs
 
 from bot.app import App, open_app, webhook_secrets
 from bot.config import Config, load_config
-from bot.core.model import CREATOR
+from bot.core.model import CREATOR, Cause, DiscordUserId, GuildId, RoleId
 from bot.errors import ConfigError, StoreError
 from bot.store import Store
+from bot.store.records import LogAction, LogEntry
 from bot.webhook_care import open_doors
 from sandbox.discord.faults import Fault as DiscordFault
 from sandbox.discord.server import DiscordServer
@@ -112,6 +114,20 @@ async def test_webhooks_are_left_alone_where_patreon_could_not_reach_them_or_one
             assert await settled(app.store)
             await asyncio.sleep(0.2)
     assert stage.world.patreon.hooks.webhooks == {}
+
+
+async def test_a_worker_forgets_what_was_kept_long_enough(configure: Configure) -> None:
+    async with open_app(configure(), web=False, sleep=soon) as app:
+        async with app.store.write() as t:
+            long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+            user, guild = DiscordUserId(1), GuildId(2)
+            await t.log.add([LogEntry(guild, user, RoleId(3), LogAction.GRANTED, Cause.REFRESH, long_ago)])
+
+        async def forgotten() -> bool:
+            async with app.store.read() as t:
+                return not await t.log.of(guild, user)
+
+        await until_found(forgotten)
 
 
 async def test_the_doors_listen_while_patreon_is_down_and_the_campaign_is_settled_when_it_is_back(

@@ -4,7 +4,7 @@ A guild sees patrons' data of its campaigns, so one gets them only by the config
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bot.campaigns import FACT
 from bot.core.model import CREATOR, Campaign, CampaignId, GuildId, RoleId, TierId, TokenOwner
@@ -83,7 +83,7 @@ class Campaigns:
             configured = [states[key].campaign for key in await _configured(t, states.values()) if key in states]
             if not configured:
                 raise RuleRefused(texts.NO_CAMPAIGN_READ)
-            await t.guilds.save(replace(home.settings, campaign=configured[0].campaign))
+            await t.guilds.connect(guild, configured[0].campaign)
             return configured[0]
 
     async def guilds_of(self, campaign: CampaignId) -> list[GuildId]:

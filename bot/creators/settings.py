@@ -58,10 +58,10 @@ class Settings:
         """Change a guild's policy and let the engine look at everybody again. Raises RuleRefused."""
         async with self._store.write() as t:
             await t.guilds.lock(guild)
-            settings = await t.guilds.load(guild)
-            policy = change(settings.policy)
+            before = (await t.guilds.load(guild)).policy
+            policy = change(before)
             _check(policy)
-            await t.guilds.save(replace(settings, policy=policy))
+            await t.guilds.choose(guild, before, policy)
             await t.nudges.add(NudgeKind.GUILD, str(guild), Cause.RULES, self._now())
         log.info("settings_saved", guild=guild, paused=policy.paused)
         self._wake()
@@ -69,7 +69,7 @@ class Settings:
     async def save_staff_channel(self, guild: GuildId, channel: int) -> None:
         """Say where questions and reports go."""
         async with self._store.write() as t:
-            await t.guilds.save(replace(await t.guilds.load(guild), staff_channel=channel))
+            await t.guilds.save_staff_channel(guild, channel)
         log.info("staff_channel_saved", guild=guild, channel=channel)
 
     async def pause(self, guild: GuildId, *, paused: bool) -> None:
@@ -81,7 +81,7 @@ class Settings:
         if (await self.load(guild)).joined_at is not None:
             return
         async with self._store.write() as t:
-            await t.guilds.save(replace(await t.guilds.load(guild), joined_at=self._now()))
+            await t.guilds.joined(guild, self._now())
 
 
 def _check(policy: Policy) -> None:

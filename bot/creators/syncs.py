@@ -103,7 +103,7 @@ class Syncs:
                 home.settings.policy,
                 refreshes=tuple(refreshes),
                 audited_at=home.settings.audited_at,
-                waiting=await t.nudges.pending(due_by=self._now()),
+                waiting=await t.nudges.pending(self._now()),
                 held=await t.holds.count_waiting(guild),
                 holds=tuple(await t.holds.waiting(guild)),
             )

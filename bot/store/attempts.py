@@ -47,16 +47,6 @@ class Attempts(Subject):
         }
         await self._run(self._insert(link_attempts), values)
 
-    async def load(self, key: str) -> LinkAttempt | None:
-        """Load an attempt as it stands."""
-        row = await self._row(select(link_attempts).where(_c.key == key))
-        return None if row is None else self._to_attempt(row)
-
-    async def load_by_state(self, state_hash: str) -> LinkAttempt | None:
-        """Load the attempt a state was made for, without using it up."""
-        row = await self._row(select(link_attempts).where(_c.state_hash == state_hash))
-        return None if row is None else self._to_attempt(row)
-
     async def load_by_confirm(self, confirm_hash: str) -> LinkAttempt | None:
         """Load the attempt a confirming form was made for, without using it up."""
         row = await self._row(select(link_attempts).where(_c.confirm_hash == confirm_hash))
@@ -119,13 +109,13 @@ class Attempts(Subject):
     async def forget(self, now: datetime, *, begun_before: datetime) -> None:
         """Forget names and tokens of attempts whose time is over, and Discord's token of those ``begun_before``."""
         over = (_c.expires_at <= now) & or_(_c.patron_name_sealed.is_not(None), _c.tokens_sealed.is_not(None))
-        await self._run(update(link_attempts).where(over).values(**_FORGET))
+        await self._change_many(update(link_attempts).where(over).values(**_FORGET))
         old = (_c.created_at <= begun_before) & _c.interaction_token_sealed.is_not(None)
-        await self._run(update(link_attempts).where(old).values(interaction_token_sealed=None))
+        await self._change_many(update(link_attempts).where(old).values(interaction_token_sealed=None))
 
     async def purge(self, now: datetime) -> int:
         """Delete the attempts whose time is over and count them."""
-        return await self._changes(delete(link_attempts).where(_c.expires_at <= now))
+        return await self._change_many(delete(link_attempts).where(_c.expires_at <= now))
 
     async def _take(
         self, which: ColumnElement[bool], before: tuple[AttemptStage, ...], now: datetime, **changes: object

@@ -28,11 +28,6 @@ class Campaigns(Subject):
         changeable = (*values, *(() if owner is None else ("owner",)))
         await self._run(upsert(campaigns, changeable, self._on_postgres), {**values, "owner": owner or CREATOR})
 
-    async def load(self, campaign: CampaignId) -> Campaign | None:
-        """Load a campaign; None when Patreon was never asked about it."""
-        state = await self.state(campaign)
-        return None if state is None else state.campaign
-
     async def state(self, campaign: CampaignId) -> CampaignState | None:
         """Load a campaign and where its refresh stands."""
         row = await self._row(select(campaigns).where(_c.campaign_id == campaign))
@@ -42,13 +37,8 @@ class Campaigns(Subject):
         """Load all campaigns, in order of id (as text)."""
         return [_to_state(row) for row in await self._rows(select(campaigns).order_by(_c.campaign_id))]
 
-    async def due(self, now: datetime) -> list[CampaignState]:
-        """Load the campaigns whose refresh is due, the longest overdue first."""
-        question = select(campaigns).where(_c.next_refresh_at <= now).order_by(_c.next_refresh_at)
-        return [_to_state(row) for row in await self._rows(question)]
-
-    async def schedule(self, campaign: CampaignId, next_refresh_at: datetime | None) -> None:
-        """Plan the next refresh; None plans none."""
+    async def schedule(self, campaign: CampaignId, next_refresh_at: datetime) -> None:
+        """Plan the next refresh."""
         await self._change(campaign, next_refresh_at=next_refresh_at)
 
     async def take_turn(self, campaign: CampaignId, planned: datetime | None, next_refresh_at: datetime) -> bool:

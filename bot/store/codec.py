@@ -1,10 +1,10 @@
-"""Values to bytes and back: memberships, campaigns, policies, token pairs. Encryption and statements live elsewhere."""
+"""Values to bytes and back: memberships, campaigns, choices, token pairs. Encryption and statements live elsewhere."""
 
 import hashlib
 from collections.abc import Iterable
 from dataclasses import fields
 from operator import attrgetter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -13,13 +13,15 @@ from bot.errors import StoreError
 
 _T = TypeVar("_T")
 
+_UNKNOWN_SHAPE = "a stored value has a shape this version does not know"
+
 # Sets come out sorted, so that equal values give equal bytes.
 _encoder = msgspec.json.Encoder(order="deterministic")
 _content = attrgetter(*(each.name for each in fields(Membership) if each.name not in {"observed_at", "source"}))
 
 _memberships = msgspec.json.Decoder(Membership)
 _campaigns = msgspec.json.Decoder(Campaign)
-_policies = msgspec.json.Decoder(Policy)
+_choices = msgspec.json.Decoder(dict[str, Any])
 _tokens = msgspec.json.Decoder(Tokens)
 _texts = msgspec.json.Decoder(tuple[str, ...])
 
@@ -29,7 +31,7 @@ def digest(membership: Membership) -> bytes:
     return hashlib.blake2b(_encoder.encode(_content(membership)), digest_size=8).digest()
 
 
-def encode(value: Membership | Campaign | Policy | Tokens) -> bytes:
+def encode(value: Membership | Campaign | Tokens) -> bytes:
     """Give a value's canonical JSON."""
     return _encoder.encode(value)
 
@@ -49,9 +51,22 @@ def decode_campaign(payload: bytes) -> Campaign:
     return _decode(_campaigns, payload)
 
 
-def decode_policy(payload: bytes) -> Policy:
-    """Read a stored policy; a field it does not name has its default."""
-    return _decode(_policies, payload)
+def encode_choices(stored: bytes | None, before: Policy, after: Policy) -> bytes:
+    """Give the switches chosen so far and those in which ``after`` differs from ``before``, as a JSON object."""
+    chosen = {} if stored is None else _decode(_choices, stored)
+    both = ((each.name, getattr(before, each.name), getattr(after, each.name)) for each in fields(Policy))
+    return _encoder.encode({**chosen, **{name: new for name, old, new in both if new != old}})
+
+
+def decode_choices(policy: Policy, stored: bytes | None) -> Policy:
+    """Give a policy with the switches somebody chose in place of its own."""
+    if stored is None:
+        return policy
+    chosen = _decode(_choices, stored)
+    try:
+        return msgspec.convert({**msgspec.to_builtins(policy), **chosen}, Policy)
+    except msgspec.ValidationError as error:
+        raise StoreError(_UNKNOWN_SHAPE) from error
 
 
 def decode_tokens(text: str) -> Tokens:
@@ -69,4 +84,4 @@ def _decode(decoder: "msgspec.json.Decoder[_T]", payload: bytes) -> _T:
     try:
         return decoder.decode(payload)
     except msgspec.DecodeError as error:
-        raise StoreError("a stored value has a shape this version does not know") from error
+        raise StoreError(_UNKNOWN_SHAPE) from error

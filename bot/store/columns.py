@@ -1,4 +1,4 @@
-"""Column types that mean the same on both engines. Which columns there are, schema.py says."""
+"""Column types that mean the same on both engines, and how constraints are named. Which there are, schema.py says."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,6 +7,14 @@ from sqlalchemy.engine import Dialect
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+# Every constraint has a name, or SQLite's migrations could not drop it.
+NAMES = {
+    "pk": "pk_%(table_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(referred_table_name)s",
+}
 
 # SQLite counts up by itself only in a column it calls INTEGER.
 Counter = BigInteger().with_variant(Integer, "sqlite")

@@ -25,6 +25,7 @@ class Cipher:
             raise StoreError("secret_keys is empty: tokens cannot be stored without a key")
         self._all = MultiFernet(fernets)
         self._first = fernets[0]
+        self.has_older_keys = len(fernets) > 1
 
     def seal(self, text: str) -> bytes:
         """Encrypt with the first key."""

@@ -16,10 +16,6 @@ _c = doubts.c
 class Doubts(Subject):
     """The stored doubts, at most one per person and role."""
 
-    async def of(self, guild: GuildId, user: DiscordUserId) -> dict[RoleId, Doubt]:
-        """Load one person's doubts in a guild, by role."""
-        return (await self.of_users(guild, [user])).get(user, {})
-
     async def of_users(self, guild: GuildId, users: Iterable[DiscordUserId]) -> dict[DiscordUserId, dict[RoleId, Doubt]]:
         """Load the doubts of many people in a guild; those about whom there is none are left out."""
         found: dict[DiscordUserId, dict[RoleId, Doubt]] = {}
@@ -34,8 +30,8 @@ class Doubts(Subject):
 
     async def replace_many(self, guild: GuildId, by_user: dict[DiscordUserId, tuple[Doubt, ...]]) -> None:
         """Store the doubts of many people in a guild in place of the ones before."""
-        for piece in pieces(by_user):
-            await self._run(delete(doubts).where(_c.guild_id == guild, _c.user_id.in_(piece)))
+        for piece in pieces(sorted(by_user)):
+            await self._change_many(delete(doubts).where(_c.guild_id == guild, _c.user_id.in_(piece)))
         await self._put(doubts, [_to_values(doubt) for each in by_user.values() for doubt in each])
 
     async def users(self, guild: GuildId, after: DiscordUserId | None = None, limit: int = 1000) -> list[DiscordUserId]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import stamina
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -22,6 +23,11 @@ from bot.store.sqlite_driver import Driver
 # Long enough to outwait a migration or a bulk write of another process.
 _BUSY_MS = 10_000
 
+# A network that swallows everything looks like a server that thinks: no wait may last for ever. Of libpq, see
+# https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS; what the URL names counts more.
+_LINE = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "20000"}
+_LIMITS = "SELECT set_config('lock_timeout', '10s', {0}), set_config('idle_in_transaction_session_timeout', '60s', {0})"
+
 
 @contextmanager
 def translated() -> Iterator[None]:
@@ -30,7 +36,13 @@ def translated() -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
-        raise StoreError(f"the database refused: {type(cause).__name__}") from error
+        raise StoreError(f"the database refused: {_name(cause)}") from error
+
+
+def _name(cause: BaseException) -> str:
+    """Name a failure: its class, and what the driver calls it more precisely (SQLITE_BUSY, 40P01)."""
+    detail = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
+    return type(cause).__name__ + (f" ({detail})" if detail else "")
 
 
 def parse_url(url: str) -> URL:
@@ -80,6 +92,7 @@ def open_engines(url: str) -> Engines:
         return Engines(reading, writing)
     parsed, options = _postgres_options(parsed)
     writing = create_async_engine(parsed, pool_size=5, max_overflow=5, pool_pre_ping=True, **options)
+    _limit_waits(writing.sync_engine, bounced="prepare_threshold" in options["connect_args"])
     snapshot = writing.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return Engines(snapshot, writing)
 
@@ -95,6 +108,7 @@ def open_sync_engine(url: str) -> Engine:
         _make_folder(parsed)
         engine = create_engine(parsed.set(drivername="sqlite"), poolclass=NullPool, **_sqlite_options())
         _prepare_sqlite(engine, begin="BEGIN IMMEDIATE", foreign_keys=False)
+        event.listen(engine, "connect", _write_ahead)
         return engine
     parsed, options = _postgres_options(parsed)
     return create_engine(parsed, poolclass=NullPool, **options)
@@ -115,17 +129,52 @@ def _sqlite_options() -> dict[str, Any]:
 
 def _postgres_options(url: URL) -> tuple[URL, dict[str, Any]]:
     """Keep values out of error messages; ``?pgbouncer=true`` turns prepared statements off, which a bouncer needs."""
-    options: dict[str, Any] = {"hide_parameters": True}
+    arguments: dict[str, Any] = {key: value for key, value in _LINE.items() if key not in url.query}
     if url.query.get("pgbouncer") == "true":
-        options["connect_args"] = {"prepare_threshold": None}
-    return url.difference_update_query(["pgbouncer"]), options
+        arguments["prepare_threshold"] = None
+    return url.difference_update_query(["pgbouncer"]), {"hide_parameters": True, "connect_args": arguments}
+
+
+def _limit_waits(engine: Engine, *, bounced: bool) -> None:
+    """Let PostgreSQL end waits for locks, and transactions nobody goes on with.
+
+    Not as a start-up option, which pgbouncer refuses; behind one, each transaction may be on another connection.
+    """
+
+    def on_connect(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(_LIMITS.format("false"))
+        cursor.close()
+        connection.commit()
+
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(_LIMITS.format("true"))
+
+    if bounced:
+        event.listen(engine, "begin", on_begin)
+    else:
+        event.listen(engine, "connect", on_connect)
+
+
+def _write_ahead(connection: Any, _record: object) -> None:
+    """Let readers and the writer work side by side from now on; the file remembers.
+
+    For this one change SQLite does not always wait by itself for another process that is at the file.
+    """
+    waiting = stamina.retry_context(on=_is_busy, attempts=None, timeout=_BUSY_MS / 1000, wait_max=0.5)
+    for attempt in waiting:
+        with attempt:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+
+
+def _is_busy(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorname", None) == "SQLITE_BUSY"
 
 
 def _prepare_sqlite(engine: Engine, *, begin: str, query_only: bool = False, foreign_keys: bool = True) -> None:
     """Make each connection durable (tokens rotate: a lost commit is a lost refresh token) and transactions explicit."""
     pragmas = [
         f"busy_timeout={_BUSY_MS}",
-        "journal_mode=WAL",
         "synchronous=FULL",
         f"foreign_keys={'ON' if foreign_keys else 'OFF'}",
         *(["query_only=ON"] if query_only else []),

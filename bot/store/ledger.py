@@ -29,17 +29,9 @@ class Ledger(Subject):
             found.setdefault(grant.user, {})[grant.role] = grant
         return found
 
-    async def put(self, grant: Grant) -> None:
-        """Store an entry over the one before."""
-        await self.put_many([grant])
-
     async def put_many(self, grants: Iterable[Grant]) -> None:
         """Store any number of entries over the ones before."""
         await self._put(ledger, [_to_values(grant) for grant in grants])
-
-    async def set_holding(self, guild: GuildId, user: DiscordUserId, role: RoleId, holding: Holding) -> None:
-        """Change whether the person has the role now; without an entry nothing happens."""
-        await self._run(update(ledger).where(_entry(guild, user, role)).values(holding=holding.value))
 
     async def leave(self, guild: GuildId, users: Iterable[DiscordUserId]) -> None:
         """Mark what people held, or were about to, as LEFT: they went, and Discord took their roles with them.
@@ -48,7 +40,7 @@ class Ledger(Subject):
         """
         for piece in pieces(sorted(users)):
             theirs = (_c.guild_id == guild) & _c.user_id.in_(piece) & (_c.holding != Holding.TAKEN.value)
-            await self._run(update(ledger).where(theirs).values(holding=Holding.LEFT.value))
+            await self._change_many(update(ledger).where(theirs).values(holding=Holding.LEFT.value))
 
     async def drop(self, guild: GuildId, user: DiscordUserId, role: RoleId) -> None:
         """Forget an entry."""
@@ -56,32 +48,22 @@ class Ledger(Subject):
 
     async def drop_role(self, guild: GuildId, role: RoleId) -> None:
         """Forget everybody's entry of a role."""
-        await self._run(delete(ledger).where(_c.guild_id == guild, _c.role_id == role))
-
-    async def drop_many(self, grants: Iterable[Grant]) -> None:
-        """Forget any number of entries."""
-        for grant in grants:
-            await self.drop(grant.guild, grant.user, grant.role)
+        await self._change_many(delete(ledger).where(_c.guild_id == guild, _c.role_id == role))
 
     async def drop_user(self, guild: GuildId, user: DiscordUserId) -> None:
         """Forget all of a person's entries in a guild."""
-        await self._run(delete(ledger).where(_c.guild_id == guild, _c.user_id == user))
+        await self._change_many(delete(ledger).where(_c.guild_id == guild, _c.user_id == user))
 
     async def count_ours(self, guild: GuildId, at_most: int) -> int:
         """Count the roles in a guild that a rule gave and people have now, as far as ``at_most``: the brake's measure."""
         ours = (_c.guild_id == guild) & (_c.origin == Origin.OURS.value) & (_c.holding == Holding.HELD.value)
-        some = select(_c.role_id).where(ours).limit(at_most).subquery()
+        some = select(_c.guild_id).where(ours).limit(at_most).subquery()
         return int(await self._scalar(select(func.count()).select_from(some)))
 
     async def count_taking(self, guild: GuildId, but: DiscordUserId) -> int:
         """Count the revocations under way in a guild, those of one person left out."""
         under_way = (_c.guild_id == guild) & (_c.holding == Holding.TAKING.value) & (_c.user_id != but)
         return int(await self._scalar(select(func.count()).select_from(ledger).where(under_way)))
-
-    async def holders(self, guild: GuildId, role: RoleId) -> list[Grant]:
-        """Load the entries of everybody who has a role now, in order of Discord user."""
-        held = (_c.guild_id == guild) & (_c.role_id == role) & (_c.holding == Holding.HELD.value)
-        return list(map(_to_grant, await self._rows(select(ledger).where(held).order_by(_c.user_id))))
 
     async def users(self, guild: GuildId, after: DiscordUserId | None = None, limit: int = 1000) -> list[DiscordUserId]:
         """Name the next people with entries in a guild, in order, beginning behind ``after``."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.engine import Row
 
 from bot.core.model import DiscordUserId, GuildId, Link, PatronId, patron_owner
@@ -53,14 +53,14 @@ class Links(Subject):
 
     async def page(self, after: DiscordUserId | None = None, limit: int = 1000) -> list[Link]:
         """Load the next links in order of Discord user, beginning behind ``after``."""
-        question = select(links).order_by(links.c.user_id).limit(limit)
-        return [_to_link(row) for row in await self._rows(question.where(_behind(after)))]
+        question = select(links).where(links.c.user_id > (after or 0)).order_by(links.c.user_id).limit(limit)
+        return [_to_link(row) for row in await self._rows(question)]
 
     async def in_guild(self, guild: GuildId, after: DiscordUserId | None = None, limit: int = 1000) -> list[Link]:
         """Load the next links of people known to be in a guild, in order of Discord user, beginning behind ``after``."""
-        there = (presence.c.guild_id == guild) & presence.c.present
-        question = select(links).join(presence, presence.c.user_id == links.c.user_id).where(there, _behind(after))
-        return [_to_link(row) for row in await self._rows(question.order_by(links.c.user_id).limit(limit))]
+        there = (presence.c.guild_id == guild) & presence.c.present & (presence.c.user_id > (after or 0))
+        question = select(links).join(presence, presence.c.user_id == links.c.user_id).where(there)
+        return [_to_link(row) for row in await self._rows(question.order_by(presence.c.user_id).limit(limit))]
 
     async def count(self) -> int:
         """Count the links."""
@@ -92,31 +92,22 @@ class Links(Subject):
         whole = (links.c.user_id == user) & links.c.broken_since.is_(None)
         await self._run(update(links).where(whole).values(broken_since=at))
 
-    async def mend(self, user: DiscordUserId) -> None:
-        """Forget that a link was broken."""
-        await self._run(update(links).where(links.c.user_id == user).values(broken_since=None))
-
     async def erase(self, user: DiscordUserId) -> Link | None:
         """Wipe a link and what it brought: tokens, attempts, memberships and readings of the patron; returns the link.
 
         The ledger stays, for the engine to revoke from.
         """
-        await self._run(delete(link_attempts).where(link_attempts.c.user_id == user))
+        await self._change_many(delete(link_attempts).where(link_attempts.c.user_id == user))
         link = await self.load(user)
         if link is None:
             return None
         await self._run(delete(links).where(links.c.user_id == user))
         await self._run(delete(token_pairs).where(token_pairs.c.owner == patron_owner(link.patron)))
-        await self._run(delete(memberships).where(memberships.c.patron_id == link.patron))
-        await self._run(delete(staged_memberships).where(staged_memberships.c.patron_id == link.patron))
+        await self._change_many(delete(memberships).where(memberships.c.patron_id == link.patron))
+        await self._change_many(delete(staged_memberships).where(staged_memberships.c.patron_id == link.patron))
         told = (nudge_readings.c.kind == NudgeKind.USER.value) & (nudge_readings.c.key == str(user))
-        await self._run(delete(nudge_readings).where(told))
+        await self._change_many(delete(nudge_readings).where(told))
         return link
-
-
-def _behind(after: DiscordUserId | None) -> ColumnElement[bool]:
-    """Give the condition that a page begins behind a Discord user; ids are positive."""
-    return links.c.user_id > (0 if after is None else after)
 
 
 def _to_link(row: Row[Any]) -> Link:

@@ -1,12 +1,12 @@
 """Memberships as Patreon said them last. Lists on their way in are listings.py's; what follows from them is the core's."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.engine import Row
 
 from bot.core.model import CampaignId, Membership, PatronId
@@ -47,19 +47,6 @@ class Memberships(Listings):
         rows = await self._rows(_readable().where(behind).order_by(_c.patron_id).limit(limit))
         return [_to_membership(row) for row in rows]
 
-    async def patrons(self, campaign: CampaignId) -> AsyncIterator[PatronId]:
-        """Name every patron of whom a membership in the campaign is stored, in pieces, without holding them all."""
-        last = ""
-        question = select(_c.patron_id).where(_c.campaign_id == campaign).order_by(_c.patron_id).limit(_PAGE)
-        while rows := await self._rows(question.where(_c.patron_id > last)):
-            for row in rows:
-                yield PatronId(row.patron_id)
-            last = rows[-1].patron_id
-
-    async def count(self, campaign: CampaignId) -> int:
-        """Count the stored memberships of a campaign, former ones included."""
-        return int(await self._scalar(select(func.count()).select_from(memberships).where(_c.campaign_id == campaign)))
-
     async def save(self, membership: Membership, due_at: datetime | None, *, digest: bytes | None = None) -> None:
         """Store one membership over the one before it; ``digest`` as in ``MembershipRow``."""
         await self.save_many([MembershipRow(membership, due_at, digest)])
@@ -90,15 +77,6 @@ class Memberships(Listings):
         """Name the memberships whose time has come, the longest overdue first."""
         question = select(_c.patron_id, _c.campaign_id).where(_c.due_at <= now).order_by(_c.due_at).limit(limit)
         return [(PatronId(row.patron_id), CampaignId(row.campaign_id)) for row in await self._rows(question)]
-
-    async def next_due(self) -> datetime | None:
-        """Say when the next membership's time comes."""
-        row = await self._row(select(_c.due_at).where(_c.due_at.is_not(None)).order_by(_c.due_at).limit(1))
-        return None if row is None else row.due_at
-
-    async def erase(self, patron: PatronId) -> None:
-        """Wipe all memberships of a patron."""
-        await self._run(delete(memberships).where(_c.patron_id == patron))
 
 
 @cache

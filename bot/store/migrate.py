@@ -1,6 +1,7 @@
 """Bringing a database to the shape this version needs: under a lock, whole or not at all, off the event loop."""
 
 import asyncio
+from functools import cache
 from pathlib import Path
 from threading import Lock
 
@@ -32,11 +33,6 @@ async def migrate(url: str, *, folder: Path = _FOLDER) -> None:
     await asyncio.to_thread(_migrate, url, folder)
 
 
-async def check_schema(url: str) -> None:
-    """Raise StoreError unless the migrations give exactly the tables of schema.py; the database must be migrated."""
-    await asyncio.to_thread(_check, url)
-
-
 def _migrate(url: str, folder: Path) -> None:
     """Upgrade in one transaction that holds the lock from its first statement."""
     engine = open_sync_engine(url)
@@ -55,26 +51,19 @@ def _migrate(url: str, folder: Path) -> None:
 
 def _is_newest(connection: Connection, folder: Path) -> bool:
     """Say whether there is nothing to do, without loading Alembic's environment."""
-    newest = ScriptDirectory(str(folder)).get_current_head()
-    return MigrationContext.configure(connection).get_current_revision() == newest
+    return MigrationContext.configure(connection).get_current_revision() == _newest(folder)
+
+
+@cache
+def _newest(folder: Path) -> str | None:
+    """Name the newest revision of a folder; Alembic runs all of its files to find out."""
+    return ScriptDirectory(str(folder)).get_current_head()
 
 
 def _refuse_orphans(connection: Connection) -> None:
     """Check on SQLite what the migration engine did not enforce; raising rolls the migration back."""
     if connection.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
         raise StoreError("a migration left rows that refer to nothing")
-
-
-def _check(url: str) -> None:
-    """Let Alembic compare the tables with schema.py."""
-    engine = open_sync_engine(url)
-    try:
-        with translated(), _one_at_a_time, engine.begin() as connection:
-            command.check(_configure(connection, _FOLDER))
-    except CommandError as error:
-        raise StoreError(f"schema.py and the migrations differ: {error}") from error
-    finally:
-        engine.dispose()
 
 
 def _configure(connection: Connection, folder: Path) -> Config:

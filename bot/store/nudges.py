@@ -110,28 +110,25 @@ class Nudges(Subject):
 
     async def release(self, holder: str) -> None:
         """Give back everything a holder claimed, as it was."""
-        mine = select(_c.kind, _c.key).where(_c.holder == holder).order_by(_c.kind, _c.key)
-        # Locked in the order in which everybody else locks them.
-        await self._rows(mine.with_for_update())
-        await self._run(update(nudges).where(_c.holder == holder).values(**_FREE))
+        await self._change_many(update(nudges).where(_c.holder == holder).values(**_FREE))
 
     async def load(self, kind: NudgeKind, key: str) -> Nudge | None:
         """Load a nudge as it stands."""
         rows = await self._rows(select(nudges).where(_named(kind, key)))
         return next(iter(await self._to_nudges(rows)), None)
 
-    async def pending(
-        self, kind: NudgeKind | None = None, *, cause: Cause | None = None, due_by: datetime | None = None
-    ) -> int:
-        """Count the nudges, claimed ones included; of one kind, of one cause, or due by an instant, when asked so."""
+    async def pending(self, due_by: datetime | None = None) -> int:
+        """Count the nudges, claimed ones included; those due by an instant when asked so."""
         question = select(func.count()).select_from(nudges)
-        if kind is not None:
-            question = question.where(_c.kind == kind.value)
-        if cause is not None:
-            question = question.where(_c.cause == cause.value)
         if due_by is not None:
             question = question.where(_c.due_at <= due_by)
         return int(await self._scalar(question))
+
+    async def waiting(self, kind: NudgeKind, cause: Cause, at_most: int) -> int:
+        """Count the nudges of one kind and cause, claimed ones included, as far as ``at_most``."""
+        theirs = (_c.kind == kind.value) & (_c.priority == priority(cause)) & (_c.cause == cause.value)
+        some = select(_c.key).where(theirs).limit(at_most).subquery()
+        return int(await self._scalar(select(func.count()).select_from(some)))
 
     async def next_due(self) -> datetime | None:
         """Say when there may be something to claim: the next due instant, or the next end of a lease."""

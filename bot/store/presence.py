@@ -31,7 +31,8 @@ class Presence(Subject):
         newer = _c.seen_at <= insert.excluded.seen_at
         statement = insert.on_conflict_do_update(index_elements=["guild_id", "user_id"], set_=changes, where=newer)
         rows = [
-            {"guild_id": guild, "user_id": user, "present": present, "seen_at": seen_at} for user, present in seen.items()
+            {"guild_id": guild, "user_id": user, "present": present, "seen_at": seen_at}
+            for user, present in sorted(seen.items())
         ]
         if rows:
             await self._run(statement, rows)
@@ -43,7 +44,7 @@ class Presence(Subject):
     async def gone_since(self, guild: GuildId, before: datetime, now: datetime) -> None:
         """Mark as absent everybody not seen since an audit began at ``before``, at its end ``now``."""
         unseen = (_c.guild_id == guild) & (_c.seen_at < before) & _c.present
-        await self._run(update(presence).where(unseen).values(present=False, seen_at=now))
+        await self._change_many(update(presence).where(unseen).values(present=False, seen_at=now))
 
     async def of_users(self, guild: GuildId, users: Iterable[DiscordUserId]) -> dict[DiscordUserId, bool]:
         """Say of many people whether they are in a guild; those nobody looked for are left out."""

@@ -113,11 +113,6 @@ URGENT = 0
 _PRIORITIES = {Cause.RULES: 1, Cause.CLOCK: 1, Cause.AUDIT: 2, Cause.REFRESH: 2}
 
 
-def strongest(*causes: Cause) -> Cause:
-    """Give the cause that merged nudges keep; at least one is needed."""
-    return min(causes, key=CAUSES_BY_STRENGTH.index)
-
-
 def priority(cause: Cause) -> int:
     """Give the queue a cause stands in: 0 before 1 before 2, whatever their due instants."""
     return _PRIORITIES.get(cause, URGENT)
@@ -229,8 +224,6 @@ class LogAction(Enum):
 
     GRANTED = "granted"
     REVOKED = "revoked"
-    HELD = "held"
-    BLOCKED = "blocked"
     FOUND = "found"
     TAKEN = "taken"
     SHADOWED = "shadowed"

@@ -28,29 +28,19 @@ class RoleLog(Subject):
         question = select(role_log).where(_c.guild_id == guild, _c.user_id == user)
         return list(map(_to_entry, await self._rows(question.order_by(_c.entry_id.desc()).limit(limit))))
 
-    async def recent(self, guild: GuildId, limit: int = 20) -> list[LogEntry]:
-        """Load the newest entries of a guild, the newest first."""
-        question = select(role_log).where(_c.guild_id == guild).order_by(_c.entry_id.desc()).limit(limit)
-        return list(map(_to_entry, await self._rows(question)))
-
     async def count_lost(self, guild: GuildId, since: datetime) -> int:
         """Count the roles that were revoked in a guild since an instant, those left out that a person asked to go."""
         revoked = (_c.guild_id == guild) & (_c.action == LogAction.REVOKED.value) & (_c.at >= since)
         lost = revoked & _c.cause.not_in([Cause.UNLINKED.value, Cause.MANUAL.value])
         return int(await self._scalar(select(func.count()).select_from(role_log).where(lost)))
 
-    async def of_run(self, run: int, limit: int = 1000) -> list[LogEntry]:
-        """Load the entries of one run, in their order."""
-        question = select(role_log).where(_c.run_id == run).order_by(_c.entry_id).limit(limit)
-        return list(map(_to_entry, await self._rows(question)))
-
     async def erase(self, user: DiscordUserId) -> None:
         """Wipe what is logged about a person."""
-        await self._run(delete(role_log).where(_c.user_id == user))
+        await self._change_many(delete(role_log).where(_c.user_id == user))
 
-    async def purge(self, before: datetime) -> int:
-        """Delete the entries from before an instant and count them."""
-        return await self._changes(delete(role_log).where(_c.at < before))
+    async def purge(self, before: datetime) -> None:
+        """Delete the entries from before an instant."""
+        await self._change_many(delete(role_log).where(_c.at < before))
 
 
 def _to_values(entry: LogEntry) -> dict[str, object]:

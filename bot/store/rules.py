@@ -25,11 +25,6 @@ class Rules(Subject):
         rows = await self._rows(select(rules).where(_c.guild_id == guild).order_by(_c.rule_id))
         return tuple(map(_to_rule, rows))
 
-    async def of_campaign(self, campaign: CampaignId) -> tuple[RoleRule, ...]:
-        """Load the rules of all guilds for a campaign, the oldest first."""
-        rows = await self._rows(select(rules).where(_c.campaign_id == campaign).order_by(_c.rule_id))
-        return tuple(map(_to_rule, rows))
-
     async def all(self) -> tuple[RoleRule, ...]:
         """Load every rule, the oldest first."""
         return tuple(map(_to_rule, await self._rows(select(rules).order_by(_c.rule_id))))

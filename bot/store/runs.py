@@ -9,7 +9,7 @@ from sqlalchemy.engine import Row
 
 from bot.core.model import CampaignId, GuildId
 from bot.store.records import Run, RunKind, RunReport
-from bot.store.schema import runs
+from bot.store.schema import brake_holds, runs
 from bot.store.statements import Subject
 
 _c = runs.c
@@ -21,7 +21,13 @@ class Runs(Subject):
     async def start(
         self, kind: RunKind, at: datetime, *, campaign: CampaignId | None = None, guild: GuildId | None = None
     ) -> int:
-        """Record that a run begins and return its number."""
+        """Record that a run begins and return its number.
+
+        A campaign is read by one refresh at a time: one that never ended was killed, or lost its claim, and ends here.
+        """
+        if kind is RunKind.REFRESH:
+            forsaken = (_c.kind == kind.value) & (_c.campaign_id == campaign) & _c.ended_at.is_(None)
+            await self._change_many(update(runs).where(forsaken).values(ended_at=at, error="Interrupted"))
         values = {"kind": kind.value, "campaign_id": campaign, "guild_id": guild, "started_at": at}
         insert = self._insert(runs).values(**values, **asdict(RunReport()))
         return int(await self._scalar(insert.returning(_c.run_id)))
@@ -33,11 +39,6 @@ class Runs(Subject):
     async def end(self, run: int, report: RunReport, at: datetime) -> None:
         """Record that a run ended, and what it did in all."""
         await self._run(update(runs).where(_c.run_id == run).values(ended_at=at, **asdict(report)))
-
-    async def load(self, run: int) -> Run | None:
-        """Load one run."""
-        row = await self._row(select(runs).where(_c.run_id == run))
-        return None if row is None else _to_run(row)
 
     async def last(
         self, kind: RunKind, *, campaign: CampaignId | None = None, guild: GuildId | None = None, ended: bool = False
@@ -53,17 +54,10 @@ class Runs(Subject):
         row = await self._row(question)
         return None if row is None else _to_run(row)
 
-    async def recent(self, limit: int = 10) -> list[Run]:
-        """Load the newest runs of all kinds, the newest first."""
-        return list(map(_to_run, await self._rows(select(runs).order_by(_c.run_id.desc()).limit(limit))))
-
-    async def unfinished(self) -> list[Run]:
-        """Load the runs that have not ended: they go on somewhere, or were killed. The oldest first."""
-        return list(map(_to_run, await self._rows(select(runs).where(_c.ended_at.is_(None)).order_by(_c.run_id))))
-
-    async def purge(self, before: datetime) -> int:
-        """Delete the runs that ended before an instant and count them."""
-        return await self._changes(delete(runs).where(_c.ended_at < before))
+    async def purge(self, before: datetime) -> None:
+        """Delete the runs that began before an instant, but for those whose revocations the brake still holds."""
+        held = select(brake_holds.c.run_id)
+        await self._change_many(delete(runs).where(_c.started_at < before, _c.run_id.not_in(held)))
 
 
 def _to_run(row: Row[Any]) -> Run:

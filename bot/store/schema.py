@@ -18,17 +18,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from bot.store.columns import Counter, Instant
+from bot.store.columns import NAMES, Counter, Instant
 
-# Every constraint has a name, or SQLite's migrations could not drop it.
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(referred_table_name)s",
-    }
-)
+metadata = MetaData(naming_convention=NAMES)
 
 links = Table(
     "links",
@@ -118,7 +110,7 @@ guilds = Table(
     "guilds",
     metadata,
     Column("guild_id", BigInteger, primary_key=True, autoincrement=False, doc="the guild"),
-    Column("policy", LargeBinary, doc="its Policy as JSON, what is missing has its default; NULL: the operator's defaults"),
+    Column("policy", LargeBinary, doc="the switches of its Policy it chose, as JSON; all others are the operator's"),
     Column("campaign_id", Text, index=True, doc="the campaign /setup connected"),
     Column("staff_channel", BigInteger, doc="where the bot asks and reports"),
     Column("audited_at", Instant, doc="start of the last audit read to its end"),
@@ -137,7 +129,7 @@ role_names = Table(
 rules = Table(
     "rules",
     metadata,
-    Column("rule_id", Counter, primary_key=True, doc="counts up"),
+    Column("rule_id", Counter, primary_key=True, doc="counts up; no number comes twice"),
     Column("guild_id", BigInteger, nullable=False, doc="the guild"),
     Column("campaign_id", Text, nullable=False, index=True, doc="the campaign"),
     Column("role_id", BigInteger, nullable=False, doc="the role it gives"),
@@ -148,19 +140,22 @@ rules = Table(
     Column("sticky", Boolean, nullable=False, doc="kept once earned"),
     Column("worth_cents", BigInteger, nullable=False, doc="which of a group is the highest"),
     UniqueConstraint("guild_id", "campaign_id", "role_id", "kind", "threshold", "tier_id", name="uq_rules_condition"),
+    sqlite_autoincrement=True,
 )
 
 ledger = Table(
     "ledger",
     metadata,
     Column("guild_id", BigInteger, primary_key=True, autoincrement=False, doc="the guild"),
-    Column("user_id", BigInteger, primary_key=True, autoincrement=False, index=True, doc="the Discord user"),
+    Column("user_id", BigInteger, primary_key=True, autoincrement=False, doc="the Discord user"),
     Column("role_id", BigInteger, primary_key=True, autoincrement=False, doc="a managed role they have or had"),
     Column("origin", Text, nullable=False, doc="an Origin: whose doing it is"),
     Column("since", Instant, nullable=False, doc="granted or found when"),
     Column("cause", Text, nullable=False, doc="what made us look"),
     Column("holding", Text, nullable=False, doc="a Holding: held, left, taken, or on the way"),
-    Index("ix_ledger_guild_id_role_id", "guild_id", "role_id"),
+    Index("ix_ledger_user", "user_id", "guild_id"),
+    Index("ix_ledger_role", "guild_id", "role_id", "user_id"),
+    Index("ix_ledger_count", "guild_id", "holding", "origin"),
 )
 
 manual_grants = Table(
@@ -173,15 +168,17 @@ manual_grants = Table(
     Column("granted_by", BigInteger, nullable=False, doc="the creator's Discord user"),
     Column("granted_at", Instant, nullable=False, doc="when"),
     Column("expires_at", Instant, index=True, doc="until when; null: for ever"),
+    Index("ix_manual_grants_user", "user_id", "guild_id"),
 )
 
 presence = Table(
     "presence",
     metadata,
     Column("guild_id", BigInteger, primary_key=True, autoincrement=False, doc="the guild"),
-    Column("user_id", BigInteger, primary_key=True, autoincrement=False, index=True, doc="the Discord user"),
+    Column("user_id", BigInteger, primary_key=True, autoincrement=False, doc="the Discord user"),
     Column("present", Boolean, nullable=False, doc="whether they are a member"),
     Column("seen_at", Instant, nullable=False, doc="when that was seen"),
+    Index("ix_presence_user", "user_id", "guild_id"),
 )
 
 doubts = Table(
@@ -230,11 +227,12 @@ nudges = Table(
     Column("priority", SmallInteger, nullable=False, doc="whose turn it is: 0 before 1 before 2"),
     Column("due_at", Instant, nullable=False, doc="not before this"),
     Column("version", BigInteger, nullable=False, doc="grows with each merge"),
-    Column("holder", Text, index=True, doc="who works on it"),
+    Column("holder", Text, doc="who works on it"),
     Column("lease_until", Instant, doc="when their claim ends by itself"),
     Column("attempts", Integer, nullable=False, doc="failures since the last success"),
     Column("last_error", Text, doc="name of the latest failure"),
-    Index("ix_nudges_turn", "priority", "due_at", "kind", "key"),
+    Index("ix_nudges_turn", "kind", "priority", "due_at", "key"),
+    Index("ix_nudges_holder", "holder", "due_at", "lease_until"),
 )
 
 nudge_readings = Table(
@@ -251,7 +249,7 @@ nudge_readings = Table(
 runs = Table(
     "runs",
     metadata,
-    Column("run_id", Counter, primary_key=True, doc="counts up"),
+    Column("run_id", Counter, primary_key=True, doc="counts up; no number comes twice"),
     Column("kind", Text, nullable=False, doc="a RunKind"),
     Column("campaign_id", Text, doc="of a refresh"),
     Column("guild_id", BigInteger, doc="of an audit or a bulk sync"),
@@ -265,6 +263,7 @@ runs = Table(
     Column("blocked", Integer, nullable=False, doc="changes Discord would not let us make"),
     Column("failed", Integer, nullable=False, doc="people who could not be synced"),
     Column("error", Text, doc="why it stopped early; null: it did not"),
+    sqlite_autoincrement=True,
 )
 
 role_log = Table(
@@ -279,7 +278,8 @@ role_log = Table(
     Column("at", Instant, nullable=False, index=True, doc="when"),
     Column("detail", Text, nullable=False, doc="the audit-log reason, without names"),
     Column("run_id", BigInteger, doc="the run it belonged to"),
-    Index("ix_role_log_guild_id_user_id", "guild_id", "user_id"),
+    Index("ix_role_log_user", "user_id", "guild_id"),
+    Index("ix_role_log_count", "guild_id", "action", "at", "cause"),
 )
 
 facts = Table(

@@ -4,9 +4,11 @@ SQLAlchemy's adapter goes there four times for each statement: to open a cursor,
 trip costs more than most of our statements, so here all of it is one.
 """
 
+import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import aiosqlite
@@ -84,4 +86,17 @@ class Driver(AsyncAdapt_aiosqlite_dbapi):
 
     def connect(self, *args: Any, **options: Any) -> _Connection:
         """Open a connection as the adapter does, with our cursors."""
-        return _Connection(self, super().connect(*args, **options).driver_connection)
+        return _Connection(self, super().connect(*args, async_creator_fn=_open, **options).driver_connection)
+
+
+async def _open(*args: Any, **options: Any) -> aiosqlite.Connection:
+    """Open a connection to the end, even when cancelled meanwhile: nobody else could close it."""
+    connection = aiosqlite.connect(*args, **options)
+    connection._thread.daemon = True  # noqa: SLF001 # as the adapter does
+    opening = asyncio.ensure_future(connection)
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        with suppress(sqlite3.Error):
+            await (await opening).close()
+        raise

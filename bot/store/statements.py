@@ -1,18 +1,21 @@
 """What every subject of the store is built on: running statements, upserts for both engines, long lists in pieces."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, TypeVar
+from operator import itemgetter
+from typing import Any, TypeVar, cast
 
 import msgspec
 from sqlalchemy import (
     Column,
     ColumnElement,
     CursorResult,
+    Delete,
     Executable,
     Select,
     Table,
     Text,
+    Update,
     UpdateBase,
     any_,
     bindparam,
@@ -54,6 +57,18 @@ class Subject:
         """Run one UPDATE or DELETE and count the rows it touched."""
         return (await self._run(statement)).rowcount
 
+    async def _change_many(self, statement: Update | Delete) -> int:
+        """Run one UPDATE or DELETE that may touch any number of rows, and count them.
+
+        PostgreSQL would lock them in an order of its own, and two who change the same rows would wait in a ring.
+        """
+        if self._on_postgres:
+            keys = cast("Table", statement.table).primary_key.columns
+            which = cast("ColumnElement[bool]", statement.whereclause)
+            concerned = select(*keys).where(which).order_by(*keys).with_for_update()
+            await self._run(select(func.count()).select_from(concerned.subquery()))
+        return await self._changes(statement)
+
     async def _rows(self, statement: Executable) -> Sequence[Row[Any]]:
         """Load all rows of a question."""
         return (await self._run(statement)).all()
@@ -77,9 +92,10 @@ class Subject:
         """Begin an INSERT that understands ON CONFLICT."""
         return insert_into(table, self._on_postgres)
 
-    async def _put(self, table: Table, rows: Collection[Values]) -> None:
-        """Insert or overwrite rows, which all name the same columns."""
-        for piece in pieces(rows):
+    async def _put(self, table: Table, rows: Iterable[Values]) -> None:
+        """Insert or overwrite rows, which all name the same columns; in the order of their keys, as all who do so."""
+        keys = itemgetter(*(column.name for column in table.primary_key.columns))
+        for piece in pieces(sorted(rows, key=keys)):
             await self._run(upsert(table, tuple(piece[0]), self._on_postgres), piece)
 
 

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.core.model import Policy
+from bot.errors import StoreError
 from bot.store.crypto import Cipher
 from bot.store.engine import Engines, open_engines, translated
 from bot.store.migrate import migrate
@@ -20,9 +22,9 @@ async def open_store(url: str, secret_keys: Sequence[str], *, policy: Policy | N
     """Open the database at ``url``, bringing it to this version's shape first; close it when done.
 
     ``url`` is sqlite:///path, postgres:// or postgresql:// with any parameter of libpq (``sslmode``), and
-    ``pgbouncer=true`` where one stands in between. ``secret_keys``: the first encrypts, all decrypt; when the first is
-    new, everything sealed is sealed with it at once. ``policy`` is that of guilds which saved none. Raises StoreError
-    when the database cannot be opened or migrated, or none of the keys fits.
+    ``pgbouncer=true`` where one stands in between. ``secret_keys``: the first encrypts, all decrypt; while there are
+    others, what they sealed is sealed anew at each opening. ``policy`` counts where a guild chose nothing else. Raises
+    StoreError when the database cannot be opened or migrated, or none of the keys fits.
     """
     cipher = Cipher(secret_keys)
     await migrate(url)
@@ -43,9 +45,13 @@ class Store:
         self._cipher = cipher
         self._policy = policy
         self._writers: set[asyncio.Task[object]] = set()
+        self._asking: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
         """Close every connection; units of work must have ended."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait([self._asking])
         await self._engines.dispose()
 
     @asynccontextmanager
@@ -71,8 +77,19 @@ class Store:
         finally:
             self._writers.discard(task)
 
-    async def check(self) -> None:
-        """Ask the database for a sign of life; raises StoreError when there is none."""
+    async def check(self, within: timedelta = timedelta(seconds=5)) -> None:
+        """Ask the database for a sign of life; raises StoreError when there is none in time."""
+        # One question at a time, however often somebody asks: a database that hangs would be given all connections.
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+            # Nobody may be left to hear how it ends.
+            self._asking.add_done_callback(lambda task: task.cancelled() or task.exception())
+        await asyncio.wait([self._asking], timeout=within.total_seconds())
+        if not self._asking.done():
+            raise StoreError("the database does not answer")
+        await self._asking
+
+    async def _ask(self) -> None:
         async with self.read() as tables:
             await tables.facts.get(_KEY_CHECK)
 
@@ -82,11 +99,13 @@ class Store:
             mark = await tables.facts.get(_KEY_CHECK)
         if mark is not None:
             self._cipher.open(mark.encode())
-            if self._cipher.is_current(mark.encode()):
-                return
-        async with self.write() as tables:
-            await tables.reseal()
-            await tables.facts.set(_KEY_CHECK, self._cipher.seal("these keys fit").decode())
+        # A process that still had only the old key may have sealed with it since the first one that has the new.
+        if self._cipher.has_older_keys:
+            async with self.write() as tables:
+                await tables.reseal()
+        if mark is None or not self._cipher.is_current(mark.encode()):
+            async with self.write() as tables:
+                await tables.facts.set(_KEY_CHECK, self._cipher.seal("these keys fit").decode())
 
     @asynccontextmanager
     async def _begin(self, engine: AsyncEngine) -> AsyncIterator[Tables]:

@@ -1,6 +1,9 @@
 """A unit of work's view of everything stored: one attribute per subject. The statements are in the subjects' files."""
 
-from sqlalchemy import delete, select, update
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Column, bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.model import DiscordUserId, GuildId, Link, Policy
@@ -17,16 +20,21 @@ from bot.store.manual import ManualGrants
 from bot.store.memberships import Memberships
 from bot.store.nudges import Nudges
 from bot.store.presence import Presence
-from bot.store.records import NudgeKind
 from bot.store.role_log import RoleLog
 from bot.store.rules import Rules
 from bot.store.runs import Runs
 from bot.store.schema import doubts, metadata, presence
-from bot.store.statements import Subject
+from bot.store.statements import Subject, pieces
 from bot.store.tokens import TokenPairs
 from bot.store.webhooks import Webhooks
 
 _SEALED = "_sealed"
+
+# A year of patronage can be told, and the month before it. What a run did is told while somebody may still ask.
+KEEP_LOG = timedelta(days=400)
+KEEP_RUNS = timedelta(days=30)
+KEEP_GUILD_LEFT = timedelta(days=30)
+"""Whoever threw the bot out by mistake finds everything as it was for so long."""
 
 
 class Tables(Subject):
@@ -70,31 +78,46 @@ class Tables(Subject):
         """
         link = await self.links.erase(user)
         await self.log.erase(user)
-        await self._run(delete(doubts).where(doubts.c.user_id == user))
+        await self._change_many(delete(doubts).where(doubts.c.user_id == user))
         # Without an entry in some ledger nobody will ask where the person is.
         keep = await self.ledger.guilds_of(user)
         gone = (presence.c.user_id == user) & presence.c.guild_id.not_in(keep)
-        await self._run(delete(presence).where(gone))
+        await self._change_many(delete(presence).where(gone))
         return link
 
-    async def erase_guild(self, guild: GuildId) -> None:
-        """Wipe everything known of a guild the bot has left for good."""
-        await self.guilds.erase(guild)
-        await self.nudges.drop(NudgeKind.GUILD, str(guild))
+    async def tidy(self, now: datetime) -> None:
+        """Delete what is kept for a while only: old log entries and runs, pages nobody reads any more, guilds long left."""
+        await self.log.purge(now - KEEP_LOG)
+        await self.runs.purge(now - KEEP_RUNS)
+        await self.memberships.drop_left()
+        for guild in sorted(await self.guilds.left(before=now - KEEP_GUILD_LEFT)):
+            await self._erase_guild(guild)
 
-    async def reseal(self) -> int:
-        """Seal every secret anew with the first key and count them; after that the other keys may go."""
-        count = 0
+    async def reseal(self) -> None:
+        """Seal anew with the first key what another one sealed; after that the others may go.
+
+        What somebody stores meanwhile is left as they sealed it.
+        """
         for table in metadata.sorted_tables:
-            names = [column.name for column in table.columns if column.name.endswith(_SEALED)]
-            if not names:
-                continue
-            keys = list(table.primary_key.columns)
-            for row in await self._rows(select(*keys, *(table.c[name] for name in names))):
-                sealed = {name: getattr(row, name) for name in names if getattr(row, name) is not None}
-                fresh = {name: self._cipher.reseal(value) for name, value in sealed.items()}
-                if fresh:
-                    one = [key == getattr(row, key.name) for key in keys]
-                    await self._run(update(table).where(*one).values(**fresh))
-                count += len(fresh)
-        return count
+            for column in table.columns:
+                if column.name.endswith(_SEALED):
+                    await self._reseal(table.primary_key.columns[0], column)
+
+    async def _erase_guild(self, guild: GuildId) -> None:
+        """Wipe everything known of a guild, its ledger included: the bot is gone for good and can revoke nothing."""
+        for table in reversed(metadata.sorted_tables):
+            if "guild_id" in table.columns:
+                await self._change_many(delete(table).where(table.columns["guild_id"] == guild))
+
+    async def _reseal(self, key: Column[Any], column: Column[Any]) -> None:
+        """Compare and set: a pair that was renewed since it was looked at must not be overwritten by the one before."""
+        rows = await self._rows(select(key.label("name"), column.label("sealed")).where(column.is_not(None)).order_by(key))
+        stale = [
+            {"b_key": row.name, "b_old": row.sealed, "b_new": self._cipher.reseal(row.sealed)}
+            for row in rows
+            if not self._cipher.is_current(row.sealed)
+        ]
+        unchanged = (key == bindparam("b_key")) & (column == bindparam("b_old"))
+        statement = update(key.table).where(unchanged).values({column: bindparam("b_new")})
+        for piece in pieces(stale):
+            await self._run(statement, piece)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.model import TokenOwner, TokenRecord, Tokens
@@ -102,10 +102,6 @@ class TokenPairs(Subject):
     async def drop_previous(self, owner: TokenOwner, version: int) -> None:
         """Forget the pair before ``version``, which has worked; nothing happens when a newer one is stored."""
         await self._update((token_pairs.c.owner == owner) & (token_pairs.c.version == version), previous_sealed=None)
-
-    async def erase(self, owner: TokenOwner) -> None:
-        """Wipe an owner's pairs."""
-        await self._run(delete(token_pairs).where(token_pairs.c.owner == owner))
 
     async def expiring(self, before: datetime, limit: int = 1000) -> list[TokenOwner]:
         """Name the owners whose access token ends before an instant, the first to end first; broken ones are left out."""

@@ -29,10 +29,6 @@ class Webhooks(Subject):
         row = await self._row(select(webhooks).where(_c.campaign_id == campaign))
         return None if row is None else self._to_record(row)
 
-    async def all(self) -> list[WebhookRecord]:
-        """Load every webhook, in order of campaign (as text)."""
-        return [self._to_record(row) for row in await self._rows(select(webhooks).order_by(_c.campaign_id))]
-
     async def save(self, record: WebhookRecord) -> None:
         """Store a campaign's webhook in place of the one before."""
         await self._run(delete(webhooks).where(_c.campaign_id == record.campaign, _c.webhook_id != record.webhook))
@@ -51,10 +47,6 @@ class Webhooks(Subject):
     async def received(self, campaign: CampaignId, at: datetime) -> None:
         """Remember when a webhook came in last; it is not paused then."""
         await self._run(update(webhooks).where(_c.campaign_id == campaign).values(received_at=at, paused=False))
-
-    async def erase(self, campaign: CampaignId) -> None:
-        """Forget a campaign's webhook."""
-        await self._run(delete(webhooks).where(_c.campaign_id == campaign))
 
     def _to_record(self, row: Row[Any]) -> WebhookRecord:
         return WebhookRecord(

@@ -77,11 +77,11 @@ async def doubt_anew(store: Store, listing: Listing, guilds: Sequence[GuildId]) 
     async for guild, links in _doubted_links(store, guilds):
         async with store.write() as t:
             stored = await t.memberships.load_many(link.patron for link in links.values())
+            doubts = await t.doubts.of_users(guild, links)
             for user, link in links.items():
                 known = stored.get(link.patron, {}).get(listing.campaign)
                 if listing.unreadable & {link.patron, known and known.membership}:
-                    doubts = (await t.doubts.of(guild, user)).values()
-                    anew = [replace(doubt, observed_at=listing.begun_at) for doubt in doubts]
+                    anew = [replace(doubt, observed_at=listing.begun_at) for doubt in doubts.get(user, {}).values()]
                     await t.doubts.replace(guild, user, anew)
 
 

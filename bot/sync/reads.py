@@ -49,13 +49,13 @@ class Reads:
         async with self._parts.store.read() as t:
             state = await t.campaigns.state(campaign)
             listed = state is not None and await listable(t, state)
-            waiting = await t.nudges.pending(NudgeKind.USER, cause=Cause.WEBHOOK)
+            pages = 1 if state is None else max(1, math.ceil((state.total or 0) / PAGE))
+            waiting = await t.nudges.waiting(NudgeKind.USER, Cause.WEBHOOK, at_most=pages + 1)
             asked = await t.nudges.load(NudgeKind.CAMPAIGN, campaign) is not None
         if state is None or not listed:
             return None
         now = self._parts.now()
         pace = self._pace(campaign, now)
-        pages = max(1, math.ceil((state.total or 0) / PAGE))
         spaced = state.refreshed_at is None or now - state.refreshed_at >= self._parts.settings.list_spacing
         many = max(waiting, pace.waiting) > pages
         if not (many and spaced) and len(pace.singles) < max(self._parts.settings.single_reads, pages):

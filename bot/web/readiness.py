@@ -68,6 +68,7 @@ class Readiness:
 
     async def set_gauges(self) -> None:
         """Read what /metrics shows of the rows."""
+        await self._store.check()
         async with self._store.read() as t:
             self._metrics.linked.set(await t.links.count())
             self._metrics.pending.set(await t.nudges.pending())
@@ -77,6 +78,7 @@ class Readiness:
 
     async def _refreshed_at(self) -> datetime | None:
         """Ask about the campaign that is served now; one that was served before is nobody's care any more."""
+        await self._store.check()
         campaign = await configured_campaign(self._store)
         if campaign is None:
             return None

@@ -115,7 +115,7 @@ class Place:
         """Let somebody have a role, and the ledger know whose doing it is."""
         self.town.world.give_role(self.guild, user, role)
         async with self.store.write() as t:
-            await t.ledger.put(Grant(self.guild, DiscordUserId(user), role, origin, self.now, Cause.LINKED))
+            await t.ledger.put_many([Grant(self.guild, DiscordUserId(user), role, origin, self.now, Cause.LINKED)])
 
     async def until(self, condition: Callable[[Tables], Awaitable[object]]) -> None:
         """Wait until something is stored."""

@@ -166,7 +166,7 @@ async def test_the_last_rule_of_a_role_can_leave_the_role_behind(desk: Desk) -> 
     saved = await desk.rules.add(await desk.rules.draft(GUILD, Draft(GOLD, PAYING)))
     await linked(desk, ANN, 1)
     async with desk.store.write() as t:
-        await t.ledger.put(grant(ANN))
+        await t.ledger.put_many([grant(ANN)])
     effect, last = await desk.rules.effect_of_removing(saved)
     assert (effect.takes, last) == (1, True)
     await desk.rules.remove(saved, stays=True)
@@ -178,7 +178,7 @@ async def test_while_another_rule_names_the_role_the_ledger_stays(desk: Desk) ->
     saved = await desk.rules.add(await desk.rules.draft(GUILD, Draft(GOLD, PAYING)))
     await desk.rules.add(await desk.rules.draft(GUILD, Draft(GOLD, Condition(ConditionKind.FREE))))
     async with desk.store.write() as t:
-        await t.ledger.put(grant(ANN))
+        await t.ledger.put_many([grant(ANN)])
     assert not (await desk.rules.effect_of_removing(saved))[1]
     await desk.rules.remove(saved, stays=True)
     async with desk.store.read() as t:
@@ -195,14 +195,12 @@ async def test_a_rule_removed_twice_is_refused(desk: Desk) -> None:
 async def test_adopting_takes_found_roles_over_and_counts_only_new_ones(desk: Desk) -> None:
     await desk.rules.add(await desk.rules.draft(GUILD, Draft(GOLD, PAYING)))
     async with desk.store.write() as t:
-        await t.ledger.put(grant(ANN, origin=Origin.FOUND))
+        await t.ledger.put_many([grant(ANN, origin=Origin.FOUND)])
     assert await desk.rules.adopt(GUILD, GOLD, {ANN, BOB}) == 2
     assert await desk.rules.adopt(GUILD, GOLD, {ANN, BOB}) == 0
     async with desk.store.read() as t:
-        assert [(each.user, each.origin) for each in await t.ledger.holders(GUILD, GOLD)] == [
-            (ANN, Origin.ADOPTED),
-            (BOB, Origin.ADOPTED),
-        ]
+        taken_over = await t.ledger.of_users(GUILD, [ANN, BOB])
+    assert [taken_over[user][GOLD].origin for user in (ANN, BOB)] == [Origin.ADOPTED, Origin.ADOPTED]
 
 
 async def test_adopting_a_role_no_rule_names_is_refused(desk: Desk) -> None:
@@ -232,7 +230,7 @@ async def test_settings_show_what_they_would_take(desk: Desk) -> None:
     await linked(desk, ANN, 1, gifted=True, amount_cents=0, charge=membership().charge, status=PatronStatus.ACTIVE)
     await desk.rules.add(await desk.rules.draft(GUILD, Draft(GOLD, PAYING)))
     async with desk.store.write() as t:
-        await t.ledger.put(grant(ANN))
+        await t.ledger.put_many([grant(ANN)])
     assert (await desk.settings.effect(GUILD, Policy())).takes == 0
     assert (await desk.settings.effect(GUILD, Policy(count_gifts=False))).takes == 1
 

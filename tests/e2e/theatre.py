@@ -214,7 +214,9 @@ class Theatre:
     async def _idle(self) -> bool:
         now = self.world.clock.now()
         async with self.app.store.read() as t:
-            return not (await t.nudges.pending(due_by=now) or await t.memberships.due(now, 1) or await t.campaigns.due(now))
+            planned = [state.next_refresh_at for state in await t.campaigns.load_all()]
+            refresh = any(at is not None and at <= now for at in planned)
+            return not (refresh or await t.nudges.pending(now) or await t.memberships.due(now, 1))
 
 
 @asynccontextmanager

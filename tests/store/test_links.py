@@ -75,8 +75,6 @@ async def test_a_broken_link_remembers_when_it_broke_first(any_store: Store) -> 
         await t.links.mark_broken(ANN, NOW + DAY)
     async with any_store.write() as t:
         assert await t.links.load(ANN) == replace(link(), broken_since=NOW + HOUR)
-        await t.links.mend(ANN)
-        assert await t.links.load(ANN) == link()
 
 
 async def test_many_links_are_loaded_by_patron_and_by_user(any_store: Store) -> None:

@@ -17,7 +17,7 @@ from bot.core.model import (
 )
 from bot.store import Store
 from bot.store.codec import decode_membership, digest, encode
-from bot.store.records import ABSENT, MembershipRow
+from bot.store.records import MembershipRow
 from tests.store.makers import DAY, HOUR, NOW, OTHER_PAGE, PAGE, membership, patron
 
 _instants = st.datetimes().map(lambda instant: instant.replace(tzinfo=NOW.tzinfo))
@@ -95,8 +95,6 @@ async def test_thousands_are_saved_and_loaded_at_once(any_store: Store) -> None:
     async with any_store.write() as t:
         await t.memberships.save_many(MembershipRow(each) for each in everybody)
     async with any_store.read() as t:
-        assert await t.memberships.count(PAGE) == 2345
-        assert await t.memberships.count(OTHER_PAGE) == 0
         found = await t.memberships.load_many(each.patron for each in everybody)
         assert [found[each.patron][PAGE] for each in everybody] == everybody
 
@@ -117,14 +115,6 @@ async def test_pages_come_in_order_of_patron_without_a_gap(any_store: Store) -> 
         first = await t.memberships.page(PAGE, limit=3)
         second = await t.memberships.page(PAGE, first[-1].patron, limit=3)
     assert [each.patron for each in (*first, *second)] == [patron(number) for number in range(1, 6)]
-
-
-async def test_every_patron_of_a_campaign_is_named_once(any_store: Store) -> None:
-    async with any_store.write() as t:
-        await t.memberships.save_many(MembershipRow(membership(number)) for number in range(5001))
-        await t.memberships.save(membership(7, campaign=OTHER_PAGE), None)
-        named = [each async for each in t.memberships.patrons(PAGE)]
-    assert named == [patron(number) for number in range(5001)]
 
 
 async def test_what_was_observed_later_stays_whoever_writes_last(any_store: Store) -> None:
@@ -154,104 +144,9 @@ async def test_what_is_due_is_named_the_longest_overdue_first(any_store: Store) 
     dues = {1: NOW + 2 * HOUR, 2: NOW + HOUR, 3: NOW + DAY, 4: None}
     async with any_store.write() as t:
         await t.memberships.save_many(MembershipRow(membership(number), due) for number, due in dues.items())
-        assert await t.memberships.next_due() == NOW + HOUR
         assert await t.memberships.due(NOW) == []
         assert await t.memberships.due(NOW + 2 * HOUR) == [(patron(2), PAGE), (patron(1), PAGE)]
         assert await t.memberships.due(NOW + 2 * HOUR, limit=1) == [(patron(2), PAGE)]
         await t.memberships.set_due(patron(2), PAGE, None)
         await t.memberships.set_due(patron(4), PAGE, NOW)
         assert await t.memberships.due(NOW + 2 * HOUR) == [(patron(4), PAGE), (patron(1), PAGE)]
-
-
-async def test_nothing_due_has_no_next_instant(any_store: Store) -> None:
-    async with any_store.write() as t:
-        await t.memberships.save(membership(), None)
-        assert await t.memberships.next_due() is None
-
-
-async def test_an_erased_patron_leaves_nothing(any_store: Store) -> None:
-    async with any_store.write() as t:
-        await t.memberships.save_many([MembershipRow(membership(1)), MembershipRow(membership(2))])
-        await t.memberships.erase(patron(1))
-        assert await t.memberships.load_all(patron(1)) == {}
-        assert await t.memberships.count(PAGE) == 1
-
-
-def _absent(number: int) -> MembershipRow:
-    return MembershipRow(membership(number, status=PatronStatus.FORMER), None, ABSENT)
-
-
-async def test_a_list_is_kept_apart_until_somebody_takes_it(any_store: Store) -> None:
-    async with any_store.write() as t:
-        await t.memberships.save(membership(1), None)
-        await t.memberships.stage(7, [membership(1, amount_cents=900), membership(2)])
-    async with any_store.read() as t:
-        assert await t.memberships.load_all(patron(2)) == {}
-        assert await t.memberships.load(patron(1), PAGE) == membership(1)
-
-
-async def test_of_a_page_only_what_differs_is_staged(any_store: Store) -> None:
-    same, changed, new = membership(1), membership(2), membership(3)
-    async with any_store.write() as t:
-        await t.memberships.save_many([MembershipRow(same), MembershipRow(changed)])
-        heard = [replace(same, observed_at=NOW + DAY, source=Source.LIST), replace(changed, amount_cents=900), new]
-        assert await t.memberships.stage(7, heard) == 2
-        assert await t.memberships.staged(7) == heard[1:]
-        assert await t.memberships.seen(7) == {patron(1), patron(2), patron(3)}
-
-
-async def test_an_empty_page_stages_nothing(any_store: Store) -> None:
-    async with any_store.write() as t:
-        assert await t.memberships.stage(7, []) == 0
-        assert await t.memberships.seen(7) == set()
-
-
-async def test_staged_memberships_come_in_order_without_a_gap(any_store: Store) -> None:
-    async with any_store.write() as t:
-        await t.memberships.stage(7, [membership(number) for number in (5, 1, 3)])
-        await t.memberships.stage(7, [membership(number) for number in (4, 2)])
-        first = await t.memberships.staged(7, limit=2)
-        rest = await t.memberships.staged(7, first[-1].patron)
-    assert [each.patron for each in (*first, *rest)] == [patron(number) for number in range(1, 6)]
-
-
-async def test_a_patron_on_two_pages_counts_as_the_later_page_says(any_store: Store) -> None:
-    async with any_store.write() as t:
-        await t.memberships.stage(7, [membership(1, amount_cents=100)])
-        await t.memberships.stage(7, [membership(1, amount_cents=200)])
-        assert await t.memberships.staged(7) == [membership(1, amount_cents=200)]
-
-
-async def test_two_runs_do_not_see_each_other(any_store: Store) -> None:
-    async with any_store.write() as t:
-        await t.memberships.stage(7, [membership(1)])
-        await t.memberships.stage(8, [membership(2)])
-        await t.memberships.drop_staged(7)
-        assert await t.memberships.staged(7) == []
-        assert await t.memberships.seen(7) == set()
-        assert await t.memberships.staged(8) == [membership(2)]
-        assert await t.memberships.seen(8) == {patron(2)}
-
-
-async def test_what_killed_runs_left_is_dropped(any_store: Store) -> None:
-    async with any_store.write() as t:
-        for run in (7, 8, 9):
-            await t.memberships.stage(run, [membership(run)])
-        await t.memberships.drop_all_staged(but=[8])
-        assert [len(await t.memberships.seen(run)) for run in (7, 8, 9)] == [0, 1, 0]
-        assert [len(await t.memberships.staged(run)) for run in (7, 8, 9)] == [0, 1, 0]
-
-
-async def test_those_no_page_had_are_missing_but_for_those_known_to_be(any_store: Store) -> None:
-    async with any_store.write() as t:
-        listed = [MembershipRow(membership(number)) for number in (1, 2, 3)]
-        await t.memberships.save_many([*listed, _absent(4)])
-        await t.memberships.save(membership(5, campaign=OTHER_PAGE), None)
-        await t.memberships.stage(7, [membership(2)])
-        assert await t.memberships.missing(7, PAGE) == [patron(1), patron(3)]
-
-
-async def test_a_patron_who_comes_back_to_the_list_has_changed(any_store: Store) -> None:
-    async with any_store.write() as t:
-        await t.memberships.save_many([_absent(4)])
-        assert await t.memberships.stage(7, [membership(4, status=PatronStatus.FORMER)]) == 1

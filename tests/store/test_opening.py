@@ -1,24 +1,19 @@
-"""Opening the store, units of work, keys, and what a database that fails looks like from outside."""
+"""Opening the store, units of work, and what a database that fails looks like from outside."""
 
 import asyncio
+import gc
 import threading
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 from sqlalchemy import text
 
 from bot.core.model import CREATOR
 from bot.errors import StoreError
 from bot.store import Store, open_store
-from bot.store.crypto import Cipher
 from bot.store.engine import parse_url
-from bot.store.records import WebhookRecord, fingerprint
 from tests.conftest import SECRET_KEY
-from tests.store.makers import ANN, BOB, NOW, PAGE, attempt, campaign, link, patron, tokens
-
-OLD_KEY = "an old key, in use for a long time by now"
-NEW_KEY = Fernet.generate_key().decode()
+from tests.store.makers import ANN, NOW, PAGE, attempt, campaign, link, tokens
 
 
 @pytest.mark.parametrize(
@@ -187,6 +182,10 @@ async def test_a_refused_statement_is_a_store_error_that_shows_no_value(any_stor
     with pytest.raises(StoreError) as caught:
         async with any_store.write() as t:
             await t.attempts.add(attempt("same", patron_name="Ann Patron"))
+    assert str(caught.value) in {
+        "the database refused: IntegrityError (SQLITE_CONSTRAINT_PRIMARYKEY)",
+        "the database refused: UniqueViolation (23505)",
+    }
     everything = f"{caught.value} {caught.value.__cause__}"
     assert "Ann Patron" not in everything
     assert "discord-interaction-token" not in everything
@@ -212,76 +211,22 @@ async def test_closing_leaves_no_thread_behind(sqlite_url: str) -> None:
     assert not any(thread.is_alive() for thread in drivers)
 
 
-def test_the_first_key_encrypts_and_all_decrypt() -> None:
-    old = Cipher([OLD_KEY])
-    both = Cipher([NEW_KEY, OLD_KEY])
-    sealed = old.seal("a secret")
-    assert both.open(sealed) == "a secret"
-    assert not both.is_current(sealed)
-    assert both.is_current(both.reseal(sealed))
-    with pytest.raises(StoreError, match="secret_keys"):
-        old.open(both.seal("a secret"))
+async def test_an_opening_that_is_cancelled_leaves_no_connection_open(store: Store) -> None:
+    """From Python 3.13 on, one that nobody closed is a ResourceWarning, and a warning fails a test."""
 
+    async def read() -> None:
+        async with store.read() as t:
+            await t.links.count()
 
-def test_sealing_twice_gives_two_texts_and_neither_shows_the_secret() -> None:
-    cipher = Cipher([NEW_KEY])
-    one, other = cipher.seal("a secret"), cipher.seal("a secret")
-    assert one != other
-    assert b"secret" not in one
-
-
-@pytest.mark.parametrize("keys", [[], ["short"], [NEW_KEY, ""]])
-async def test_unusable_keys_are_refused_without_repeating_them(sqlite_url: str, keys: list[str]) -> None:
-    with pytest.raises(StoreError, match="secret_keys") as caught:
-        await open_store(sqlite_url, keys)
-    assert "short" not in str(caught.value).replace("shorter", "")
-
-
-async def _fill_with_secrets(url: str, keys: list[str]) -> None:
-    opened = await open_store(url, keys)
-    async with opened.write() as t:
-        await t.tokens.save(CREATOR, tokens("first"))
-        await t.tokens.save(CREATOR, tokens("second"))
-        await t.tokens.save_spare(CREATOR, tokens("spare"))
-        await t.attempts.add(attempt("start-token", patron=patron(1), patron_name="Ann Patron", tokens=tokens("third")))
-        await t.attempts.add(attempt("begun", BOB))
-        await t.webhooks.save(
-            WebhookRecord("99", PAGE, "https://bot.example", "hook-secret", previous_secret="older-secret")
-        )
-    await opened.close()
-
-
-async def test_a_wrong_key_is_found_when_opening(database_url: str) -> None:
-    await _fill_with_secrets(database_url, [OLD_KEY])
-    with pytest.raises(StoreError, match="none of secret_keys"):
-        await open_store(database_url, [NEW_KEY])
-
-
-async def test_after_one_start_with_a_new_key_the_old_one_may_go(database_url: str) -> None:
-    await _fill_with_secrets(database_url, [OLD_KEY])
-    await (await open_store(database_url, [NEW_KEY, OLD_KEY])).close()
-    opened = await open_store(database_url, [NEW_KEY])
-    async with opened.read() as t:
-        record = await t.tokens.load(CREATOR)
-        begun = await t.attempts.load(fingerprint("start-token"))
-        webhook = await t.webhooks.load(PAGE)
-    await opened.close()
-    assert record is not None
-    assert begun is not None
-    assert webhook is not None
-    assert (record.tokens, record.previous, record.spare) == (tokens("second"), tokens("first"), tokens("spare"))
-    assert (begun.patron_name, begun.tokens) == ("Ann Patron", tokens("third"))
-    assert (webhook.secret, webhook.previous_secret) == ("hook-secret", "older-secret")
-
-
-async def test_no_secret_lies_readable_in_the_database_file(sqlite_url: str) -> None:
-    await _fill_with_secrets(sqlite_url, [OLD_KEY])
-    folder = Path(sqlite_url.removeprefix("sqlite:///")).parent
-    files = await asyncio.to_thread(lambda: [path.read_bytes() for path in folder.iterdir() if path.is_file()])
-    stored = b"".join(files)
-    assert str(PAGE).encode() in stored
-    secrets = ["access-", "refresh-", "hook-secret", "older-secret", "Ann Patron", "discord-interaction", "start-token"]
-    assert [secret for secret in secrets if secret.encode() in stored] == []
+    for turns in range(20):
+        await store._engines.dispose()
+        reading = asyncio.create_task(read())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.wait([reading])
+    gc.collect()
+    await read()
 
 
 async def test_a_damaged_row_is_a_store_error_that_shows_nothing_of_it(store: Store) -> None:
@@ -290,5 +235,5 @@ async def test_a_damaged_row_is_a_store_error_that_shows_nothing_of_it(store: St
         await t._connection.execute(text('UPDATE campaigns SET payload = \'{"name": "Ann Patron"}\''))
     with pytest.raises(StoreError) as caught:
         async with store.read() as t:
-            await t.campaigns.load(PAGE)
+            await t.campaigns.state(PAGE)
     assert "Ann Patron" not in str(caught.value)

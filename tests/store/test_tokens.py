@@ -6,7 +6,7 @@ import pytest
 
 from bot.core.model import CREATOR, TokenRecord, patron_owner
 from bot.store import Store
-from tests.store.makers import DAY, HOUR, NOW, patron, tokens
+from tests.store.makers import ANN, DAY, HOUR, NOW, link, patron, tokens
 
 OWNER = patron_owner(patron(1))
 
@@ -138,9 +138,10 @@ async def test_pairs_that_end_soon_are_named_the_first_to_end_first(any_store: S
 
 async def test_erased_pairs_are_gone_and_begin_anew(any_store: Store) -> None:
     async with any_store.write() as t:
+        await t.links.save(link(ANN, 1))
         await t.tokens.save(OWNER, tokens("first"))
         await t.tokens.save(OWNER, tokens("second"))
-        await t.tokens.erase(OWNER)
+        await t.links.erase(ANN)
         assert await t.tokens.load(OWNER) is None
         assert await t.tokens.save(OWNER, tokens("third")) == 1
 
@@ -155,8 +156,6 @@ async def test_a_record_does_not_show_its_tokens(any_store: Store, secret: str) 
 
 async def test_a_renewal_that_ends_after_its_owner_was_erased_stores_nothing(any_store: Store) -> None:
     async with any_store.write() as t:
-        await t.tokens.save(OWNER, tokens("first"))
-        await t.tokens.erase(OWNER)
         assert not await t.tokens.save_renewed(OWNER, tokens("second"))
         assert await t.tokens.load(OWNER) is None
 

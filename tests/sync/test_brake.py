@@ -3,7 +3,6 @@
 import asyncio
 
 from bot.core.model import DiscordUserId
-from bot.store.records import NudgeKind
 from bot.sync.reports import BrakeHeld
 from tests.sync.world import CAT, DAY, GUILD, MINUTE, SILVER, World, patron_of
 from tests.waiting import until
@@ -138,5 +137,5 @@ async def test_failure_while_something_is_written_down_makes_the_brake_no_tighte
     await world.later(20 * MINUTE)
 
     assert len(_lost(world)) == 5
-    assert await world.waiting(NudgeKind.USER) == 0
+    assert await world.pending() == 0
     assert world.heard(BrakeHeld) == []

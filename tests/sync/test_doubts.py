@@ -144,8 +144,7 @@ async def test_rule_saved_after_the_end_of_a_grace_does_not_make_up_for_the_read
 
 async def _sets(world: World, policy: Policy) -> None:
     async with world.store.write() as t:
-        settings = await t.guilds.load(GUILD)
-        await t.guilds.save(replace(settings, policy=policy))
+        await t.guilds.choose(GUILD, (await t.guilds.load(GUILD)).policy, policy)
         await t.nudges.add(NudgeKind.GUILD, str(GUILD), Cause.RULES, world.clock())
     await world.settle()
 

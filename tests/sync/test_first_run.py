@@ -99,9 +99,9 @@ async def test_first_list_that_can_be_read_whole_again_has_everybody_looked_at(b
     async def is_called() -> bool:
         bare.clock.move(MINUTE)
         await _refresh_during_which(bare, nothing)
-        called = await bare.waiting(NudgeKind.GUILD)
+        called = await bare.waits(NudgeKind.GUILD, GUILD)
         await bare.settle()
-        return bool(called)
+        return called
 
     assert not await is_called()
     bare.patreon.unreadable = frozenset({"somebody"})

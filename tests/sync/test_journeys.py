@@ -127,7 +127,7 @@ async def test_webhook_that_the_fetch_contradicts_takes_nothing(world: World) ->
 
     assert world.roles(ANN) == {SILVER}
     async with world.store.read() as t:
-        assert await t.doubts.of(GUILD, ANN) == {}
+        assert await t.doubts.of_users(GUILD, [ANN]) == {}
 
 
 async def test_declined_patron_keeps_the_role_through_the_grace_and_then_loses_it(world: World) -> None:

@@ -1,7 +1,5 @@
 """Who is in a guild and has what there: joins nobody told of, audits that end early, roles given by others, lost guilds."""
 
-from dataclasses import replace
-
 from bot.core.model import Cause, DiscordUserId, Grant, ManualGrant, Origin, Policy, RoleId
 from bot.errors import GuildUnavailable
 from bot.store.records import NudgeKind
@@ -58,7 +56,7 @@ async def test_what_happens_during_the_first_audit_does_not_cost_a_second(bare: 
     await bare.stores_link(ANN)
 
     async def somebody_is_settled() -> None:
-        if not await bare.waiting(NudgeKind.USER):
+        if not await bare.waits(NudgeKind.USER, ANN):
             async with bare.store.write() as t:
                 await t.nudges.add(NudgeKind.USER, str(ANN), Cause.JOINED, bare.clock())
             await bare.new_engine().drain()
@@ -90,8 +88,7 @@ async def test_role_somebody_else_gave_after_a_return_is_not_ours(world: World) 
 
 async def test_role_a_moderator_took_stays_taken_over_a_return_where_the_guild_wants_that(world: World) -> None:
     async with world.store.write() as t:
-        settings = await t.guilds.load(GUILD)
-        await t.guilds.save(replace(settings, policy=Policy(restore_drift=False)))
+        await t.guilds.choose(GUILD, Policy(), Policy(restore_drift=False))
     await world.is_patron(ANN)
     world.clock.move(MINUTE)
     world.guilds.members[GUILD][ANN] = set()
@@ -269,8 +266,7 @@ async def test_guild_the_bot_came_back_to_is_put_right(world: World) -> None:
 
 async def test_whoever_waits_in_a_paused_guild_is_told_that_it_is(world: World) -> None:
     async with world.store.write() as t:
-        settings = await t.guilds.load(GUILD)
-        await t.guilds.save(replace(settings, policy=Policy(paused=True)))
+        await t.guilds.choose(GUILD, Policy(), Policy(paused=True))
 
     await world.is_patron(ANN)
 

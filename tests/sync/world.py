@@ -1,7 +1,6 @@
 """A small world around one engine: a campaign, a guild with two roles, and verbs for what people do."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -76,8 +75,8 @@ class World:
         async with self.store.write() as t:
             if creator:
                 await t.tokens.save(CREATOR, self.tokens())
-            settings = await t.guilds.load(GUILD)
-            await t.guilds.save(replace(settings, policy=policy or Policy(), campaign=CAMPAIGN))
+            await t.guilds.connect(GUILD, CAMPAIGN)
+            await t.guilds.choose(GUILD, Policy(), policy or Policy())
         await self.set_up_rules()
         await self.settle()
 
@@ -201,9 +200,10 @@ class World:
         async with self.store.read() as t:
             return await t.nudges.pending()
 
-    async def waiting(self, kind: NudgeKind) -> int:
+    async def waits(self, kind: NudgeKind, key: int) -> bool:
+        """Say whether a nudge waits."""
         async with self.store.read() as t:
-            return await t.nudges.pending(kind)
+            return await t.nudges.load(kind, str(key)) is not None
 
     def forget_calls(self) -> None:
         """Begin to count anew."""

@@ -118,5 +118,5 @@ async def test_a_closed_database_is_not_ready(store: Store, clock: Clock) -> Non
 
 
 class _Gone:
-    def read(self) -> "_Gone":
+    async def check(self) -> None:
         raise StoreError("gone")

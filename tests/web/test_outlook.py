@@ -1,7 +1,5 @@
 """What the page of a finished link promises where no role moves: nothing."""
 
-from dataclasses import replace
-
 import pytest
 
 from bot.core.model import Policy
@@ -16,7 +14,7 @@ from tests.web.conftest import Doors
 )
 async def test_the_page_says_why_no_role_is_on_its_way(doors: Doors, policy: Policy, sentence: str) -> None:
     async with doors.store.write() as t:
-        await t.guilds.save(replace(await t.guilds.load(GUILD), policy=policy))
+        await t.guilds.choose(GUILD, Policy(), policy)
 
     answer = await doors.client.post("/link/confirm", data={"token": await doors.question(), "answer": "yes"})
     page = await answer.text()

@@ -149,6 +149,7 @@ def _create_guilds() -> None:
         sa.Column("worth_cents", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("rule_id", name=op.f("pk_rules")),
         sa.UniqueConstraint("guild_id", "campaign_id", "role_id", "kind", "threshold", "tier_id", name="uq_rules_condition"),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_rules_campaign_id"), "rules", ["campaign_id"])
     op.create_table(
@@ -177,8 +178,9 @@ def _create_roles() -> None:
         sa.Column("holding", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("guild_id", "user_id", "role_id", name=op.f("pk_ledger")),
     )
-    op.create_index(op.f("ix_ledger_user_id"), "ledger", ["user_id"])
-    op.create_index("ix_ledger_guild_id_role_id", "ledger", ["guild_id", "role_id"])
+    op.create_index("ix_ledger_user", "ledger", ["user_id", "guild_id"])
+    op.create_index("ix_ledger_role", "ledger", ["guild_id", "role_id", "user_id"])
+    op.create_index("ix_ledger_count", "ledger", ["guild_id", "holding", "origin"])
     op.create_table(
         "manual_grants",
         *_ids("guild_id", "user_id", "role_id"),
@@ -189,6 +191,7 @@ def _create_roles() -> None:
         sa.PrimaryKeyConstraint("guild_id", "user_id", "role_id", name=op.f("pk_manual_grants")),
     )
     op.create_index(op.f("ix_manual_grants_expires_at"), "manual_grants", ["expires_at"])
+    op.create_index("ix_manual_grants_user", "manual_grants", ["user_id", "guild_id"])
     op.create_table(
         "presence",
         *_ids("guild_id", "user_id"),
@@ -196,7 +199,7 @@ def _create_roles() -> None:
         sa.Column("seen_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("guild_id", "user_id", name=op.f("pk_presence")),
     )
-    op.create_index(op.f("ix_presence_user_id"), "presence", ["user_id"])
+    op.create_index("ix_presence_user", "presence", ["user_id", "guild_id"])
     op.create_table(
         "doubts",
         *_ids("guild_id", "user_id", "role_id"),
@@ -249,8 +252,8 @@ def _create_work() -> None:
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("kind", "key", name=op.f("pk_nudges")),
     )
-    op.create_index(op.f("ix_nudges_holder"), "nudges", ["holder"])
-    op.create_index("ix_nudges_turn", "nudges", ["priority", "due_at", "kind", "key"])
+    op.create_index("ix_nudges_turn", "nudges", ["kind", "priority", "due_at", "key"])
+    op.create_index("ix_nudges_holder", "nudges", ["holder", "due_at", "lease_until"])
     op.create_table(
         "nudge_readings",
         sa.Column("kind", sa.Text(), nullable=False),
@@ -280,6 +283,7 @@ def _create_work() -> None:
         sa.Column("failed", sa.Integer(), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("run_id", name=op.f("pk_runs")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "role_log",
@@ -295,7 +299,8 @@ def _create_work() -> None:
         sa.PrimaryKeyConstraint("entry_id", name=op.f("pk_role_log")),
     )
     op.create_index(op.f("ix_role_log_at"), "role_log", ["at"])
-    op.create_index("ix_role_log_guild_id_user_id", "role_log", ["guild_id", "user_id"])
+    op.create_index("ix_role_log_user", "role_log", ["user_id", "guild_id"])
+    op.create_index("ix_role_log_count", "role_log", ["guild_id", "action", "at", "cause"])
     op.create_table(
         "facts",
         sa.Column("key", sa.Text(), nullable=False),
