@@ -90,9 +90,10 @@ def open_engines(url: str) -> Engines:
         _prepare_sqlite(writing.sync_engine, begin="BEGIN IMMEDIATE")
         _prepare_sqlite(reading.sync_engine, begin="BEGIN", query_only=True)
         return Engines(reading, writing)
+    bounced = _is_bounced(parsed)
     parsed, options = _postgres_options(parsed)
     writing = create_async_engine(parsed, pool_size=5, max_overflow=5, pool_pre_ping=True, **options)
-    _limit_waits(writing.sync_engine, bounced="prepare_threshold" in options["connect_args"])
+    _limit_waits(writing.sync_engine, bounced=bounced)
     snapshot = writing.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return Engines(snapshot, writing)
 
@@ -130,9 +131,13 @@ def _sqlite_options() -> dict[str, Any]:
 def _postgres_options(url: URL) -> tuple[URL, dict[str, Any]]:
     """Keep values out of error messages; ``?pgbouncer=true`` turns prepared statements off, which a bouncer needs."""
     arguments: dict[str, Any] = {key: value for key, value in _LINE.items() if key not in url.query}
-    if url.query.get("pgbouncer") == "true":
+    if _is_bounced(url):
         arguments["prepare_threshold"] = None
     return url.difference_update_query(["pgbouncer"]), {"hide_parameters": True, "connect_args": arguments}
+
+
+def _is_bounced(url: URL) -> bool:
+    return url.query.get("pgbouncer") == "true"
 
 
 def _limit_waits(engine: Engine, *, bounced: bool) -> None:
