@@ -14,10 +14,10 @@ class Facts(Subject):
         row = await self._row(select(facts.c.value).where(facts.c.key == key))
         return None if row is None else str(row.value)
 
-    async def beginning_with(self, prefix: str) -> dict[str, str]:
-        """Load the facts whose names begin so, by name."""
-        known = select(facts).where(facts.c.key.startswith(prefix, autoescape=True)).order_by(facts.c.key)
-        return {row.key: row.value for row in await self._rows(known)}
+    async def beginning_with(self, prefix: str, *others: str) -> dict[str, str]:
+        """Load the facts whose names begin so, and ``others`` named in full, by name."""
+        wanted = facts.c.key.startswith(prefix, autoescape=True) | facts.c.key.in_(others)
+        return {row.key: row.value for row in await self._rows(select(facts).where(wanted).order_by(facts.c.key))}
 
     async def set(self, key: str, value: str) -> None:
         """Store a fact over the one before."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, select, update
 from sqlalchemy.engine import Row
 
 from bot.core.model import Cause, DiscordUserId, Grant, GuildId, Holding, Origin, RoleId
@@ -60,11 +60,6 @@ class Ledger(Subject):
         some = select(_c.guild_id).where(ours).limit(at_most).subquery()
         return int(await self._scalar(select(func.count()).select_from(some)))
 
-    async def count_taking(self, guild: GuildId, but: DiscordUserId) -> int:
-        """Count the revocations under way in a guild, those of one person left out."""
-        under_way = (_c.guild_id == guild) & (_c.holding == Holding.TAKING.value) & (_c.user_id != but)
-        return int(await self._scalar(select(func.count()).select_from(ledger).where(under_way)))
-
     async def users(self, guild: GuildId, after: DiscordUserId | None = None, limit: int = 1000) -> list[DiscordUserId]:
         """Name the next people with entries in a guild, in order, beginning behind ``after``."""
         behind = (_c.guild_id == guild) & (_c.user_id > (0 if after is None else after))
@@ -75,6 +70,12 @@ class Ledger(Subject):
         """Name the guilds in which a person has entries, in order."""
         rows = await self._rows(select(_c.guild_id).where(_c.user_id == user).distinct().order_by(_c.guild_id))
         return [GuildId(row.guild_id) for row in rows]
+
+
+def under_way(guild: GuildId, but: DiscordUserId) -> Select[int]:
+    """Ask how many roles are being taken in a guild, those of one person left out."""
+    taking = (_c.guild_id == guild) & (_c.holding == Holding.TAKING.value) & (_c.user_id != but)
+    return select(func.count()).select_from(ledger).where(taking)
 
 
 def _entry(guild: GuildId, user: DiscordUserId, role: RoleId) -> ColumnElement[bool]:

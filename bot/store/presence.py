@@ -50,8 +50,3 @@ class Presence(Subject):
         """Say of many people whether they are in a guild; those nobody looked for are left out."""
         rows = await self._rows_in(select(_c.user_id, _c.present).where(_c.guild_id == guild), _c.user_id, users)
         return {DiscordUserId(row.user_id): bool(row.present) for row in rows}
-
-    async def guilds_of(self, user: DiscordUserId) -> list[GuildId]:
-        """Name the guilds somebody is in, in order."""
-        rows = await self._rows(select(_c.guild_id).where(_c.user_id == user, _c.present).order_by(_c.guild_id))
-        return [GuildId(row.guild_id) for row in rows]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.engine import Row
 
 from bot.core.model import Cause, DiscordUserId, GuildId, RoleId
@@ -28,12 +28,6 @@ class RoleLog(Subject):
         question = select(role_log).where(_c.guild_id == guild, _c.user_id == user)
         return list(map(_to_entry, await self._rows(question.order_by(_c.entry_id.desc()).limit(limit))))
 
-    async def count_lost(self, guild: GuildId, since: datetime) -> int:
-        """Count the roles that were revoked in a guild since an instant, those left out that a person asked to go."""
-        revoked = (_c.guild_id == guild) & (_c.action == LogAction.REVOKED.value) & (_c.at >= since)
-        lost = revoked & _c.cause.not_in([Cause.UNLINKED.value, Cause.MANUAL.value])
-        return int(await self._scalar(select(func.count()).select_from(role_log).where(lost)))
-
     async def erase(self, user: DiscordUserId) -> None:
         """Wipe what is logged about a person."""
         await self._change_many(delete(role_log).where(_c.user_id == user))
@@ -41,6 +35,13 @@ class RoleLog(Subject):
     async def purge(self, before: datetime) -> None:
         """Delete the entries from before an instant."""
         await self._change_many(delete(role_log).where(_c.at < before))
+
+
+def lost(guild: GuildId, since: datetime) -> Select[int]:
+    """Ask how many roles were revoked in a guild since an instant, those left out that a person asked to go."""
+    revoked = (_c.guild_id == guild) & (_c.action == LogAction.REVOKED.value) & (_c.at >= since)
+    unasked = _c.cause.not_in([Cause.UNLINKED.value, Cause.MANUAL.value])
+    return select(func.count()).select_from(role_log).where(revoked, unasked)
 
 
 def _to_values(entry: LogEntry) -> dict[str, object]:

@@ -29,6 +29,11 @@ class Rules(Subject):
         """Load every rule, the oldest first."""
         return tuple(map(_to_rule, await self._rows(select(rules).order_by(_c.rule_id))))
 
+    async def connections(self) -> set[tuple[GuildId, CampaignId]]:
+        """Name which guilds have rules for which campaigns."""
+        rows = await self._rows(select(_c.guild_id, _c.campaign_id).distinct())
+        return {(GuildId(row.guild_id), CampaignId(row.campaign_id)) for row in rows}
+
     async def add(
         self,
         guild: GuildId,

@@ -14,16 +14,16 @@ from bot.store.doubts import Doubts
 from bot.store.facts import Facts
 from bot.store.guilds import GuildRows
 from bot.store.holds import Holds
-from bot.store.ledger import Ledger
+from bot.store.ledger import Ledger, under_way
 from bot.store.links import Links
 from bot.store.manual import ManualGrants
 from bot.store.memberships import Memberships
 from bot.store.nudges import Nudges
 from bot.store.presence import Presence
-from bot.store.role_log import RoleLog
+from bot.store.role_log import RoleLog, lost
 from bot.store.rules import Rules
 from bot.store.runs import Runs
-from bot.store.schema import doubts, metadata, presence
+from bot.store.schema import doubts, ledger, manual_grants, metadata, presence
 from bot.store.statements import Subject, pieces
 from bot.store.tokens import TokenPairs
 from bot.store.webhooks import Webhooks
@@ -63,12 +63,17 @@ class Tables(Subject):
 
     async def guilds_of(self, user: DiscordUserId) -> list[GuildId]:
         """Name every guild that has something to do with a person: seen there, in its ledger, or granted by hand."""
-        known = {
-            *await self.presence.guilds_of(user),
-            *await self.ledger.guilds_of(user),
-            *await self.manual.guilds_of(user),
-        }
-        return sorted(known)
+        seen = select(presence.c.guild_id).where(presence.c.user_id == user, presence.c.present)
+        others = (select(table.c.guild_id).where(table.c.user_id == user) for table in (ledger, manual_grants))
+        return sorted({GuildId(row.guild_id) for row in await self._rows(seen.union_all(*others))})
+
+    async def count_losses(self, guild: GuildId, since: datetime, but: DiscordUserId) -> int:
+        """Count what was revoked in a guild since an instant, and what is being taken from others than one person.
+
+        In one statement: what is written down as done in this moment was under way before, and counts once.
+        """
+        both = lost(guild, since).scalar_subquery() + under_way(guild, but).scalar_subquery()
+        return int(await self._scalar(select(both)))
 
     async def erase_everything(self, user: DiscordUserId) -> Link | None:
         """Wipe what is stored about a person at their own wish, and return the link that was.

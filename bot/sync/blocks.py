@@ -20,16 +20,19 @@ log = structlog.get_logger(__name__)
 Blocked = Mapping[RoleId, Block]
 
 
-async def load_refused(t: Tables, guild: GuildId) -> frozenset[RoleId]:
-    """Load the roles Discord refused to touch when it was asked."""
-    told = await load_told(t, guild)
-    return frozenset(role for role, block in told.items() if block is Block.REFUSED)
+def told_keys(guild: GuildId) -> str:
+    """Give the beginning of the names of the facts that say which roles were reported as blocked."""
+    return _key(guild)
+
+
+def refused(facts: Mapping[str, str]) -> frozenset[RoleId]:
+    """Give the roles Discord refused to touch when it was asked, from those facts."""
+    return frozenset(role for role, block in _told(facts).items() if block is Block.REFUSED)
 
 
 async def load_told(t: Tables, guild: GuildId) -> dict[RoleId, Block]:
     """Load the roles that were reported as blocked."""
-    facts = await t.facts.beginning_with(_key(guild))
-    return {RoleId(int(key.rpartition(":")[2])): Block(value) for key, value in facts.items()}
+    return _told(await t.facts.beginning_with(told_keys(guild)))
 
 
 async def forget(t: Tables, guild: GuildId, roles: Iterable[RoleId]) -> None:
@@ -63,6 +66,10 @@ class BlockReports:
                     await t.facts.set(_key(guild, role), block.value)
             log.warning("role_blocked", guild=guild, role=role, block=block.value)
             await self._parts.tell(RoleIsBlocked(guild, role, block))
+
+
+def _told(facts: Mapping[str, str]) -> dict[RoleId, Block]:
+    return {RoleId(int(key.rpartition(":")[2])): Block(value) for key, value in facts.items()}
 
 
 def _key(guild: GuildId, role: RoleId | str = "") -> str:

@@ -43,9 +43,7 @@ async def would_hold(
 
     Those under way of the person they are about (``but``) are the same ones, done again.
     """
-    # In this order: what is recorded as done between the two is counted twice, and not left out.
-    recent = await t.ledger.count_taking(guild, but)
-    recent += await t.log.count_lost(guild, now - LATELY)
+    recent = await t.count_losses(guild, now - LATELY, but)
     taken = revocations + recent
     if taken <= policy.brake_count:
         return False

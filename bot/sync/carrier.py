@@ -19,7 +19,7 @@ from bot.sync import blocks
 from bot.sync.apply import Applier, Done, Order, in_doubt
 from bot.sync.blocks import Blocked, BlockReports
 from bot.sync.brake import Brake, Sifted
-from bot.sync.cases import load_cases, load_view
+from bot.sync.cases import load_case
 from bot.sync.parts import Parts
 from bot.sync.reports import PatronSynced
 
@@ -42,9 +42,7 @@ class Carrier:
 
     async def order(self, t: Tables, guild: GuildId, user: DiscordUserId, cause: Cause) -> Order:
         """Decide about one person in one guild, from what is stored now."""
-        view = await load_view(t, guild)
-        link = await t.links.load(user)
-        case = (await load_cases(t, view, {user: link}))[user]
+        view, link, case = await load_case(t, guild, user)
         return Order(view, case, link, reconcile(case, self._parts.now()), cause)
 
     async def carry(self, guild: GuildId, user: DiscordUserId, cause: Cause, *, answer: bool) -> Order:

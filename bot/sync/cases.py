@@ -13,7 +13,7 @@ from bot.core.readings import absent
 from bot.store.records import CampaignState, GuildSettings
 from bot.store.store import Store
 from bot.store.tables import Tables
-from bot.sync.blocks import load_refused
+from bot.sync.blocks import refused, told_keys
 
 Memberships = Mapping[CampaignId, Membership]
 
@@ -66,9 +66,10 @@ async def load_view(t: Tables, guild: GuildId) -> GuildView:
     settings = await t.guilds.load(guild)
     rules = await t.rules.of_guild(guild)
     campaigns = {state.campaign.campaign: state for state in await t.campaigns.load_all()}
-    known = frozenset((await t.facts.get(audited_key(guild)) or "").split())
+    facts = await t.facts.beginning_with(told_keys(guild), audited_key(guild))
+    known = frozenset(facts.pop(audited_key(guild), "").split())
     audited = settings.audited_at is not None and all(str(rule.role) in known for rule in rules)
-    return GuildView(settings, rules, campaigns, audited, await load_refused(t, guild))
+    return GuildView(settings, rules, campaigns, audited, refused(facts))
 
 
 async def load_memberships(
@@ -133,6 +134,13 @@ async def load_cases(
         )
         for user, link in people.items()
     }
+
+
+async def load_case(t: Tables, guild: GuildId, user: DiscordUserId) -> tuple[GuildView, Link | None, Case]:
+    """Load one person's case in a guild, with what it was made of."""
+    view = await load_view(t, guild)
+    link = await t.links.load(user)
+    return view, link, (await load_cases(t, view, {user: link}))[user]
 
 
 async def everybody(store: Store, guild: GuildId) -> AsyncIterator[dict[DiscordUserId, Link | None]]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from zlib import crc32
 
 from bot.core.model import Campaign, CampaignId, Cause, GuildId, ManualGrant, PatronId
-from bot.store.records import CampaignState, NudgeKind
+from bot.store.records import NudgeKind
 from bot.store.tables import Tables
 from bot.sync.parts import Parts
 
@@ -25,27 +25,20 @@ class ClockWork:
         self._parts = parts
         self._asked: dict[str, datetime] = {}
 
-    async def prepare(self) -> None:
-        """Make sure that the configured campaigns have a row; what they are called is read with the first refresh."""
-        async with self._parts.store.read() as t:
-            known = {state.campaign.campaign for state in await t.campaigns.load_all()}
-        for campaign in sorted(self._parts.settings.campaigns - known):
-            async with self._parts.store.write() as t:
-                await t.campaigns.save(_unread(campaign), self._parts.now())
-
     async def tick(self) -> None:
         """Nudge for everything that is due now."""
         now = self._parts.now()
         async with self._parts.store.read() as t:
             memberships = await t.memberships.due(now, _LIMIT)
-            campaigns = await self._due_campaigns(t, now)
-            guilds = await self._stale_guilds(t, now)
+            rules = await t.rules.connections()
+            campaigns = await self._due_campaigns(t, {campaign for _, campaign in rules}, now)
+            guilds = await self._stale_guilds(t, {guild for guild, _ in rules}, now)
             expired = self._expired(await t.manual.expired(now), now)
         if not memberships and not campaigns and not guilds and not expired:
             return
         async with self._parts.store.write() as t:
-            for state in campaigns:
-                await self._refresh(t, state, now)
+            for campaign, planned in sorted(campaigns.items()):
+                await self._refresh(t, campaign, planned, now)
             await t.nudges.add_many(NudgeKind.GUILD, map(str, guilds), Cause.AUDIT, now)
             await self._ended(t, memberships, now)
             await t.nudges.add_many(NudgeKind.USER, expired, Cause.CLOCK, now)
@@ -58,19 +51,22 @@ class ClockWork:
         links = await t.links.load_of_patrons({patron for patron, _ in due})
         await t.nudges.add_many(NudgeKind.USER, [str(link.user) for link in links.values()], Cause.CLOCK, now)
 
-    async def _due_campaigns(self, t: Tables, now: datetime) -> list[CampaignState]:
-        """Name the campaigns whose refresh is due, those missed while nobody ran included, or was never planned."""
-        served = [state for state in await t.campaigns.load_all() if await self._is_served(t, state.campaign.campaign)]
-        return [state for state in served if state.next_refresh_at is None or state.next_refresh_at <= now]
+    async def _due_campaigns(self, t: Tables, ruled: set[CampaignId], now: datetime) -> dict[CampaignId, datetime | None]:
+        """Name the campaigns whose refresh is due, those missed while nobody ran included, and when it was planned for.
 
-    async def _is_served(self, t: Tables, campaign: CampaignId) -> bool:
-        """Say whether anybody needs the campaign: the configuration names it, or some rule does."""
-        return campaign in self._parts.settings.campaigns or bool(await t.rules.guilds_of(campaign))
+        None: never. A campaign is needed when the configuration names it or some rule does.
+        """
+        needed = ruled | self._parts.settings.campaigns
+        planned = {state.campaign.campaign: state.next_refresh_at for state in await t.campaigns.load_all()}
+        unplanned = dict.fromkeys(self._parts.settings.campaigns)
+        return {c: at for c, at in {**unplanned, **planned}.items() if c in needed and (at is None or at <= now)}
 
-    async def _refresh(self, t: Tables, state: CampaignState, now: datetime) -> None:
+    async def _refresh(self, t: Tables, campaign: CampaignId, planned: datetime | None, now: datetime) -> None:
         """Ask for a refresh and plan the next one, unless another process has just done so."""
-        campaign = state.campaign.campaign
-        if await t.campaigns.take_turn(campaign, state.next_refresh_at, now + self._interval(campaign, now)):
+        if planned is None and await t.campaigns.state(campaign) is None:
+            # What it is called is read with its first refresh.
+            await t.campaigns.save(_unread(campaign), now)
+        if await t.campaigns.take_turn(campaign, planned, now + self._interval(campaign, now)):
             await t.nudges.add(NudgeKind.CAMPAIGN, campaign, Cause.REFRESH, now)
 
     def _interval(self, campaign: CampaignId, now: datetime) -> timedelta:
@@ -84,14 +80,15 @@ class ClockWork:
         self._asked = {user: at for user, at in self._asked.items() if user in expired}
         return {user for user in expired if user not in self._asked or now - self._asked[user] >= _EXPIRED_AGAIN}
 
-    async def _stale_guilds(self, t: Tables, now: datetime) -> list[GuildId]:
+    async def _stale_guilds(self, t: Tables, ruled: set[GuildId], now: datetime) -> list[GuildId]:
         """Name the guilds with rules, or with roles given by hand, whose audit is due and not asked for yet."""
         every = self._parts.settings.audit_every
-        audited = {settings.guild: settings.audited_at for settings in await t.guilds.all()}
-        busy = {rule.guild for rule in await t.rules.all()} | await t.manual.guilds()
+        known = {settings.guild: settings for settings in await t.guilds.all()}
         stale = []
-        for guild in sorted(busy - await t.guilds.left()):
-            at = audited.get(guild)
+        for guild in sorted(ruled | await t.manual.guilds()):
+            at = known[guild].audited_at if guild in known else None
+            if guild in known and known[guild].left_at is not None:
+                continue
             if (at is None or now - at >= every) and await t.nudges.load(NudgeKind.GUILD, str(guild)) is None:
                 stale.append(guild)
         return stale

@@ -125,7 +125,6 @@ class Engine:
 
     async def drain(self) -> None:
         """Do everything that is due now, what follows from it included, and return."""
-        await self._clock.prepare()
         await self._renewals.step()
         while True:
             await self._clock.tick()
@@ -165,7 +164,6 @@ class Engine:
             self.wake()
 
     async def _tick(self) -> None:
-        await self._clock.prepare()
         await self._clock.tick()
         await self._poll()
 

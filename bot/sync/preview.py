@@ -24,7 +24,7 @@ from bot.core.reconcile import reconcile
 from bot.store.records import LogEntry
 from bot.store.store import Store
 from bot.sync.brake import would_hold
-from bot.sync.cases import everybody, load_cases, load_view
+from bot.sync.cases import everybody, load_case, load_cases, load_view
 
 _ENTRIES = 10
 
@@ -78,9 +78,7 @@ class Previews:
     async def explain(self, guild: GuildId, user: DiscordUserId, *, of: Collection[CampaignId] | None = None) -> Explanation:
         """Gather what is known of somebody, linked or not, and what follows; ``of`` these campaigns only, when named."""
         async with self._store.read() as t:
-            link = await t.links.load(user)
-            view = await load_view(t, guild)
-            case = (await load_cases(t, view, {user: link}))[user]
+            _, link, case = await load_case(t, guild, user)
             case = _about(case, of)
             held = (await t.holds.of_users(guild, [user])).get(user, {})
             entries = await t.log.of(guild, user, limit=_ENTRIES)
@@ -96,9 +94,7 @@ class Previews:
     ) -> Decision:
         """Decide as if somebody were linked, here, and had this membership of its campaign; ``of`` as in ``explain``."""
         async with self._store.read() as t:
-            link = await t.links.load(user)
-            view = await load_view(t, guild)
-            case = (await load_cases(t, view, {user: link}))[user]
+            _, _, case = await load_case(t, guild, user)
         memberships = {**_about(case, of).memberships, membership.campaign: membership}
         imagined = replace(case, linked=True, present=True, memberships=memberships, broken_since=None)
         return reconcile(imagined, self._now())

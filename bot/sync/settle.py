@@ -14,7 +14,7 @@ from bot.store.records import NudgeKind
 from bot.store.tables import Tables
 from bot.sync.apply import Order
 from bot.sync.carrier import Carrier, over
-from bot.sync.cases import GuildView, load_view
+from bot.sync.cases import GuildView
 from bot.sync.parts import Parts
 from bot.sync.sightings import record_gone, record_seen
 
@@ -47,10 +47,6 @@ class Settler:
             link = await t.links.load(user)
             due = await t.memberships.due_of(link.patron) if link else {}
             guilds = await self._guilds(t, user, due)
-            left = await t.guilds.left() & set(guilds)
-        if link is None and left:
-            await self._forget(user, left)
-        guilds = [guild for guild in guilds if guild not in left]
         answer = answer and cause in _ANSWERED
         outcomes = await asyncio.gather(
             *(self._in_guild(guild, user, cause, answer=answer) for guild in guilds), return_exceptions=True
@@ -74,30 +70,36 @@ class Settler:
             known.update(await t.rules.guilds_of(campaign))
         return sorted(known)
 
-    async def _forget(self, user: DiscordUserId, left: Iterable[GuildId]) -> None:
-        """Forget what somebody who is not linked had in guilds the bot is not in any more: nothing can be taken back."""
-        async with self._parts.store.write() as t:
-            for guild in sorted(left):
-                await t.ledger.drop_user(guild, user)
-                await t.presence.forget(guild, user)
-
     async def _in_guild(self, guild: GuildId, user: DiscordUserId, cause: Cause, *, answer: bool) -> Settled:
-        async with self._parts.store.read() as t:
-            view = await load_view(t, guild)
-            link = await t.links.load(user)
-            seen = (await t.presence.of_users(guild, [user])).get(user)
+        order, unseen, held = await self._load(guild, user, cause)
+        view, link = order.view, order.link
+        if view.settings.left_at is not None:
+            await self._left(order)
+            return Settled()
         if not await self._workable(view):
             return Settled()
         # Somebody nobody ever saw here, or who has just linked: what they had before us must be known first.
         newly = cause is Cause.LINKED and link is not None and not _audited_after(view, link)
-        if seen is None or newly:
+        if unseen or newly:
             await self._look(view, user, cause)
-        async with self._parts.store.read() as t:
-            order = await self._carrier.order(t, guild, user, cause)
-            held = bool(await t.holds.of_users(guild, [user]))
+            order, _, held = await self._load(guild, user, cause)
         if answer or held or self._matters(order):
             order = await self._carrier.carry(guild, user, cause, answer=answer)
         return Settled(bool(order.decision.doubts), order.decision.due_at)
+
+    async def _load(self, guild: GuildId, user: DiscordUserId, cause: Cause) -> tuple[Order, bool, bool]:
+        """Decide without doing anything; and say whether nobody ever looked for them here, and whether the brake holds."""
+        async with self._parts.store.read() as t:
+            order = await self._carrier.order(t, guild, user, cause)
+            unseen = not order.case.present and await t.presence.present(guild, user) is None
+            return order, unseen, bool(await t.holds.of_users(guild, [user]))
+
+    async def _left(self, order: Order) -> None:
+        """Forget what somebody who is not linked had in a guild the bot is not in any more: nothing can be taken back."""
+        if order.link is None:
+            async with self._parts.store.write() as t:
+                await t.ledger.drop_user(order.case.guild, order.case.user)
+                await t.presence.forget(order.case.guild, order.case.user)
 
     def _matters(self, order: Order) -> bool:
         """Say whether there is anything to do or to write down."""

@@ -64,7 +64,7 @@ async def test_an_erased_link_leaves_the_ledger_to_revoke_from(any_store: Store)
         await _fill(t)
         await t.links.erase(ANN)
         assert await t.ledger.of(GUILD, ANN) == {GOLD: grant(ANN)}
-        assert await t.presence.guilds_of(ANN) == [GUILD, OTHER_GUILD]
+        assert await t.presence.present(OTHER_GUILD, ANN) is True
         assert await t.manual.of(GUILD, ANN) == (manual_grant(ANN),)
 
 
@@ -81,7 +81,7 @@ async def test_erasing_one_person_leaves_the_others_alone(any_store: Store) -> N
         assert nudge.readings == (membership(2),)
         assert len(await t.log.of(GUILD, BOB)) == 1
         assert len(await t.doubts.of_users(GUILD, [BOB])) == 1
-        assert await t.presence.guilds_of(BOB) == [GUILD, OTHER_GUILD]
+        assert await t.presence.present(OTHER_GUILD, BOB) is True
 
 
 async def test_a_link_can_be_made_anew_after_it_was_erased(any_store: Store) -> None:
@@ -112,7 +112,8 @@ async def test_being_forgotten_leaves_what_the_guild_needs_to_put_its_roles_righ
         assert await t.doubts.of_users(GUILD, [ANN]) == {}
         assert await t.ledger.of(GUILD, ANN) == {GOLD: grant(ANN)}
         assert await t.manual.of(GUILD, ANN) == (manual_grant(ANN),)
-        assert await t.presence.guilds_of(ANN) == [GUILD]
+        assert await t.presence.present(GUILD, ANN) is True
+        assert await t.presence.present(OTHER_GUILD, ANN) is None
         assert await t.guilds_of(ANN) == [GUILD]
 
 

@@ -79,8 +79,8 @@ async def test_revocations_under_way_are_counted_but_for_one_persons(any_store: 
     async with any_store.write() as t:
         taking = [grant(user, role, holding=Holding.TAKING) for user in (ANN, BOB) for role in (GOLD, SILVER)]
         await t.ledger.put_many([*taking, grant(CYD), grant(ANN, guild=OTHER_GUILD, holding=Holding.TAKING)])
-        assert await t.ledger.count_taking(GUILD, but=CYD) == 4
-        assert await t.ledger.count_taking(GUILD, but=ANN) == 2
+        assert await t.count_losses(GUILD, NOW, but=CYD) == 4
+        assert await t.count_losses(GUILD, NOW, but=ANN) == 2
 
 
 async def test_a_role_that_is_gone_is_forgotten_of_everybody(any_store: Store) -> None:
@@ -172,7 +172,7 @@ async def test_presence_is_unknown_until_somebody_looked(any_store: Store) -> No
         await t.presence.put(OTHER_GUILD, ANN, present=False, seen_at=NOW)
         assert await t.presence.present(GUILD, ANN) is True
         assert await t.presence.present(OTHER_GUILD, ANN) is False
-        assert await t.presence.guilds_of(ANN) == [GUILD]
+        assert await t.guilds_of(ANN) == [GUILD]
 
 
 async def test_an_older_sight_does_not_overrule_a_newer_one(any_store: Store) -> None:
@@ -197,7 +197,7 @@ async def test_whoever_an_audit_did_not_meet_is_gone(any_store: Store) -> None:
         await t.presence.put_many(GUILD, {BOB: True}, NOW + HOUR)
         await t.presence.gone_since(GUILD, before=NOW + HOUR, now=NOW + DAY)
         assert await t.presence.of_users(GUILD, [ANN, BOB]) == {ANN: False, BOB: True}
-        assert await t.presence.guilds_of(ANN) == [OTHER_GUILD]
+        assert await t.guilds_of(ANN) == [OTHER_GUILD]
 
 
 def _doubt(user: DiscordUserId = ANN, role: RoleId = GOLD) -> Doubt:

@@ -43,6 +43,7 @@ async def test_rules_are_found_by_guild_and_by_campaign_the_oldest_first(any_sto
         three = await t.rules.add(GUILD, OTHER_PAGE, SILVER, _AMOUNT)
         assert await t.rules.of_guild(GUILD) == (one, three)
         assert await t.rules.all() == (one, two, three)
+        assert await t.rules.connections() == {(GUILD, PAGE), (OTHER_GUILD, PAGE), (GUILD, OTHER_PAGE)}
         assert await t.rules.managed(GUILD) == {GOLD, SILVER}
         assert await t.rules.guilds_of(PAGE) == [GUILD, OTHER_GUILD]
         assert await t.rules.guilds_of(OTHER_PAGE) == [GUILD]

@@ -9,7 +9,7 @@ from bot.core.model import Cause, DiscordUserId
 from bot.errors import StoreError
 from bot.store import Store, Tables
 from bot.store.records import LogAction, LogEntry, Run, RunKind, RunReport, WebhookRecord
-from tests.store.makers import ANN, BOB, DAY, GOLD, GUILD, HOUR, NOW, OTHER_GUILD, OTHER_PAGE, PAGE, membership
+from tests.store.makers import ANN, BOB, CYD, DAY, GOLD, GUILD, HOUR, NOW, OTHER_GUILD, OTHER_PAGE, PAGE, membership
 
 
 async def _last(t: Tables, kind: RunKind, **of: Any) -> int | None:
@@ -122,9 +122,9 @@ async def test_the_brake_counts_recent_losses_but_not_what_people_asked_for(any_
     async with any_store.write() as t:
         await t.log.add([_entry(), _entry(**revoked), _entry(BOB, **revoked, at=NOW + HOUR)])
         await t.log.add([_entry(**revoked | {"cause": cause}) for cause in (Cause.UNLINKED, Cause.MANUAL)])
-        assert await t.log.count_lost(GUILD, NOW) == 2
-        assert await t.log.count_lost(GUILD, NOW + HOUR) == 1
-        assert await t.log.count_lost(OTHER_GUILD, NOW) == 0
+        assert await t.count_losses(GUILD, NOW, but=CYD) == 2
+        assert await t.count_losses(GUILD, NOW + HOUR, but=CYD) == 1
+        assert await t.count_losses(OTHER_GUILD, NOW, but=CYD) == 0
 
 
 async def test_a_fact_is_what_was_set_last(any_store: Store) -> None:
@@ -141,6 +141,7 @@ async def test_a_fact_is_what_was_set_last(any_store: Store) -> None:
         await t.facts.set("of_them", "z")
         assert list(await t.facts.beginning_with("of_")) == ["of_%", "of_them"]
         assert list(await t.facts.beginning_with("of_%")) == ["of_%"]
+        assert list(await t.facts.beginning_with("of_%", "other", "of")) == ["of_%", "other"]
 
 
 def _webhook(webhook: str = "99", **changes: Any) -> WebhookRecord:
