@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Compiled once: otherwise every test worker, and every process a test starts, compiles the whole bot anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo run test check bench lock clean
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -33,6 +34,9 @@ async def stage() -> AsyncIterator[Stage]:
 
 
 Configure = Callable[..., Config]
+
+# The simulated Discord has told about its guilds long before two seconds of silence are over.
+running = partial(open_app, guild_ready_timeout=0.1)
 
 
 @pytest.fixture
@@ -74,7 +78,7 @@ async def until_ready(app: App) -> str:
 
 async def test_one_process_serves_doors_gateway_and_engine_and_stops(configure: Configure, stage: Stage) -> None:
     stop = asyncio.Event()
-    async with open_app(configure()) as app:
+    async with running(configure()) as app:
         assert "gateway" in await until_ready(app)
         assert await settled(app.store) == stage.world.patreon.campaign().id
         stop.set()
@@ -88,7 +92,7 @@ async def test_one_process_serves_doors_gateway_and_engine_and_stops(configure: 
 
 async def test_the_doors_alone_need_neither_discord_nor_patreon(configure: Configure, stage: Stage) -> None:
     stage.world.patreon.faults.add(Fault.SERVER_ERROR)
-    async with open_app(configure(), worker=False) as app:
+    async with running(configure(), worker=False) as app:
         assert await get(app, "/healthz") == (200, "ok\n")
         status, text = await get(app, "/readyz")
 
@@ -97,7 +101,7 @@ async def test_the_doors_alone_need_neither_discord_nor_patreon(configure: Confi
 
 
 async def test_a_worker_alone_opens_no_port_and_registers_no_webhook(configure: Configure, stage: Stage) -> None:
-    async with open_app(configure(), web=False, sleep=soon) as app:
+    async with running(configure(), web=False, sleep=soon) as app:
         assert app.port is None
         assert await settled(app.store)
         await asyncio.sleep(0.2)
@@ -110,14 +114,14 @@ async def test_webhooks_are_left_alone_where_patreon_could_not_reach_them_or_one
     configure: Configure, stage: Stage
 ) -> None:
     for changes in ({"WEB_PUBLIC_URL": "http://bot.example"}, {"PATREON_WEBHOOK_SECRET": "own"}):
-        async with open_app(configure(**changes), sleep=soon) as app:
+        async with running(configure(**changes), sleep=soon) as app:
             assert await settled(app.store)
             await asyncio.sleep(0.2)
     assert stage.world.patreon.hooks.webhooks == {}
 
 
 async def test_a_worker_forgets_what_was_kept_long_enough(configure: Configure) -> None:
-    async with open_app(configure(), web=False, sleep=soon) as app:
+    async with running(configure(), web=False, sleep=soon) as app:
         async with app.store.write() as t:
             long_ago = datetime(2020, 1, 1, tzinfo=UTC)
             user, guild = DiscordUserId(1), GuildId(2)
@@ -134,7 +138,7 @@ async def test_the_doors_listen_while_patreon_is_down_and_the_campaign_is_settle
     configure: Configure, stage: Stage
 ) -> None:
     stage.world.patreon.faults.add(Fault.SERVER_ERROR)
-    async with open_app(configure(), sleep=soon) as app:
+    async with running(configure(), sleep=soon) as app:
         assert (await get(app, "/healthz"))[0] == 200
         stage.world.patreon.faults.clear()
         assert await settled(app.store)
@@ -146,7 +150,7 @@ async def soon(seconds: float) -> None:
 
 async def test_a_stop_is_heard_while_patreon_is_down(configure: Configure, stage: Stage) -> None:
     stage.world.patreon.faults.add(Fault.SERVER_ERROR)
-    async with asyncio.timeout(PATIENCE), open_app(configure(), web=False) as app:
+    async with asyncio.timeout(PATIENCE), running(configure(), web=False) as app:
         await asyncio.sleep(0.02)
 
     assert app.worker is not None
@@ -161,7 +165,7 @@ async def test_the_doors_stay_open_while_discord_is_down_and_the_gateway_connect
         DISCORD_API_URL=f"http://127.0.0.1:{port}/api/v10", DISCORD_GATEWAY_URL=f"ws://127.0.0.1:{port}/gateway"
     )
     with capture_logs() as logged:
-        async with open_app(config, sleep=soon) as app:
+        async with running(config, sleep=soon) as app:
             await until(lambda: [entry["event"] for entry in logged].count("discord_not_reached") > 2)
             assert (await get(app, "/healthz"))[0] == 200
             assert (await get(app, "/readyz"))[0] == 503
@@ -181,7 +185,7 @@ async def test_a_start_that_discord_cuts_short_is_tried_again(
     configure: Configure, stage: Stage, fault: DiscordFault
 ) -> None:
     stage.discord.faults.add(fault)
-    async with open_app(configure(), sleep=soon) as app:
+    async with running(configure(), sleep=soon) as app:
         await until_ready(app)
 
     assert stage.discord.faults.active == ()
@@ -189,7 +193,7 @@ async def test_a_start_that_discord_cuts_short_is_tried_again(
 
 async def test_a_stop_is_heard_while_discord_is_down(configure: Configure) -> None:
     with capture_logs() as logged:
-        async with asyncio.timeout(PATIENCE), open_app(configure(DISCORD_API_URL="http://127.0.0.1:1"), web=False) as app:
+        async with asyncio.timeout(PATIENCE), running(configure(DISCORD_API_URL="http://127.0.0.1:1"), web=False) as app:
             await until(lambda: "discord_not_reached" in [entry["event"] for entry in logged])
 
     assert app.worker is not None
@@ -198,14 +202,14 @@ async def test_a_stop_is_heard_while_discord_is_down(configure: Configure) -> No
 
 async def test_what_discord_will_never_take_ends_the_bot(configure: Configure, stage: Stage) -> None:
     stage.discord.faults.add(DiscordFault("GET /oauth2/applications/@me", status=403))
-    async with open_app(configure(), web=False, sleep=soon) as app:
+    async with running(configure(), web=False, sleep=soon) as app:
         with pytest.raises(discord.Forbidden):
             async with asyncio.timeout(PATIENCE):
                 await app.run_until(asyncio.Event())
 
 
 async def test_a_configured_campaign_of_somebody_else_ends_the_bot_with_the_key(configure: Configure) -> None:
-    async with open_app(configure(PATREON_CAMPAIGN_ID="404"), web=False) as app:
+    async with running(configure(PATREON_CAMPAIGN_ID="404"), web=False) as app:
         with pytest.raises(ConfigError) as caught:
             async with asyncio.timeout(PATIENCE):
                 await app.run_until(asyncio.Event())
@@ -214,7 +218,7 @@ async def test_a_configured_campaign_of_somebody_else_ends_the_bot_with_the_key(
 
 
 async def test_a_token_that_discord_refuses_ends_the_bot_with_the_key(configure: Configure) -> None:
-    async with open_app(configure(DISCORD_TOKEN="wrong-token-of-the-test"), web=False) as app:
+    async with running(configure(DISCORD_TOKEN="wrong-token-of-the-test"), web=False) as app:
         with pytest.raises(ConfigError) as caught:
             async with asyncio.timeout(PATIENCE):
                 await app.run_until(asyncio.Event())
@@ -223,11 +227,11 @@ async def test_a_token_that_discord_refuses_ends_the_bot_with_the_key(configure:
 
 
 async def test_the_stored_pair_of_the_creator_wins_until_another_is_configured(configure: Configure) -> None:
-    async with open_app(configure(), web=False, worker=False) as app, app.store.write() as t:
+    async with running(configure(), web=False, worker=False) as app, app.store.write() as t:
         first = await t.tokens.load(CREATOR)
         assert first is not None
         await t.tokens.save(CREATOR, type(first.tokens)("renewed", "renewed-too", first.tokens.expires_at))
-    async with open_app(configure(), web=False, worker=False) as app, app.store.read() as t:
+    async with running(configure(), web=False, worker=False) as app, app.store.read() as t:
         again = await t.tokens.load(CREATOR)
         assert again is not None
         assert again.tokens.access == "renewed"
@@ -239,18 +243,18 @@ async def test_the_stored_pair_of_the_creator_wins_until_another_is_configured(c
 
 
 async def test_a_key_that_does_not_fit_the_database_is_found_at_the_start(configure: Configure) -> None:
-    async with open_app(configure(), web=False, worker=False):
+    async with running(configure(), web=False, worker=False):
         pass
 
     with pytest.raises(StoreError, match="secret_keys"):
-        async with open_app(configure(SECRET_KEYS="another-key-of-at-least-32-characters"), web=False, worker=False):
+        async with running(configure(SECRET_KEYS="another-key-of-at-least-32-characters"), web=False, worker=False):
             pass
 
 
 async def test_a_port_that_is_taken_is_said_before_anything_runs(configure: Configure) -> None:
-    async with open_app(configure(), worker=False):
+    async with running(configure(), worker=False):
         with pytest.raises(OSError, match="address"):
-            async with open_app(configure(), worker=False):
+            async with running(configure(), worker=False):
                 pass
 
 

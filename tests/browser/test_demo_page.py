@@ -11,6 +11,7 @@ async def test_the_story_of_ann_on_the_page_of_the_demo() -> None:
         await page.goto(url)
         tab = await walks.link(page, "Ann")
         assert await tab.locator(".roles li").all_inner_texts() == ["Silver"]
+        await page.bring_to_front()
         await walks.until_roles(page, "Ann", "Silver")
         await page.locator("#messages").get_by_text("Your roles: Silver").wait_for()
         await page.locator("#messages").get_by_text("Ann used /link").wait_for()

@@ -83,7 +83,7 @@ async def test_list_pages_through_everybody_once(place: Place) -> None:
 
 
 async def test_roles_given_by_hand_are_all_listed(place: Place) -> None:
-    guests = [DiscordUserId(place.town.world.add_user(f"guest{number}").id) for number in range(12)]
+    guests = [DiscordUserId(place.town.world.add_user(f"guest{number}").id) for number in range(9)]
     for guest in guests:
         await place.use_cases.manual.grant(Asked(place.guild, guest, place.silver, "*" * 200, guest))
     lines = await every_page(place, "patrons list", which="by_hand")

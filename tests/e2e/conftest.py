@@ -1,10 +1,18 @@
 """The running bot, for both versions of Patreon's API."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import stamina
 
 from tests.e2e.theatre import Theatre, theatre
+
+
+@pytest.fixture(autouse=True)
+def retries_do_not_wait() -> Iterator[None]:
+    """Let the bot in this process try again at once; how long it waits is tested in tests/patreon."""
+    with stamina.set_testing(True, attempts=10, cap=True):
+        yield
 
 
 @pytest.fixture(params=[2, 1], ids=["v2", "v1"])
