@@ -9,7 +9,7 @@ from bot.store.codec import digest
 from bot.store.records import Nudge
 from bot.sync.parts import Parts
 from bot.sync.reads import Reads, listable
-from bot.sync.settle import Settler
+from bot.sync.settle import Settled, Settler
 
 # Linking reads the memberships itself, a moment before the link is stored.
 _JUST_READ = timedelta(minutes=2)
@@ -44,8 +44,7 @@ class People:
         async with self._parts.store.read() as t:
             link = await t.links.load(user)
         if link is None:
-            await self._settler.settle(user, cause)
-            return None
+            return (await self._settler.settle(user, cause)).again_at
         if cause is Cause.UNLINKED:
             cause = Cause.LINKED  # linked again before anybody looked
         return await self._linked(nudge, link, cause)
@@ -56,6 +55,7 @@ class People:
             stored = await t.memberships.load_all(link.patron)
         # Patreon tells of one change in several webhooks; those that say what was read since are no news.
         ask = any(each is not _Taken.SAME for each in taken) or _asks(cause, link, stored, heard=bool(taken))
+        found = Settled()
         settled = doubted = False
         # What a webhook said before the read failed was settled by it then.
         if not ask or cause is Cause.MANUAL or any(each is not _Taken.OLD for each in taken):
@@ -66,8 +66,8 @@ class People:
             doubted = cause in {Cause.CLOCK, Cause.WEBHOOK} and found.in_doubt
         read, later = await self._read(nudge, link, stored, cause, ask=ask, doubted=doubted)
         if later is None and (read or not settled or (ask and cause is Cause.MANUAL)):
-            await self._settler.settle(link.user, cause)
-        return later
+            found = await self._settler.settle(link.user, cause)
+        return later or found.again_at
 
     async def _read(
         self, nudge: Nudge, link: Link, stored: Stored, cause: Cause, *, ask: bool, doubted: bool

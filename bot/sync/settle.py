@@ -7,7 +7,7 @@ person's nudge is claimed by one worker at a time, so nobody else settles them m
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.core.model import CampaignId, Cause, DiscordUserId, GuildId, Link
 from bot.store.records import NudgeKind
@@ -20,14 +20,19 @@ from bot.sync.sightings import record_gone, record_seen
 
 # After these somebody waits for an answer, even when there is nothing to do.
 _ANSWERED = frozenset({Cause.LINKED, Cause.UNLINKED, Cause.MANUAL})
+_SOON, _LATE = timedelta(seconds=5), timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What one pass over a person came to. ``in_doubt``: a second reading would settle some revocation."""
+    """What one pass over a person came to. ``in_doubt``: a second reading would settle some revocation.
+
+    ``again_at``: nobody ever saw them in a guild that cannot be worked on now; then it may be otherwise.
+    """
 
     in_doubt: bool = False
     due_at: datetime | None = None
+    again_at: datetime | None = None
 
 
 class Settler:
@@ -53,6 +58,7 @@ class Settler:
         )
         settled = [outcome for outcome in outcomes if isinstance(outcome, Settled)]
         due_at = min((each.due_at for each in settled if each.due_at is not None), default=None)
+        again_at = min((each.again_at for each in settled if each.again_at is not None), default=None)
         moved = [campaign for campaign, at in due.items() if at != due_at]
         if link is not None and moved:
             async with self._parts.store.write() as t:
@@ -61,7 +67,7 @@ class Settler:
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
-        return Settled(any(each.in_doubt for each in settled), due_at)
+        return Settled(any(each.in_doubt for each in settled), due_at, again_at)
 
     async def _guilds(self, t: Tables, user: DiscordUserId, campaigns: Iterable[CampaignId]) -> list[GuildId]:
         """Name the guilds that concern a person: known of them, or with rules for what they are a patron of."""
@@ -77,7 +83,7 @@ class Settler:
             await self._left(order)
             return Settled()
         if not await self._workable(view):
-            return Settled()
+            return Settled(again_at=self._again_at(order) if unseen else None)
         # Somebody nobody ever saw here, or who has just linked: what they had before us must be known first.
         newly = cause is Cause.LINKED and link is not None and not _audited_after(view, link)
         if unseen or newly:
@@ -118,6 +124,12 @@ class Settler:
                 why = Cause.CLOCK if view.audited else Cause.AUDIT
                 await t.nudges.add(NudgeKind.GUILD, str(guild), why, self._parts.now())
         return False
+
+    def _again_at(self, order: Order) -> datetime:
+        """Say when to look again, ever later, for somebody whom the guild's own pass may miss: nothing names them there."""
+        now = self._parts.now()
+        began = [*([order.link.linked_at] if order.link else []), *(grant.granted_at for grant in order.case.manual)]
+        return now + min(max(now - max(began, default=now), _SOON), _LATE)
 
     async def _look(self, view: GuildView, user: DiscordUserId, cause: Cause) -> None:
         seen_at = self._parts.now()

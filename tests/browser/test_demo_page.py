@@ -20,7 +20,10 @@ async def test_the_story_of_ann_on_the_page_of_the_demo() -> None:
         await walks.change_pledge(page, "Ann", "Gold")
         await walks.until_roles(page, "Ann", "Gold")
 
+        told = page.locator("#timeline").get_by_text("members:update")
+        before = await told.count()
         await walks.act(page, "Ann", "decline")
+        await told.nth(before).wait_for()
         await walks.send(page, "Ann", "membership")
         await page.locator("#messages").get_by_text("declined").first.wait_for()
         await walks.until_roles(page, "Ann", "Gold")

@@ -1,8 +1,11 @@
 """Who is in a guild and has what there: joins nobody told of, audits that end early, roles given by others, lost guilds."""
 
+from datetime import timedelta
+
 from bot.core.model import Cause, DiscordUserId, Grant, ManualGrant, Origin, Policy, RoleId
 from bot.errors import GuildUnavailable
 from bot.store.records import NudgeKind
+from bot.sync.cases import audited_key
 from bot.sync.reports import PatronSynced, RoleIsBlocked
 from tests.sync.world import ANN, BOB, CAT, DAY, GOLD, GUILD, HOUR, MINUTE, SILVER, World, patron_of
 
@@ -274,3 +277,60 @@ async def test_whoever_waits_in_a_paused_guild_is_told_that_it_is(world: World) 
     assert report.paused
     assert report.change.grant == {SILVER}
     assert world.roles(ANN) == set()
+
+
+async def test_somebody_nobody_ever_saw_here_is_looked_at_when_the_guild_is_back(world: World) -> None:
+    world.guilds.away.add(GUILD)
+    world.guilds.members[GUILD][ANN] = set()
+    world.patreon.pledge(patron_of(ANN))
+    await world.links(ANN)
+    await world.later(2 * MINUTE)
+    world.forget_calls()
+    world.guilds.away.clear()
+
+    await world.later(3 * MINUTE)
+
+    assert world.roles(ANN) == {SILVER}
+    assert world.patreon.calls == {}
+
+
+async def test_guild_that_stays_away_is_asked_for_less_and_less(world: World) -> None:
+    world.guilds.away.add(GUILD)
+    world.patreon.pledge(patron_of(ANN))
+    await world.links(ANN)
+
+    waits = []
+    for _ in range(12):
+        async with world.store.read() as t:
+            nudge = await t.nudges.load(NudgeKind.USER, str(ANN))
+        assert nudge is not None
+        assert nudge.attempts == 0
+        waits.append(nudge.due_at - world.clock())
+        world.clock.move(waits[-1])
+        await world.settle()
+
+    assert waits[0] == timedelta(seconds=5)
+    assert waits == sorted(waits)
+    assert waits[-1] == HOUR
+
+
+async def test_link_in_the_last_moment_of_a_guilds_first_audit_is_not_missed(bare: World) -> None:
+    """The other process has looked who linked meanwhile, and not yet written down that the audit is done."""
+    bare.guilds.members[GUILD] = {ANN: set()}
+    bare.patreon.pledge(patron_of(ANN))
+    await bare.set_up_rules()
+    now = bare.clock()
+    async with bare.store.write() as t:
+        await t.nudges.add(NudgeKind.GUILD, str(GUILD), Cause.RULES, now)
+        [audit] = await t.nudges.claim("the other", now, now + MINUTE, 1, NudgeKind.GUILD)
+    await bare.links(ANN)
+    assert bare.roles(ANN) == set()
+    async with bare.store.write() as t:
+        await t.guilds.audited(GUILD, now)
+        await t.facts.set(audited_key(GUILD), f"{SILVER} {GOLD}")
+        await t.nudges.finish(audit)
+
+    bare.clock.move(MINUTE)
+    await bare.settle()
+
+    assert bare.roles(ANN) == {SILVER}
