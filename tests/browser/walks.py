@@ -8,6 +8,8 @@ async def consent(page: Page, name: str) -> None:
     await page.get_by_role("button", name=f"{name} Example").click()
     await page.get_by_role("button", name="Allow").click()
     await page.get_by_role("button", name="Link these accounts").wait_for()
+    # A button can be there before the stylesheet is.
+    await page.wait_for_load_state()
 
 
 async def send(page: Page, name: str, command: str) -> None:
