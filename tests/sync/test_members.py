@@ -294,6 +294,21 @@ async def test_somebody_nobody_ever_saw_here_is_looked_at_when_the_guild_is_back
     assert world.patreon.calls == {}
 
 
+async def test_what_was_heard_while_a_guild_was_away_is_done_after_the_audit_that_was_due(world: World) -> None:
+    await world.is_patron(ANN)
+    world.guilds.away.add(GUILD)
+    world.clock.move(25 * HOUR)
+    await world.settle()
+    world.patreon.pledge(patron_of(ANN), 1000, "gold")  # type: ignore[arg-type] # a NewType of str
+    await world.hears(ANN)
+    await world.refreshes()
+    world.guilds.away.clear()
+
+    await world.later(MINUTE)
+
+    assert world.roles(ANN) == {GOLD}
+
+
 async def test_guild_that_stays_away_is_asked_for_less_and_less(world: World) -> None:
     world.guilds.away.add(GUILD)
     world.patreon.pledge(patron_of(ANN))
