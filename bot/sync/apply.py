@@ -9,6 +9,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from bot.core.case import Case, Decision
 from bot.core.model import Block, Cause, Doubt, Grant, GuildId, Holding, Link, Origin, RoleId
@@ -33,6 +34,7 @@ class Order:
     link: Link | None
     decision: Decision
     cause: Cause
+    decided_at: datetime
     grant: Roles = NONE
     revoke: Roles = NONE
 

@@ -6,11 +6,9 @@ between. Asking Discord, and keeping the ledger beside it, is `apply`'s.
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
 
 import structlog
 
-from bot.core.case import Case
 from bot.core.model import Cause, DiscordUserId, GuildId, ManualGrant, Origin, RoleChange, RoleId
 from bot.core.reconcile import reconcile
 from bot.store.records import LogAction, LogEntry
@@ -26,9 +24,9 @@ from bot.sync.reports import PatronSynced
 log = structlog.get_logger(__name__)
 
 
-def over(case: Case, now: datetime) -> list[ManualGrant]:
-    """Give a person's manual grants whose time is over."""
-    return [grant for grant in case.manual if grant.expires_at is not None and grant.expires_at <= now]
+def over(order: Order) -> list[ManualGrant]:
+    """Give a person's manual grants whose time was over when it was decided; one that ended since still has its role."""
+    return [grant for grant in order.case.manual if grant.expires_at is not None and grant.expires_at <= order.decided_at]
 
 
 class Carrier:
@@ -43,7 +41,8 @@ class Carrier:
     async def order(self, t: Tables, guild: GuildId, user: DiscordUserId, cause: Cause) -> Order:
         """Decide about one person in one guild, from what is stored now."""
         view, link, case = await load_case(t, guild, user)
-        return Order(view, case, link, reconcile(case, self._parts.now()), cause)
+        now = self._parts.now()
+        return Order(view, case, link, reconcile(case, now), cause, now)
 
     async def carry(self, guild: GuildId, user: DiscordUserId, cause: Cause, *, answer: bool) -> Order:
         """Decide, and do what may be done. ``answer``: report also when that is nothing, since somebody waits."""
@@ -113,7 +112,7 @@ class Carrier:
         Roles that are still on the person against the decision are ``kept``.
         """
         case = order.case
-        ended = [grant.role for grant in over(case, self._parts.now()) if grant.role not in kept]
+        ended = [grant.role for grant in over(order) if grant.role not in kept]
         by_hand = {grant.role for grant in case.manual}
         adopted = {role for role, grant in case.ledger.items() if grant.origin is Origin.ADOPTED}
         needed = adopted | by_hand | kept

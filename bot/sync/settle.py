@@ -111,7 +111,7 @@ class Settler:
         """Say whether there is anything to do or to write down."""
         case, decision = order.case, order.decision
         doubts_changed = {*decision.doubts} != {*case.doubts.values()}
-        ended = over(case, self._parts.now()) or (order.link is None and case.ledger)
+        ended = over(order) or (order.link is None and case.ledger)
         return bool(decision.change or decision.claimed or doubts_changed or ended)
 
     async def _workable(self, view: GuildView) -> bool:

@@ -156,6 +156,24 @@ async def test_role_whose_grant_ended_while_the_guild_was_away_goes_when_it_is_b
     assert world.roles(ANN) == {SILVER}
 
 
+async def test_role_given_by_hand_whose_time_is_over_before_it_has_come_goes_again(world: World) -> None:
+    async def hours_pass() -> None:
+        world.guilds.under_way = None
+        world.clock.move(2 * HOUR)
+
+    world.guilds.members[GUILD][ANN] = set()
+    world.guilds.under_way = hours_pass
+    now = world.clock()
+    async with world.store.write() as t:
+        await t.manual.add(ManualGrant(GUILD, ANN, EXTRA, "a guest", CAT, now, now + HOUR))
+        await t.nudges.add(NudgeKind.USER, str(ANN), Cause.MANUAL, now)
+
+    await world.settle()
+
+    assert [call[0] for call in world.guilds.changes] == ["grant", "revoke"]
+    assert world.roles(ANN) == set()
+
+
 async def test_sticky_role_given_by_hand_ends_with_the_grant(world: World) -> None:
     async with world.store.write() as t:
         gold = next(rule for rule in await t.rules.of_guild(GUILD) if rule.role == GOLD)

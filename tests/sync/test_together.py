@@ -166,7 +166,7 @@ async def test_what_creators_asked_for_is_not_behind_the_backlog_of_a_refresh(wo
 
 
 async def test_those_who_wait_for_a_list_cost_one_list_and_few_looks(world: World) -> None:
-    users = [DiscordUserId(2000 + number) for number in range(60)]
+    users = [DiscordUserId(2000 + number) for number in range(20)]
     await world.is_patron(*users)
     world.clock.move(10 * MINUTE)
     world.forget_calls()
