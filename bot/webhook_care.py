@@ -5,6 +5,7 @@ Patreon stops sending after failures until it is told to go on, and says so nowh
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Protocol
 
@@ -18,6 +19,9 @@ from bot.store import Store
 from bot.store.records import WebhookRecord
 
 log = structlog.get_logger(__name__)
+
+TURN = timedelta(minutes=2)
+"""Longer than looking after a webhook takes; a process that died over it is waited for no longer."""
 
 _DOORS = "web_doors"
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -68,6 +72,18 @@ async def has_doors(store: Store, public_url: str) -> bool:
         return await t.facts.get(_DOORS) == public_url
 
 
+async def take_turn(store: Store, campaign: CampaignId, now: datetime) -> bool:
+    """Begin to look after the webhook, unless another process does: two that find none would each register one."""
+    async with store.write() as t:
+        return await t.facts.take_turn(_turn(campaign), now, now + TURN)
+
+
+async def end_turn(store: Store, campaign: CampaignId) -> None:
+    """Let another process look after the webhook next."""
+    async with store.write() as t:
+        await t.facts.drop(_turn(campaign))
+
+
 async def tend_webhook(store: Store, patreon: Patreon, campaign: CampaignId, uri: str) -> Care:
     """Make sure that Patreon sends the campaign's events to ``uri``, with a secret that is stored.
 
@@ -75,9 +91,16 @@ async def tend_webhook(store: Store, patreon: Patreon, campaign: CampaignId, uri
         PatreonError: Patreon did not answer, or the creator's token may not do this.
 
     """
-    found = next((hook for hook in await patreon.list_webhooks() if _is_ours(hook, campaign, uri)), None)
+    ours = [hook for hook in await patreon.list_webhooks() if _is_ours(hook, campaign, uri)]
     async with store.read() as t:
         record = await t.webhooks.load(campaign)
+    known = None if record is None else record.webhook
+    found = next((hook for hook in ours if hook.webhook == known), next(iter(ours), None))
+    for hook in ours:
+        if hook is not found and hook.campaign == campaign:
+            # Everything would be told twice, once of it with a secret that is not known here.
+            await patreon.delete_webhook(hook.webhook)
+            log.warning("webhook_doubled", webhook=hook.webhook)
     if found is None:
         return await _create(store, patreon, campaign, uri)
     secret = found.secret or (record.secret if record is not None and record.webhook == found.webhook else None)
@@ -88,6 +111,10 @@ async def tend_webhook(store: Store, patreon: Patreon, campaign: CampaignId, uri
     mended, care = await _mend(patreon, found)
     await _save(store, campaign, mended, secret)
     return care
+
+
+def _turn(campaign: CampaignId) -> str:
+    return f"webhook_turn:{campaign}"
 
 
 def _is_ours(hook: RegisteredWebhook, campaign: CampaignId, uri: str) -> bool:

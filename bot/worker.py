@@ -30,7 +30,7 @@ from bot.store import Store
 from bot.sync import Engine, EngineSettings, Previews
 from bot.sync.reports import PatronSynced, Report, WebhookUnpaused
 from bot.texts import command_line as texts
-from bot.webhook_care import Care, has_doors, is_reachable, tend_webhook
+from bot.webhook_care import TURN, Care, end_turn, has_doors, is_reachable, take_turn, tend_webhook
 
 log = structlog.get_logger(__name__)
 
@@ -215,17 +215,22 @@ class Worker:
         while not self._stop.is_set():
             pause = TEND_EVERY
             try:
-                if await has_doors(self._store, public_url):
-                    last = await self._tend_once(campaign, last)
-                else:
+                if not await has_doors(self._store, public_url):
                     # The process that serves them may start after this one.
                     pause = TIDY_EVERY
+                elif not await take_turn(self._store, campaign, self._now()):
+                    pause = TURN
+                else:
+                    last = await self._tend_once(campaign, last)
             except (PatreonError, StoreError) as error:
                 log.warning("webhook_not_tended", error=type(error).__name__, detail=str(error))
             await self._unless_stopped(self._sleep(pause.total_seconds()))
 
     async def _tend_once(self, campaign: CampaignId, last: Care | None) -> Care | None:
-        care = await self._unless_stopped(tend_webhook(self._store, self._patreon, campaign, self._config.webhook_uri))
+        try:
+            care = await self._unless_stopped(tend_webhook(self._store, self._patreon, campaign, self._config.webhook_uri))
+        finally:
+            await end_turn(self._store, campaign)
         if care is Care.UNPAUSED and last is not Care.UNPAUSED:
             await self._tell(WebhookUnpaused(campaign))
         return care

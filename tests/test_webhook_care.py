@@ -1,5 +1,6 @@
 """The care of the webhook: registered once, started again when Patreon paused it, its secret never lost."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -10,7 +11,8 @@ from bot.patreon.answers import RegisteredWebhook
 from bot.patreon.v2_webhooks import TRIGGERS
 from bot.store import Store
 from bot.store.records import WebhookRecord
-from bot.webhook_care import Care, has_doors, is_reachable, open_doors, tend_webhook
+from bot.webhook_care import TURN, Care, end_turn, has_doors, is_reachable, open_doors, take_turn, tend_webhook
+from tests.conftest import Clock
 from tests.doors import CAMPAIGN
 
 URI = "https://bot.test/webhooks/patreon"
@@ -188,3 +190,32 @@ async def test_doors_are_where_they_were_opened_last(store: Store) -> None:
     await open_doors(store, "https://bot.example")
     assert await has_doors(store, "https://bot.example")
     assert not await has_doors(store, "https://old.example")
+
+
+async def test_of_two_that_were_registered_the_known_one_stays(store: Store) -> None:
+    portal = Portal(shows_secrets=False)
+    await tend_webhook(store, portal, CAMPAIGN, URI)
+    known = replace(portal.hooks["1"], campaign=CAMPAIGN)
+    portal.hooks = {"0": replace(known, webhook="0", secret="unknown"), "1": known}
+    others = {"8": replace(known, webhook="8", campaign=CampaignId("8")), "9": replace(known, webhook="9", uri="https://x")}
+    portal.hooks |= others
+
+    assert await tend_webhook(store, portal, CAMPAIGN, URI) is Care.FINE
+
+    assert portal.hooks["0"].uri == "deleted"
+    assert portal.hooks["1"] == known
+    assert {name: portal.hooks[name] for name in others} == others
+
+
+async def test_one_process_at_a_time_looks_after_a_webhook(any_store: Store, clock: Clock) -> None:
+    async def both() -> list[bool]:
+        return await asyncio.gather(*(take_turn(any_store, CAMPAIGN, clock()) for _ in range(2)))
+
+    assert sorted(await both()) == [False, True]
+    assert await take_turn(any_store, CampaignId("another"), clock())
+
+    clock.move(TURN)
+    assert sorted(await both()) == [False, True]
+
+    await end_turn(any_store, CAMPAIGN)
+    assert sorted(await both()) == [False, True]

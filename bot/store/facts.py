@@ -1,5 +1,7 @@
 """Single facts by name, as text: the hash of the synced commands and the like. What has a shape has a table."""
 
+from datetime import datetime
+
 from sqlalchemy import delete, select
 
 from bot.store.schema import facts
@@ -22,6 +24,14 @@ class Facts(Subject):
     async def set(self, key: str, value: str) -> None:
         """Store a fact over the one before."""
         await self._put(facts, [{"key": key, "value": value}])
+
+    async def take_turn(self, key: str, now: datetime, until: datetime) -> bool:
+        """Keep a turn until an instant, unless somebody keeps it beyond ``now``; one of any number of processes gets it."""
+        insert = self._insert(facts).values(key=key, value=until.isoformat(timespec="microseconds"))
+        over = facts.c.value <= now.isoformat(timespec="microseconds")
+        changes = {"value": insert.excluded.value}
+        taken = insert.on_conflict_do_update(index_elements=["key"], set_=changes, where=over)
+        return await self._row(taken.returning(facts.c.key)) is not None
 
     async def drop(self, key: str) -> None:
         """Forget a fact."""

@@ -282,6 +282,7 @@ async def test_two_processes_do_nothing_twice_and_one_goes_on_alone(town: Town) 
     await town.start()
     await town.start(**{WITHOUT_DOORS: "1"})
     await until_found(town.is_at_rest, "rest")
+    assert len(town.world.patreon.hooks.webhooks) == 1
     first = _given(town)
     assert town.role_calls() == first
 
