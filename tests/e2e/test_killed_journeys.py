@@ -149,10 +149,16 @@ class Town:
     async def is_left_alone(self, chance: random.Random) -> None:
         """Let the bot work to the end of all there is to do, then stop it."""
         await self.start()
+        # Patreon stopped sending to the dead; the bot looks after that at its start, and then after an hour.
+        await until_found(self.is_told, "a running webhook")
         # A delivery that arrives makes Patreon send what it could not deliver to the dead.
         await self.something_happens(chance)
         await until_found(self.is_at_rest, "rest")
         self.kill()
+
+    async def is_told(self) -> bool:
+        hooks = self.world.patreon.hooks.webhooks.values()
+        return bool(hooks) and not any(hook.paused for hook in hooks)
 
     async def is_at_rest(self) -> bool:
         if self.world.patreon.hooks.waiting:
