@@ -45,9 +45,10 @@ check: $(VENV)/.test ## format, lint, types, imports, dependencies
 bench: $(VENV)/.test ## what a sync costs, in calls, time and memory
 	@$(BIN)/python -m bench
 
+# With extras: pip looks for an unpinned release when another package asks for them, and refuses it for want of a hash.
 lock: ## new pins in requirements.txt and requirements-test.txt (needs uv)
-	uv pip compile pyproject.toml --extra postgres --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --upgrade -q -o requirements.txt
-	uv pip compile pyproject.toml --extra postgres --group dev -c requirements.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --upgrade -q -o requirements-test.txt
+	uv pip compile pyproject.toml --extra postgres --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --no-strip-extras --upgrade -q -o requirements.txt
+	uv pip compile pyproject.toml --extra postgres --group dev -c requirements.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --no-strip-extras --upgrade -q -o requirements-test.txt
 
 clean: ## forget the virtual environment and all caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache mutants

@@ -4,9 +4,12 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from bot.config import config_keys
 from bot.metrics import Metrics
@@ -116,3 +119,26 @@ def test_no_file_holds_the_path_of_somebodys_machine() -> None:
     homes = re.compile(r"/(?:home|Users)/[a-z]\w+/|/" + r"work/(?:main|shared)\b")
 
     assert [path for path, text in tracked() if homes.search(text)] == []
+
+
+def _pins(file: str) -> dict[str, set[str]]:
+    """Give the extras of each locked package."""
+    found = re.findall(r"^([a-z0-9-]+)(?:\[([a-z0-9,-]+)\])?==", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE)
+    return {package: set(extras.split(",")) for package, extras in found}
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-test.txt"])
+def test_every_lock_names_the_extras_that_its_packages_ask_for(file: str) -> None:
+    """Pip looks for the newest release of ``package[extra]`` otherwise, and refuses it for want of a hash."""
+    pins = _pins(file)
+    asked = [
+        Requirement(text)
+        for distribution in distributions()
+        if canonicalize_name(distribution.name) in pins
+        for text in distribution.requires or ()
+        if "extra ==" not in text
+    ]
+
+    assert len(pins) > 30
+    for requirement in asked:
+        assert requirement.extras <= pins.get(canonicalize_name(requirement.name), requirement.extras), str(requirement)
