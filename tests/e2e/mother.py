@@ -13,27 +13,28 @@ from datetime import UTC, datetime
 from bot.app import open_app
 from bot.config import load_config
 
-SPEED = 20
 EPOCH = "QUICK_EPOCH"
+SPEED = "QUICK_SPEED"
 WITHOUT_DOORS = "QUICK_WITHOUT_DOORS"
 
 
 class QuickTime:
     """Time that passes many times as fast as the real one since an instant, the same in every process that knows it."""
 
-    def __init__(self, epoch: datetime) -> None:
+    def __init__(self, epoch: datetime, speed: int) -> None:
         self._epoch = epoch
+        self._speed = speed
 
     def __call__(self) -> datetime:
-        return self._epoch + (datetime.now(UTC) - self._epoch) * SPEED
+        return self._epoch + (datetime.now(UTC) - self._epoch) * self._speed
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / SPEED)
+        await asyncio.sleep(seconds / self._speed)
 
 
 async def live(environment: dict[str, str]) -> None:
     """Run the bot until the process is killed."""
-    time = QuickTime(datetime.fromisoformat(environment.pop(EPOCH)))
+    time = QuickTime(datetime.fromisoformat(environment.pop(EPOCH)), int(environment.pop(SPEED)))
     web = environment.pop(WITHOUT_DOORS, None) is None
     config = load_config(None, environment)
     async with open_app(config, web=web, now=time, sleep=time.sleep, guild_ready_timeout=0.05) as app:
