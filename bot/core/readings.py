@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.core.model import CampaignId, Charge, Membership, PatronId, PatronStatus, Source
-from bot.core.months import month_end
+from bot.core.months import month_end, months_later, whole_months
 
 _UNPAID = frozenset({Charge.PENDING, Charge.DECLINED, Charge.FRAUD, Charge.REFUNDED})
 
@@ -39,10 +39,13 @@ def declines(membership: Membership) -> bool:
 def carry(previous: Membership | None, reading: Membership) -> Membership:
     """Give the reading with what it inherits from the one before it; call it on each reading, the first one too.
 
-    A reading older than ``previous`` (a webhook that waited in the queue) gives ``previous``.
+    A reading older than ``previous`` (a webhook that waited in the queue) gives ``previous``. One that names no
+    membership (see ``absent``) ends what there was, and keeps to its end what was paid for.
     """
     if previous is not None and reading.observed_at < previous.observed_at:
         return previous
+    if previous is not None and names_none(reading):
+        previous, reading = _unnamed(previous, reading)
     reading = replace(
         reading,
         declined_since=_first_decline(previous, reading),
@@ -56,7 +59,8 @@ def carry(previous: Membership | None, reading: Membership) -> Membership:
         lifetime_cents=previous.lifetime_cents if reading.lifetime_cents is None else reading.lifetime_cents,
         since=reading.since or previous.since,
         currency=reading.currency or previous.currency,
-        membership=reading.membership or previous.membership,
+        # Who is nobody's patron and no longer named is no free member either.
+        membership=reading.membership or (None if reading.status is PatronStatus.NONE else previous.membership),
     )
     if reading.tier_cents is None and reading.tiers and reading.tiers == previous.tiers:
         reading = replace(reading, tier_cents=previous.tier_cents)
@@ -64,31 +68,65 @@ def carry(previous: Membership | None, reading: Membership) -> Membership:
 
 
 def vanished(previous: Membership, now: datetime, *, source: Source = Source.LIST) -> Membership:
-    """Make the reading of a complete answer that no longer names the patron.
+    """Return the reading of a complete answer that no longer names the patron."""
+    return carry(previous, absent(previous.patron, previous.campaign, now, source=source))
 
-    v1 drops a cancelled pledge at once, so the money already given is honoured here. When its end was never told
-    (v1 tells none), it is the end of the calendar month of the last reading that showed the pledge: v1's monthly
-    campaigns charge on the first, so whoever was listed in a month had paid for it, and a month is the most we give
-    away when they had not. A decline, a trial, a gift and a charge under way have paid for nothing more.
+
+def ended(reading: Membership) -> Membership:
+    """Return the reading as one that says the membership is over, whatever else its answer still lists.
+
+    A free member's was never paid for, so nothing is left of it; a patron's time that is paid for stays.
     """
-    if now < previous.observed_at:
-        return previous
-    paid_through = previous.paid_through
-    paying = previous.status is PatronStatus.ACTIVE and _paid(previous) and worth(previous) != 0
-    if paying and (paid_through is None or paid_through <= previous.observed_at):
-        paid_through = month_end(previous.observed_at)
-    left = absent(previous.patron, previous.campaign, now, source=source)
-    if previous.status is PatronStatus.NONE:
-        return replace(left, lifetime_cents=previous.lifetime_cents, since=previous.since)
-    return carry(replace(previous, paid_through=paid_through), replace(left, status=PatronStatus.FORMER))
+    free = reading.status is PatronStatus.NONE
+    return replace(
+        reading,
+        status=PatronStatus.NONE if free else PatronStatus.FORMER,
+        amount_cents=0,
+        will_pay_cents=0,
+        tiers=frozenset(),
+        tier_cents=None,
+        declined_since=None,
+        gifted=False,
+        trial=False,
+        membership=None if free else reading.membership,
+    )
 
 
 def absent(patron: PatronId, campaign: CampaignId, now: datetime, *, source: Source = Source.FETCH) -> Membership:
-    """Make the reading of "no membership" for somebody who had none before.
+    """Return the reading of an answer without a membership.
 
     A free member has a membership id and this reading has none: that is how the two are told apart.
     """
     return Membership(patron=patron, campaign=campaign, status=PatronStatus.NONE, observed_at=now, source=source)
+
+
+def names_none(reading: Membership) -> bool:
+    """Return whether an answer names no membership: neither one that goes on, nor the id of one that ended."""
+    over = reading.status in {PatronStatus.NONE, PatronStatus.FORMER}
+    return over and reading.membership is None and worth(reading) == 0
+
+
+def _unnamed(previous: Membership, reading: Membership) -> tuple[Membership, Membership]:
+    """Return both readings as they follow each other when the later one names no membership any more.
+
+    v1 drops a cancelled pledge at once and tells no end of what is paid. It charges on the first of the month, or with
+    subscription billing on the monthly anniversary of the pledge, and does not say which: so the later of the two ends
+    what somebody had who was last seen paying. A decline, a trial, a gift and a charge under way paid for nothing more.
+    """
+    status = PatronStatus.NONE if previous.status is PatronStatus.NONE else PatronStatus.FORMER
+    reading = replace(reading, status=status)
+    until = previous.paid_through
+    paying = previous.status is PatronStatus.ACTIVE and _paid(previous) and worth(previous) != 0
+    if paying and (until is None or until <= previous.observed_at):
+        previous = replace(previous, paid_through=_billed_until(previous))
+    return previous, reading
+
+
+def _billed_until(paying: Membership) -> datetime:
+    end = month_end(paying.observed_at)
+    if paying.since is None or paying.since > paying.observed_at:
+        return end
+    return max(end, months_later(paying.since, whole_months(paying.since, paying.observed_at) + 1))
 
 
 def _paid(membership: Membership) -> bool:

@@ -57,8 +57,8 @@ class RawPage:
 class WebhookNotice:
     """What a webhook says: look at this patron. Empty for test deliveries and for what is not about memberships.
 
-    ``ended`` marks a ``*:delete``. Its body can still call the membership active, so ``membership`` may then confirm a
-    loss but never give anything: fetch and believe that.
+    ``membership`` is the reading it makes. That of a ``*:delete`` says that the membership is over, also where the body
+    still lists it.
     """
 
     trigger: str
@@ -66,7 +66,6 @@ class WebhookNotice:
     campaign: CampaignId | None = None
     membership: Membership | None = None
     membership_id: MembershipId | None = None
-    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)

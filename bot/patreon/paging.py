@@ -34,20 +34,31 @@ class ListReading:
         self._seen.update(map(hash, new))
         if page.cursor is None:
             self._finish()
+        elif page.cursor in self._cursors or not new:
+            self._stop_going_round(page)
         else:
-            self._go_on(page.cursor, bool(new))
+            self._go_on(page.cursor)
         memberships = tuple(reading for reading in new.values() if reading is not None)
         return ListPage(memberships, page.total, page.unreadable)
 
-    def _go_on(self, cursor: str, brought_new: bool) -> None:
-        if cursor in self._cursors:
-            raise IncompleteList("the list repeats a cursor")
-        if not brought_new:
-            raise IncompleteList("a page in the middle of the list adds nothing")
+    def _go_on(self, cursor: str) -> None:
         if self._pages >= _MOST_PAGES:
             raise IncompleteList("the list does not end")
         self._cursors.add(cursor)
         self.cursor = cursor
+
+    def _stop_going_round(self, page: RawPage) -> None:
+        """End at a page that leads nowhere new: v2 has been seen to hand out the last page's own cursor once more.
+
+        Without an end in so many words only Patreon's own count, exactly met, says that nobody is missing.
+        """
+        if page.total != len(self._seen):
+            raise IncompleteList(
+                "the list repeats a cursor"
+                if page.cursor in self._cursors
+                else "a page in the middle of the list adds nothing"
+            )
+        self.done = True
 
     def _finish(self) -> None:
         """Compare with Patreon's own count, which may have moved while the pages were read."""

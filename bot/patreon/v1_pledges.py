@@ -12,6 +12,7 @@ from typing import Annotated
 import msgspec
 
 from bot.core.model import CampaignId, Charge, Membership, PatronId, PatronStatus, Source, TierId
+from bot.core.readings import ended
 from bot.errors import UnexpectedAnswer
 from bot.patreon.wire import Id, Ref, cursor_of, decode, decode_each, to_instant, to_optional_instant
 
@@ -205,7 +206,7 @@ class PledgeReader:
         currency = self._currencies.get(campaign)
         # Where neither says one, it is the time when all of Patreon was in dollars.
         comparable = said.currency == currency
-        return Membership(
+        found = Membership(
             PatronId(patron),
             campaign,
             status,
@@ -223,6 +224,7 @@ class PledgeReader:
             to_instant(said.created_at) if said.created_at is not None else None,
             source=self._source,
         )
+        return ended(found) if status is PatronStatus.FORMER else found
 
     def _tiers_of(self, reward: str | None) -> frozenset[TierId]:
         if reward is None or reward in PSEUDO_REWARDS:
@@ -243,10 +245,13 @@ def _state_of(said: PledgeAttributes) -> tuple[PatronStatus, Charge]:
         raise UnexpectedAnswer("a pledge of no known status") from None
 
 
+# The words of v2's ``pledge_payment_status``, which are the states of a pledge.
 _STATES = {
     None: (PatronStatus.ACTIVE, Charge.NONE),
     "valid": (PatronStatus.ACTIVE, Charge.NONE),
+    "queued": (PatronStatus.ACTIVE, Charge.PENDING),
     "pending": (PatronStatus.ACTIVE, Charge.PENDING),
+    "fraud": (PatronStatus.ACTIVE, Charge.FRAUD),
     "disabled": (PatronStatus.FORMER, Charge.NONE),
 }
 

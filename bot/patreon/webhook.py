@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from bot.core.model import CampaignId, Membership, MembershipId, PatronId, Source
+from bot.core.readings import absent, ended
 from bot.errors import UnexpectedAnswer, WebhookRejected
 from bot.patreon.answers import WebhookNotice
 from bot.patreon.v1 import reader_of, to_row
@@ -66,31 +67,25 @@ def _notice(trigger: str, document: Document, resource: Resource, body: bytes, n
     # The portal's test button sends a resource that does not exist.
     if resource.id is None:
         return WebhookNotice(trigger)
-    ended = trigger.endswith(":delete")
     if resource.type == "member":
-        return _member_notice(trigger, resource, body, now, ended=ended)
+        return _member_notice(trigger, resource, body, now)
     if resource.type == "pledge":
-        return _pledge_notice(trigger, document, resource, now, ended=ended)
+        return _pledge_notice(trigger, document, resource, now)
     return WebhookNotice(trigger)
 
 
-def _member_notice(trigger: str, member: Resource, body: bytes, now: datetime, *, ended: bool) -> WebhookNotice:
-    user, campaign = member.one("user"), member.one("campaign")
+def _member_notice(trigger: str, member: Resource, body: bytes, now: datetime) -> WebhookNotice:
+    user, about = member.one("user"), member.one("campaign")
+    patron, campaign = PatronId(user.id) if user else None, CampaignId(about.id) if about else None
     try:
         reading: Membership | None = V2Dialect().parse_member(body, now, Source.WEBHOOK)
     except UnexpectedAnswer:
         reading = None
-    return WebhookNotice(
-        trigger,
-        PatronId(user.id) if user else None,
-        CampaignId(campaign.id) if campaign else None,
-        reading,
-        MembershipId(member.id) if member.id else None,
-        ended,
-    )
+    said = _said(trigger, reading, patron, campaign, now)
+    return WebhookNotice(trigger, patron, campaign, said, MembershipId(member.id) if member.id else None)
 
 
-def _pledge_notice(trigger: str, document: Document, pledge: Resource, now: datetime, *, ended: bool) -> WebhookNotice:
+def _pledge_notice(trigger: str, document: Document, pledge: Resource, now: datetime) -> WebhookNotice:
     reader, row = reader_of(document, now, Source.WEBHOOK), to_row(pledge)
     patron, campaign = row.ref("patron"), reader.campaign_of(row)
     # The test button makes the creator their own patron; nobody else can be.
@@ -100,4 +95,16 @@ def _pledge_notice(trigger: str, document: Document, pledge: Resource, now: date
         reading = reader.read(row, campaign) if campaign else None
     except UnexpectedAnswer:
         reading = None
-    return WebhookNotice(trigger, PatronId(patron), campaign, reading, ended=ended)
+    said = _said(trigger, reading, PatronId(patron), campaign, now)
+    return WebhookNotice(trigger, PatronId(patron), campaign, said)
+
+
+def _said(
+    trigger: str, reading: Membership | None, patron: PatronId | None, campaign: CampaignId | None, now: datetime
+) -> Membership | None:
+    """Return what a delivery says. A ``*:delete`` says that it is over, whatever its body lists or hides."""
+    if not trigger.endswith(":delete"):
+        return reading
+    if reading is not None:
+        return ended(reading)
+    return absent(patron, campaign, now, source=Source.WEBHOOK) if patron and campaign else None

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from bot.core.model import Campaign, Membership, Policy, Tokens
+from bot.core.readings import names_none
 from bot.errors import StoreError
 
 _T = TypeVar("_T")
@@ -26,8 +27,17 @@ _tokens = msgspec.json.Decoder(Tokens)
 _texts = msgspec.json.Decoder(tuple[str, ...])
 
 
+# What is stored as the digest of a membership that Patreon no longer names, so that no list finds it missing once more.
+ABSENT = b""
+
+
 def digest(membership: Membership) -> bytes:
-    """Give 8 bytes that change when what Patreon said changed; when and how it was read does not count."""
+    """Return 8 bytes that change when what Patreon said changed; when and how it was read does not count.
+
+    An answer that names no membership has none: ABSENT.
+    """
+    if names_none(membership):
+        return ABSENT
     return hashlib.blake2b(_encoder.encode(_content(membership)), digest_size=8).digest()
 
 

@@ -11,8 +11,7 @@ from sqlalchemy import delete, select
 
 from bot.core.model import CampaignId, Membership, PatronId
 from bot.errors import StoreError
-from bot.store.codec import decode_membership, decode_texts, digest, encode, encode_texts
-from bot.store.records import ABSENT
+from bot.store.codec import ABSENT, decode_membership, decode_texts, digest, encode, encode_texts
 from bot.store.schema import memberships, runs, staged_memberships, staged_pages
 from bot.store.statements import Subject
 

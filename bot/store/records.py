@@ -67,16 +67,12 @@ class LinkAttempt:
     interaction_token: str | None = field(default=None, repr=False)
 
 
-# The digest of a membership that Patreon no longer lists, so that no later list finds it missing once more.
-ABSENT = b""
-
-
 @dataclass(frozen=True, slots=True)
 class MembershipRow:
     """A membership to store. ``due_at`` is when time alone may change what follows from it.
 
     ``digest`` is that of the reading as Patreon gave it, when ``membership`` inherited something from the one before
-    (``bot.core.entitlement.carry``), or ABSENT; None takes the digest of ``membership`` itself.
+    (``bot.core.readings.carry``); None takes the digest of ``membership`` itself.
     """
 
     membership: Membership

@@ -10,8 +10,8 @@ from datetime import datetime
 
 from bot.core.model import CampaignId, DiscordUserId, GuildId, Link, Membership, PatronId
 from bot.core.readings import carry, vanished
-from bot.store.codec import digest
-from bot.store.records import ABSENT, CampaignState, MembershipRow
+from bot.store.codec import ABSENT, digest
+from bot.store.records import CampaignState, MembershipRow
 from bot.store.store import Store
 from bot.store.tables import Tables
 from bot.sync.bulk import Batch

@@ -7,6 +7,7 @@ from bot.core.model import CampaignId, Cause, DiscordUserId, Link, Membership, S
 from bot.core.readings import carry
 from bot.store.codec import digest
 from bot.store.records import Nudge
+from bot.sync.cases import confirmed
 from bot.sync.parts import Parts
 from bot.sync.reads import Reads, listable
 from bot.sync.settle import Settled, Settler
@@ -120,7 +121,8 @@ class People:
         """Store what a webhook said, unless something newer is known."""
         patron, campaign, said = reading.patron, reading.campaign, digest(reading)
         async with self._parts.store.write() as t:
-            previous = await t.memberships.load(patron, campaign)
+            stored = await t.memberships.load(patron, campaign)
+            previous = stored and confirmed(stored, await t.campaigns.state(campaign))
             known = (await t.memberships.digests(campaign, [patron])).get(patron)
             same = previous is not None and previous.source is not Source.WEBHOOK and known == said
             if previous is not None and previous.observed_at >= reading.observed_at:

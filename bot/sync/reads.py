@@ -9,11 +9,11 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bot.core.model import CampaignId, Cause, Link, Membership, PatronId, Source
-from bot.core.readings import absent, carry, vanished
+from bot.core.model import CampaignId, Cause, Link, Membership, PatronId
+from bot.core.readings import absent, carry
 from bot.errors import AccessDenied, AccessRevoked, NotThere, PatreonError, PatreonGone, RateLimited, RequestRefused
 from bot.store.codec import digest
-from bot.store.records import ABSENT, CampaignState, NudgeKind
+from bot.store.records import CampaignState, NudgeKind
 from bot.store.tables import Tables
 from bot.sync.cases import confirmed
 from bot.sync.health import Health, why_of
@@ -94,14 +94,9 @@ class Reads:
         now = self._parts.now()
         async with self._parts.store.write() as t:
             previous = await t.memberships.load(patron, campaign)
-            if reading is not None:
-                await t.memberships.save(carry(previous, reading), None, digest=digest(reading))
-            elif previous is not None:
-                last_seen = confirmed(previous, await t.campaigns.state(campaign))
-                gone = vanished(last_seen, now, source=Source.FETCH)
-                await t.memberships.save(gone, None, digest=ABSENT)
-            else:
-                await t.memberships.save(absent(patron, campaign, now), None, digest=ABSENT)
+            known = previous and confirmed(previous, await t.campaigns.state(campaign))
+            said = reading or absent(patron, campaign, now)
+            await t.memberships.save(carry(known, said), None, digest=digest(said))
 
     async def _ask(self, link: Link, campaign: CampaignId, stored: Membership | None) -> tuple[Membership | None, bool]:
         """Ask with the creator's pair where one membership can be named, else with the patron's own.

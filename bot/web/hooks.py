@@ -11,8 +11,7 @@ from datetime import datetime
 import structlog
 from aiohttp import web
 
-from bot.core.model import CampaignId, Cause, Membership, PatronId, PatronStatus
-from bot.core.readings import worth
+from bot.core.model import CampaignId, Cause, PatronId
 from bot.errors import WebhookRejected
 from bot.metrics import Metrics
 from bot.patreon import webhook
@@ -97,17 +96,10 @@ class HookRoutes:
                 await t.webhooks.received(campaign, now)
             link = await t.links.load_of_patron(patron)
             if link is not None:
-                await t.nudges.add(NudgeKind.USER, str(link.user), Cause.WEBHOOK, now, reading=_reading(notice))
+                await t.nudges.add(NudgeKind.USER, str(link.user), Cause.WEBHOOK, now, reading=notice.membership)
         if link is None:
             log.info("webhook_ignored", trigger=notice.trigger, why="not linked", patron=patron)
             return "not_linked"
         log.info("webhook_stored", trigger=notice.trigger, patron=patron, campaign=notice.campaign)
         self._wake()
         return "stored"
-
-
-def _reading(notice: WebhookNotice) -> Membership | None:
-    """Take what the body says, but not a ``*:delete`` that still gives something: the engine fetches then."""
-    said = notice.membership
-    gives = said is not None and (said.status is PatronStatus.ACTIVE or worth(said) != 0)
-    return None if notice.ended and gives else said

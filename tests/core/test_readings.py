@@ -19,13 +19,13 @@ from bot.core.model import (
     Source,
     TierId,
 )
-from bot.core.readings import absent, carry, vanished, worth
+from bot.core.readings import absent, carry, ended, names_none, vanished, worth
 from tests.core.states import BASE, OBSERVED_AT, STATES
 
 DAY = timedelta(days=1)
 LATER = OBSERVED_AT + DAY
 # As v1 tells it: no charge, no next date.
-V1 = replace(BASE, charge=Charge.NONE, paid_through=None, lifetime_cents=None, membership=None)
+V1 = replace(BASE, charge=Charge.NONE, paid_through=None, lifetime_cents=None, membership=None, since=None)
 FREE = TierId("free")
 
 
@@ -286,6 +286,25 @@ def test_a_pledge_last_seen_in_an_earlier_month_is_over_at_once() -> None:
     assert not assess(gone, Policy(), gone.observed_at).active
 
 
+@pytest.mark.parametrize(
+    ("since", "end"),
+    [
+        ("2023-11-05T18:30:00", "2024-03-05T18:30:00"),
+        ("2023-11-10T12:00:00", "2024-03-10T12:00:00"),
+        ("2024-02-10T12:00:00", "2024-03-10T12:00:00"),
+        ("2023-12-31T08:00:00", "2024-03-01T00:00:00"),
+        ("2023-11-20T08:00:00", "2024-03-01T00:00:00"),
+        ("2024-02-10T12:00:01", "2024-03-01T00:00:00"),
+    ],
+)
+def test_a_pledge_that_vanishes_is_paid_to_its_next_anniversary_where_that_is_later_than_the_months_end(
+    since: str, end: str
+) -> None:
+    gone = vanished(replace(V1, since=datetime.fromisoformat(f"{since}Z")), LATER)
+
+    assert gone.paid_through == datetime.fromisoformat(f"{end}Z")
+
+
 @pytest.mark.parametrize(("end", "kept"), [(9, "2024-03-01"), (10, "2024-03-01"), (11, "2024-02-11")])
 def test_a_known_end_counts_before_the_end_of_the_month_unless_it_was_over_when_last_read(end: int, kept: str) -> None:
     told = OBSERVED_AT.replace(day=end)
@@ -343,6 +362,56 @@ def test_a_free_member_who_vanishes_never_was_a_patron() -> None:
 
     assert assess(gone, Policy(), LATER).reason is Reason.NEVER
     assert (gone.lifetime_cents, gone.since) == (0, OBSERVED_AT)
+
+
+def test_a_free_member_who_is_named_no_more_is_free_no_more() -> None:
+    free = STATES["free member"].known()
+    assert free.membership is not None
+
+    gone = carry(free, replace(absent(free.patron, free.campaign, LATER), source=Source.WEBHOOK))
+
+    assert (gone.status, gone.membership, gone.source) == (PatronStatus.NONE, None, Source.WEBHOOK)
+
+
+def test_an_answer_with_a_membership_id_names_one_and_so_does_anything_that_still_is_theirs() -> None:
+    bare = blank(PatronStatus.FORMER, membership=None)
+
+    assert names_none(bare)
+    assert names_none(absent(BASE.patron, BASE.campaign, LATER))
+    assert not names_none(replace(bare, membership=BASE.membership))
+    assert not names_none(replace(bare, amount_cents=1))
+    assert not names_none(replace(bare, status=PatronStatus.ACTIVE))
+    assert not names_none(replace(bare, status=PatronStatus.DECLINED))
+
+
+def test_a_patrons_ended_reading_lists_nothing_and_keeps_what_was_paid_for() -> None:
+    said = replace(BASE, observed_at=LATER, gifted=True, trial=True, declined_since=LATER)
+
+    over = ended(said)
+
+    nothing: dict[str, Any] = {
+        "amount_cents": 0,
+        "will_pay_cents": 0,
+        "tiers": frozenset(),
+        "tier_cents": None,
+        "declined_since": None,
+    }
+    assert over == replace(said, status=PatronStatus.FORMER, gifted=False, trial=False, **nothing)
+    assert assess(carry(BASE, over), Policy(), LATER).ends_at == BASE.paid_through
+    assert not assess(carry(BASE, over), Policy(keep_paid_through=False), LATER).active
+
+
+def test_a_free_members_ended_reading_names_no_membership() -> None:
+    free = STATES["free member"].known()
+
+    assert names_none(ended(free))
+    assert assess(carry(free, ended(replace(free, observed_at=LATER))), Policy(), LATER).reason is Reason.NEVER
+
+
+def test_an_ended_reading_of_v1_is_one_that_vanished() -> None:
+    assert carry(V1, ended(replace(V1, observed_at=LATER))) == replace(
+        vanished(V1, LATER, source=Source.FETCH), will_pay_cents=0
+    )
 
 
 def test_an_answer_older_than_the_reading_makes_nobody_vanish() -> None:

@@ -45,6 +45,13 @@ def test_people_may_come_and_go_while_the_list_is_read() -> None:
     assert read(page("abc", "1", 6), page("de", None, 5)) == ["abc", "de"]
 
 
+def test_a_last_page_that_leads_to_itself_is_the_last_when_nobody_is_missing() -> None:
+    assert read(page("abc", "1", 5), page("de", "1", 5)) == ["abc", "de"]
+    assert read(page("abc", "1", 5), page("de", "2", 5), page("de", "2", 5)) == ["abc", "de", ""]
+    assert read(page("abc", "1", 3), page("abc", "1", 3)) == ["abc", ""]
+    assert read(page("", "1", 0)) == [""]
+
+
 def test_a_page_is_judged_by_its_cursor_and_says_where_to_go_on() -> None:
     reading = ListReading()
     first = reading.cursor
@@ -65,6 +72,10 @@ def test_unreadable_rows_count_as_rows_and_are_named() -> None:
         ([page("ab", "1"), page("cd", "1")], "repeats a cursor"),
         ([page("ab", "1"), page("ab", "2")], "adds nothing"),
         ([page("", "1", 5)], "adds nothing"),
+        ([page("ab", "1", 5), page("cd", "1", 5)], "repeats a cursor"),
+        ([page("ab", "1", 3), page("cd", "1", 3)], "repeats a cursor"),
+        ([page("ab", "1", 4), page("cd", "2", 4), page("cd", "2", 5)], "repeats a cursor"),
+        ([page("ab", "1", 4), page("ab", "2", 4)], "adds nothing"),
         ([page("ab", "1", 5), page("c", None, 5)], "3 rows and says 5"),
         ([page("", None, 5)], "0 rows and says 5"),
         ([page("abc", None, 2)], "3 rows and says 2"),

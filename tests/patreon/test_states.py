@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bot.core.model import CampaignId, Membership, PatronStatus, Source
+from bot.core.readings import ended
 from bot.errors import UnexpectedAnswer
 from bot.patreon.v1 import V1Dialect
 from bot.patreon.v2 import V2Dialect
@@ -46,9 +47,9 @@ def test_version_2(name: str) -> None:
             V2Dialect().parse_member(body, state.at)
         return
     assert V2Dialect().parse_member(body, state.at) == state.reading
-    notice = parse(state.v2.get("trigger", "members:update"), body, state.at)
-    assert notice.membership == replace(state.reading, source=Source.WEBHOOK)
-    assert notice.ended is ("trigger" in state.v2)
+    heard = replace(state.reading, source=Source.WEBHOOK)
+    assert parse("members:update", body, state.at).membership == heard
+    assert parse("members:pledge:delete", body, state.at).membership == ended(heard)
 
 
 def v1_reading(state: State) -> Membership:

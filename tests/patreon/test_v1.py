@@ -82,7 +82,9 @@ def test_the_recorded_campaign_leaves_out_the_rewards_every_campaign_has() -> No
     [
         (None, (PatronStatus.ACTIVE, Charge.NONE)),
         ("valid", (PatronStatus.ACTIVE, Charge.NONE)),
+        ("queued", (PatronStatus.ACTIVE, Charge.PENDING)),
         ("pending", (PatronStatus.ACTIVE, Charge.PENDING)),
+        ("fraud", (PatronStatus.ACTIVE, Charge.FRAUD)),
         ("declined", (PatronStatus.DECLINED, Charge.DECLINED)),
         ("disabled", (PatronStatus.FORMER, Charge.NONE)),
     ],
@@ -90,6 +92,13 @@ def test_the_recorded_campaign_leaves_out_the_rewards_every_campaign_has() -> No
 def test_each_documented_state_of_a_pledge(status: str | None, expected: tuple[PatronStatus, Charge]) -> None:
     found = parsed({"status": status})
     assert (found.status, found.charge) == expected
+
+
+def test_a_disabled_pledge_gives_nothing_any_more_and_tells_what_was() -> None:
+    found, valid = parsed({"status": "disabled"}, reward="1408001"), parsed({"status": "valid"}, reward="1408001")
+    assert (found.amount_cents, found.tiers, found.tier_cents) == (0, frozenset(), None)
+    assert (found.since, found.patron, found.lifetime_cents) == (valid.since, valid.patron, valid.lifetime_cents)
+    assert valid.tiers == {"1408001"}
 
 
 def test_an_amount_in_the_campaigns_currency_counts() -> None:

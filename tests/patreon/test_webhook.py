@@ -5,6 +5,7 @@ import json
 import pytest
 
 from bot.core.model import CampaignId, Charge, PatronId, PatronStatus, Source
+from bot.core.readings import absent
 from bot.errors import WebhookRejected
 from bot.patreon.answers import WebhookNotice
 from bot.patreon.webhook import parse, sign, verify
@@ -86,7 +87,7 @@ def test_the_order_of_a_returning_patron_as_it_was_recorded() -> None:
     names = ("seq1_members_update", "seq2_members_pledge_create", "seq3_members_update")
     triggers = ("members:update", "members:pledge:create", "members:update")
     notices = [parse(trigger, raw(f"v2/{name}.json"), NOW) for trigger, name in zip(triggers, names, strict=True)]
-    assert {(one.patron, one.campaign, one.ended) for one in notices} == {("642344", "8290127", False)}
+    assert {(one.patron, one.campaign) for one in notices} == {("642344", "8290127")}
     said = [one.membership for one in notices]
     assert [(one.charge, one.amount_cents, one.tier_cents, one.source) for one in said if one] == [
         (Charge.PENDING, 0, 0, Source.WEBHOOK),
@@ -109,12 +110,32 @@ def test_a_patron_who_pays_and_has_no_tier() -> None:
 
 
 @pytest.mark.parametrize("trigger", ["members:delete", "members:pledge:delete", "pledges:delete", "pledge:delete"])
-def test_a_delete_that_still_says_active_is_marked(trigger: str) -> None:
+def test_a_delete_says_that_it_is_over_though_its_body_still_says_active(trigger: str) -> None:
     body = dump(member_body()) if trigger.startswith("members") else dump(documented_pledge())
-    notice = parse(trigger, body, NOW)
-    assert notice.ended
-    assert notice.membership is not None
-    assert notice.membership.status is PatronStatus.ACTIVE
+    said = parse(trigger, body, NOW).membership
+    active = parse(trigger.replace("delete", "update"), body, NOW).membership
+    assert said is not None
+    assert active is not None
+    assert (said.status, said.amount_cents, said.tiers, said.source) == (
+        PatronStatus.FORMER,
+        0,
+        frozenset(),
+        Source.WEBHOOK,
+    )
+    assert active.status is PatronStatus.ACTIVE
+    assert (said.paid_through, said.since, said.membership) == (active.paid_through, active.since, active.membership)
+
+
+@pytest.mark.parametrize("trigger", ["members:delete", "members:pledge:delete"])
+def test_a_delete_that_cannot_be_read_says_that_it_is_over_all_the_same(trigger: str) -> None:
+    body = member_body({"patron_status": "hibernating"})
+    said = parse(trigger, dump(body), NOW).membership
+    assert said == absent(PatronId("642344"), CampaignId("8290127"), NOW, source=Source.WEBHOOK)
+    assert parse("members:pledge:update", dump(body), NOW).membership is None
+    del body["data"]["relationships"]["campaign"]
+    assert parse(trigger, dump(body), NOW).membership is None
+    del body["data"]["relationships"]["user"]
+    assert parse(trigger, dump(body), NOW).patron is None
 
 
 @pytest.mark.parametrize(

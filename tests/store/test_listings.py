@@ -7,7 +7,8 @@ import pytest
 from bot.core.model import CampaignId, PatronStatus, Source
 from bot.errors import StoreError
 from bot.store import Store, Tables
-from bot.store.records import ABSENT, MembershipRow, RunKind, RunReport
+from bot.store.codec import ABSENT
+from bot.store.records import MembershipRow, RunKind, RunReport
 from tests.store.makers import DAY, NOW, OTHER_PAGE, PAGE, membership, patron
 
 

@@ -18,6 +18,8 @@ from bot.core.model import (
     Policy,
     Source,
 )
+from bot.core.months import month_end
+from bot.core.readings import ended
 from bot.errors import PatreonUnavailable
 from bot.store.codec import digest
 from bot.store.records import NudgeKind
@@ -317,3 +319,69 @@ async def test_what_was_stored_after_a_look_at_a_person_counts_in_what_is_done(w
 
     assert world.roles(ANN) == set()
     assert await world.ledger(ANN) == {}
+
+
+# --- what a delete says
+
+
+async def _v1_patron(world: World) -> Membership:
+    """Let Ann be a patron as version 1 has them, without a membership id, in a guild that keeps no paid time."""
+    world.patreon.pledge(patron_of(ANN), membership=None, since=None)
+    world.guilds.members[GUILD].setdefault(ANN, set())
+    async with world.store.write() as t:
+        await t.guilds.choose(GUILD, Policy(), Policy(keep_paid_through=False))
+    await world.links(ANN)
+    assert world.roles(ANN) == {SILVER}
+    world.clock.move(MINUTE)
+    return ended(world.patreon.webhook(patron_of(ANN)))
+
+
+async def test_a_deleted_pledge_of_version_1_and_the_fetch_that_agrees_take_the_role(world: World) -> None:
+    told = await _v1_patron(world)
+    del world.patreon.memberships[patron_of(ANN)]
+
+    await world.hears_reading(told)
+    await world.settle()
+
+    assert world.roles(ANN) == set()
+    assert world.patreon.calls["list_page"] == 0
+
+
+async def test_a_delete_that_the_fetch_contradicts_takes_nothing(world: World) -> None:
+    told = await _v1_patron(world)
+
+    await world.hears_reading(told)
+    await world.settle()
+    await world.refreshes()
+
+    assert world.roles(ANN) == {SILVER}
+
+
+async def test_a_delete_alone_takes_nothing_however_often_it_comes(world: World) -> None:
+    told = await _v1_patron(world)
+    world.patreon.fault = PatreonUnavailable("down")
+
+    for _ in range(3):
+        world.clock.move(MINUTE)
+        await world.hears_reading(replace(told, observed_at=world.clock()))
+        await world.settle()
+
+    assert world.roles(ANN) == {SILVER}
+
+
+async def test_a_pledge_unchanged_for_months_and_then_deleted_is_paid_to_the_end_of_this_month(world: World) -> None:
+    told = await _v1_patron(world)
+    await world.later(70 * DAY)
+    del world.patreon.memberships[patron_of(ANN)]
+
+    await world.hears_reading(replace(told, observed_at=world.clock()))
+    async with world.store.read() as t:
+        heard = await t.memberships.load(patron_of(ANN), CAMPAIGN)
+    await world.settle()
+    async with world.store.read() as t:
+        kept = await t.memberships.load(patron_of(ANN), CAMPAIGN)
+
+    assert heard is not None
+    assert heard.paid_through is None
+    assert kept is not None
+    assert kept.paid_through == month_end(world.clock())

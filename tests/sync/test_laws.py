@@ -218,14 +218,8 @@ async def test_sync_now_that_leaves_doubts_is_confirmed_minutes_later(world: Wor
 async def test_webhook_and_list_agree(world: World) -> None:
     await world.is_patron(ANN, BOB)
     world.patreon.cancel(patron_of(ANN))
-    world.patreon.own_faults[patron_of(ANN)] = PatreonUnavailable("down")
-    told = replace(world.patreon.webhook(patron_of(ANN)), membership=None)
-    async with world.store.write() as t:
-        known = await t.memberships.load(patron_of(ANN), CAMPAIGN)
-        assert known is not None
-        await t.memberships.save(replace(known, membership=None), None)
-    await world.hears_reading(told)
-    await world.settle()
+    world.patreon.one_fault = PatreonUnavailable("down")
+    await world.hears(ANN)
     assert world.roles(ANN) == {SILVER}
 
     await world.refreshes()

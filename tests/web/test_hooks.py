@@ -1,11 +1,12 @@
 """Patreon's webhook: what is stored before 200, what is refused, and what is none of our business."""
 
 import io
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.core.model import CampaignId, Cause, Charge, Link, PatronStatus
+from bot.core.model import CampaignId, Cause, Charge, Link, PatronStatus, Source
 from bot.patreon.webhook import sign
 from bot.store.records import Nudge, NudgeKind, WebhookRecord
 from tests.doors import ANN, CAMPAIGN, PATRON
@@ -119,17 +120,8 @@ async def test_another_campaign_is_200_and_nothing(doors: Doors) -> None:
     assert await nudges(doors) == []
 
 
-async def test_a_deletion_that_calls_the_membership_active_nudges_without_a_reading(doors: Doors) -> None:
-    await link(doors)
-
-    assert await send(doors, body(), event="members:delete") == 200
-
-    (nudge,) = await nudges(doors)
-    assert nudge.readings == ()
-
-
-@pytest.mark.parametrize("status", ["former_patron", None])
-async def test_a_deletion_that_still_names_money_or_a_gift_gives_nothing(doors: Doors, status: str | None) -> None:
+@pytest.mark.parametrize("status", ["active_patron", "former_patron", None])
+async def test_a_deletion_says_that_it_is_over_whatever_its_body_still_names(doors: Doors, status: str | None) -> None:
     await link(doors)
     content = body().replace(b'"active_patron"', f'"{status}"'.encode() if status else b"null")
     paying = content.replace(b"500", b'500,"pledge_cadence":1')
@@ -137,8 +129,11 @@ async def test_a_deletion_that_still_names_money_or_a_gift_gives_nothing(doors: 
     for changed in (paying, gifted):
         assert await send(doors, changed, event="members:pledge:delete") == 200
 
-    (nudge,) = await nudges(doors)
-    assert nudge.readings == ()
+        (nudge,) = await nudges(doors)
+        (said,) = nudge.readings
+        assert said.status is (PatronStatus.FORMER if status else PatronStatus.NONE)
+        assert (said.amount_cents, said.tiers, said.gifted, said.source) == (0, frozenset(), False, Source.WEBHOOK)
+        doors.clock.move(timedelta(minutes=1))
 
 
 async def test_a_deletion_that_names_nothing_confirms_a_loss(doors: Doors) -> None:
