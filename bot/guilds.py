@@ -115,6 +115,11 @@ class Guilds:
         return known
 
 
+def from_discord(answer: discord.HTTPException) -> bool:
+    """Say whether Discord itself answered: its API speaks JSON, a firewall or proxy in front of it sends a page."""
+    return answer.response.headers.get("Content-Type", "").startswith("application/json")
+
+
 class _NoMember(Exception):
     """The call was about somebody who is not in the guild; never leaves this module."""
 
@@ -142,6 +147,8 @@ async def _translated(call: Awaitable[T]) -> T:
             raise RoleBlocked("the role is gone") from missing
         raise GuildUnavailable(f"Discord answered 404, code {missing.code}") from missing
     except discord.Forbidden as refused:
+        if not from_discord(refused):
+            raise GuildUnavailable("something in front of Discord answered 403") from refused
         raise RoleBlocked(f"Discord answered 403, code {refused.code}") from refused
     except discord.HTTPException as failed:
         raise GuildUnavailable(f"Discord answered {failed.status}, code {failed.code}") from failed

@@ -41,6 +41,20 @@ _NOISE = {
 }
 
 
+class _OneLine(logging.Filter):
+    """Names an exception instead of tracing it: discord.py traces every failed attempt to connect."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Be a logging filter that lets everything pass."""
+        if record.exc_info and record.exc_info[0] is not None:
+            record.msg, record.args = f"{record.getMessage()} ({record.exc_info[0].__name__})", None
+            record.exc_info = None
+        return True
+
+
+_ONE_LINE = _OneLine()
+
+
 class Redactor:
     """Replaces what looks like a secret, and the very secrets of this configuration, wherever a line holds them."""
 
@@ -110,6 +124,7 @@ def set_up_logs(level: str, style: str, *, secrets: Sequence[str] = ()) -> None:
     root.setLevel(level.upper())
     for name, least in _NOISE.items():
         logging.getLogger(name).setLevel(max(least, root.level))
+    logging.getLogger("discord.shard").addFilter(_ONE_LINE)
 
 
 def _exceptions(style: str) -> list[Processor]:

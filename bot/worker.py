@@ -8,19 +8,17 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from http import HTTPStatus
 from typing import Any, TypeVar
 
-import aiohttp
-import discord
 import structlog
 
 from bot.campaigns import known_campaign, settle_campaign
 from bot.config import Config
 from bot.core.model import CampaignId, GuildId
 from bot.creators import Campaigns, ManualGrants, Patrons, Rules, Settings, Syncs
-from bot.discord_bot import DiscordSettings, PatronRolesBot, UseCases
-from bot.errors import ConfigError, PatreonError, StoreError
+from bot.discord_bot import DiscordSettings, UseCases
+from bot.errors import PatreonError, StoreError
+from bot.gateway import Gateway
 from bot.guilds import Guilds
 from bot.linking import Linking, PersonalData
 from bot.metrics import Metrics
@@ -29,12 +27,13 @@ from bot.stopping import unless
 from bot.store import Store
 from bot.sync import Engine, EngineSettings, Previews
 from bot.sync.reports import PatronSynced, Report, WebhookUnpaused
-from bot.texts import command_line as texts
 from bot.webhook_care import TURN, Care, end_turn, has_doors, is_reachable, take_turn, tend_webhook
 
 log = structlog.get_logger(__name__)
 
 FIRST_RETRY, LAST_RETRY = timedelta(seconds=5), timedelta(minutes=5)
+LAST_RETRY_DISCORD = timedelta(seconds=20)
+"""With the 30 s that an attempt to connect may take, the bot is back within a minute after Discord is."""
 TEND_EVERY = timedelta(hours=1)
 TIDY_EVERY = timedelta(minutes=1)
 STOP_WITHIN = timedelta(seconds=10)
@@ -89,7 +88,8 @@ class Worker:
         self._stop = asyncio.Event()
         self._engine: Engine | None = None
         settings = DiscordSettings(config.discord.api_url, config.discord.gateway_url, guild_ready_timeout)
-        self.bot = PatronRolesBot(settings, Facts(store))
+        self._gateway = Gateway(settings, Facts(store), config.discord.token.get_secret_value())
+        self.bot = self._gateway.bot
 
     def wake(self) -> None:
         """Tell the engine that a row waits; before it runs there is nobody to tell, and it looks at rows when it starts."""
@@ -122,7 +122,7 @@ class Worker:
             working = asyncio.create_task(engine.run(self._stop), name="engine")
             tending = asyncio.create_task(self._tend(campaign), name="webhook")
             tidying = asyncio.create_task(self._tidy(linking, personal), name="tidying")
-            gateway = asyncio.create_task(self._connect(), name="gateway")
+            gateway = asyncio.create_task(self._gateway.run(self._tries(LAST_RETRY_DISCORD)), name="gateway")
             inner = [working, tending, tidying]
             await asyncio.wait([*inner, gateway], return_when=asyncio.FIRST_COMPLETED)
             # Whichever ended, the bot is of no use without it. The engine needs the gateway to finish what is in hand.
@@ -134,27 +134,10 @@ class Worker:
         for task in [gateway, *inner] if died else inner:
             task.result()
 
-    async def _connect(self) -> None:
-        """Stay connected to Discord once it answers; what only the operator can mend becomes a ConfigError."""
-        async for _ in self._tries():
-            try:
-                await self.bot.start(self._config.discord.token.get_secret_value())
-            except discord.LoginFailure:
-                raise ConfigError([("discord.token", texts.DISCORD_BAD_TOKEN)]) from None
-            except discord.PrivilegedIntentsRequired:
-                raise ConfigError([("discord.token", texts.INTENT_MISSING)]) from None
-            except (OSError, aiohttp.ClientError, discord.GatewayNotFound, discord.HTTPException) as error:
-                if self.bot.is_closed() or not _may_pass(error):
-                    raise
-                log.warning("discord_not_reached", error=type(error).__name__, detail=str(error))
-                await self.bot.hang_up()
-            else:
-                return
-
     async def _settle(self) -> CampaignId | None:
         """Ask which campaign it is until Patreon answers; one that is known from before will do. None: stopped before."""
         wanted = self._config.patreon.campaign_id
-        async for _ in self._tries():
+        async for _ in self._tries(LAST_RETRY):
             try:
                 return await self._unless_stopped(settle_campaign(self._store, self._patreon, wanted, self._now))
             except PatreonError as error:
@@ -163,13 +146,13 @@ class Worker:
                     return known
         return None
 
-    async def _tries(self) -> AsyncIterator[None]:
-        """Give a turn to try something at once, and further ones after longer and longer pauses, until the worker stops."""
+    async def _tries(self, longest: timedelta) -> AsyncIterator[None]:
+        """Yield at once, then after pauses that grow up to ``longest``, until the worker stops."""
         pause = FIRST_RETRY
         while not self._stop.is_set():
             yield
             await self._unless_stopped(self._sleep(pause.total_seconds()))
-            pause = min(pause * 2, LAST_RETRY)
+            pause = min(pause * 2, longest)
 
     def _assemble(self, campaign: CampaignId, linking: Linking, personal: PersonalData) -> tuple[Engine, UseCases]:
         """Build engine and use cases around the gateway's client."""
@@ -258,10 +241,3 @@ class Worker:
         if isinstance(report, PatronSynced) and not report.shadow:
             self._metrics.role_changes.labels("granted").inc(len(report.change.grant))
             self._metrics.role_changes.labels("revoked").inc(len(report.change.revoke))
-
-
-def _may_pass(error: Exception) -> bool:
-    """Tell Discord's trouble, and a firewall before it that has had too much of us, from a request it will never take."""
-    if isinstance(error, discord.HTTPException):
-        return error.status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.status == HTTPStatus.TOO_MANY_REQUESTS
-    return True

@@ -137,7 +137,15 @@ async def test_guild_the_bot_is_not_in_is_unavailable(guilds: Guilds) -> None:
         await guilds.grant(nowhere, SOMEBODY_ELSE, RoleId(1), "x")
 
 
-@pytest.mark.parametrize("fault", [Fault("PUT *", times=9, cut=True), Fault("PUT *", times=9, status=400)])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("PUT *", times=9, cut=True),
+        Fault("PUT *", times=9, status=400),
+        Fault("PUT *", times=9, status=403, html=True),
+        Fault("PUT *", times=9, status=404, html=True),
+    ],
+)
 async def test_trouble_at_discord_is_one_error_for_the_engine(
     town: Town, server: DiscordServer, guilds: Guilds, fault: Fault
 ) -> None:

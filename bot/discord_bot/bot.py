@@ -14,6 +14,7 @@ import discord
 import structlog
 import yarl
 from discord import app_commands
+from discord.backoff import ExponentialBackoff
 from discord.ext import commands
 
 from bot.discord_bot.answers import Outdated, end_panels, tell_failure
@@ -28,6 +29,10 @@ _IN_HAND = ("discord.py: ", "CommandTree-invoker", "discord-ui-")
 
 FINISH_WITHIN = 5.0
 """Seconds that commands get to end when the bot stops."""
+
+
+LONGEST_PAUSE = 20.0
+"""Seconds between two attempts to reconnect at most; discord.py's own pauses grow to 17 minutes."""
 
 
 class Facts(Protocol):
@@ -49,6 +54,14 @@ class DiscordSettings:
     guild_ready_timeout: float = 2.0
 
 
+class _Backoff(ExponentialBackoff[Any]):
+    """discord.py's pauses between attempts to reconnect, with an upper bound."""
+
+    def delay(self) -> float:  # type: ignore[override]  # its overloads tell whole numbers from others
+        """Return the seconds to wait now."""
+        return min(float(super().delay()), LONGEST_PAUSE)
+
+
 class _Tree(app_commands.CommandTree["PatronRolesBot"]):
     """Defers each command before anything slow can happen, and tells errors in plain words."""
 
@@ -68,8 +81,8 @@ class _Tree(app_commands.CommandTree["PatronRolesBot"]):
 class PatronRolesBot(commands.AutoShardedBot):
     """The bot's account. Build it, :meth:`furnish` it, then start it inside ``async with``."""
 
-    def __init__(self, settings: DiscordSettings, facts: Facts) -> None:
-        """Remember where Discord is; nothing is sent before ``start``."""
+    def __init__(self, settings: DiscordSettings, facts: Facts, *, http_trace: Any = None) -> None:
+        """Remember where Discord is; nothing is sent before ``start``. ``http_trace`` as discord.py's clients take it."""
         # discord.py keeps both addresses in class attributes and offers no argument for them.
         discord.http.Route.BASE = settings.api_url.rstrip("/")
         if settings.gateway_url:
@@ -90,6 +103,7 @@ class PatronRolesBot(commands.AutoShardedBot):
             # Names that people chose never ping anybody.
             allowed_mentions=discord.AllowedMentions.none(),
             guild_ready_timeout=settings.guild_ready_timeout,
+            http_trace=http_trace,
         )
         self._own_gateway = settings.gateway_url is not None
         self._facts = facts
@@ -146,6 +160,13 @@ class PatronRolesBot(commands.AutoShardedBot):
         if self._own_gateway and self.shard_count is None:
             self.shard_count, _, _ = await self.http.get_bot_gateway()
         await super().launch_shards()
+
+    async def launch_shard(self, gateway: yarl.URL, shard_id: int, *, initial: bool = False) -> None:
+        """Connect one shard, which from then on reconnects by itself."""
+        await super().launch_shard(gateway, shard_id, initial=initial)
+        if shard := self.get_shard(shard_id):
+            # discord.py has no setting for it, and is away for minutes after an outage that is over.
+            shard._parent._backoff = _Backoff()  # noqa: SLF001
 
     async def close(self) -> None:
         """Let what commands and listeners have in hand end, then disconnect; what takes too long is cut off."""

@@ -29,7 +29,7 @@ _DISPATCH, _HEARTBEAT, _IDENTIFY, _PRESENCE, _VOICE, _RESUME, _RECONNECT, _MEMBE
 
 
 class CloseCode:
-    """Codes the gateway closes a connection with."""
+    """Codes the gateway closes a connection with (Discord's documentation, "Opcodes and Status Codes")."""
 
     UNKNOWN_ERROR = 4000
     UNKNOWN_OPCODE = 4001
@@ -39,6 +39,9 @@ class CloseCode:
     ALREADY_AUTHENTICATED = 4005
     RATE_LIMITED = 4008
     INVALID_SHARD = 4010
+    SHARDING_REQUIRED = 4011
+    INVALID_API_VERSION = 4012
+    INVALID_INTENTS = 4013
     DISALLOWED_INTENTS = 4014
 
 
@@ -61,7 +64,8 @@ class _Connection:
 class Gateway:
     """All sessions and connections. ``identifies``, ``resumes`` and ``opcodes`` count what clients sent.
 
-    ``shards`` is how many a bot is told to start. With ``heartbeats_answered`` False connections look dead to
+    ``shards`` is how many a bot is told to start. ``turn_away`` is a close code that every IDENTIFY gets, ``shut`` refuses
+    connections before that, as a broken load balancer does. With ``heartbeats_answered`` False connections look dead to
     their clients, which look for the answer every ``heartbeat_ms``.
     """
 
@@ -76,6 +80,8 @@ class Gateway:
         self.resumes = 0
         self.opcodes: Counter[int] = Counter()
         self.shards = 1
+        self.turn_away: int | None = None
+        self.shut = False
         self.heartbeat_ms = 41_250
         self.heartbeats_answered = True
 
@@ -86,10 +92,10 @@ class Gateway:
         """Sessions that are connected or could resume."""
         return tuple(self._sessions.values())
 
-    async def drop(self, *, resumable: bool = True, bot: int | None = None) -> int:
-        """Close connections (of one bot, or all) with 4000, "try reconnecting"; without ``resumable`` sessions are lost too.
+    async def drop(self, *, resumable: bool = True, bot: int | None = None, code: int = CloseCode.UNKNOWN_ERROR) -> int:
+        """Close connections (of one bot, or all); without ``resumable`` sessions are lost too.
 
-        Returns how many were closed.
+        ``code`` is 4000, "try reconnecting", unless named. Returns how many were closed.
         """
         hit = [c for c in self._connections if bot is None or (c.session is not None and c.session.bot.id == bot)]
         for connection in hit:
@@ -97,9 +103,14 @@ class Gateway:
             self._detach(connection)
             if session is not None and not resumable:
                 self._sessions.pop(session.id, None)
-            await connection.socket.close(code=CloseCode.UNKNOWN_ERROR, message=b"dropped")
+            await connection.socket.close(code=code, message=b"dropped")
         self._world.timeline.add("discord.gateway", f"{len(hit)} connections dropped", resumable=resumable)
         return len(hit)
+
+    async def reset_token(self, bot: int, token: str) -> None:
+        """Give a bot a new token, as its owner does in the developer portal; sessions of the old one end with 4004."""
+        self._world.bots[bot].token = token
+        await self.drop(resumable=False, bot=bot, code=CloseCode.AUTHENTICATION_FAILED)
 
     def ask_to_reconnect(self) -> None:
         """Send op 7: clients close and resume."""
@@ -138,6 +149,8 @@ class Gateway:
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one connection until it closes."""
+        if self.shut:
+            raise web.HTTPServiceUnavailable
         socket = web.WebSocketResponse(max_msg_size=4096 * 4, compress=False)
         await socket.prepare(request)
         connection = _Connection(socket, deflate=request.query.get("compress") == "zlib-stream")
@@ -219,6 +232,8 @@ class Gateway:
         bot = self._world.bot_of_token(str(data.get("token", "")).removeprefix("Bot "))
         if bot is None:
             raise _Close(CloseCode.AUTHENTICATION_FAILED, "Authentication failed.")
+        if self.turn_away is not None:
+            raise _Close(self.turn_away, "Turned away.")
         intents = int(data.get("intents", 0))
         self._check_intents(bot, intents)
         shard, shards = data.get("shard") or (0, 1)
