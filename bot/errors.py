@@ -7,7 +7,7 @@
     ├─ PatreonError
     │   ├─ PatreonUnavailable   network, timeout, 5xx, an HTML page      → retry, then leave everything as it is
     │   ├─ RateLimited          retry_after                              → wait that long, in the queue
-    │   ├─ AccessRevoked        401, invalid_grant                       → the link is broken; ask for /link again
+    │   ├─ AccessRevoked        invalid_grant: no renewal any more       → the link is broken; ask for /link again
     │   ├─ AccessDenied         403: scope, somebody else's campaign     → tell the creator; no role changes
     │   │   └─ WrongToken       the creator's token where a patron's was needed, or the other way round
     │   ├─ NotThere             404 and 410                              → never read as "no membership"
@@ -68,7 +68,7 @@ class RateLimited(PatreonError):
 
 
 class AccessRevoked(PatreonError):
-    """The token pair is dead: 401 after a renewal, or ``invalid_grant`` on renewing."""
+    """The token pair is dead: Patreon refuses to renew it (``invalid_grant``). So it refuses a code."""
 
 
 class AccessDenied(PatreonError):

@@ -6,9 +6,9 @@ decision made here is whether the configured pair or the stored one counts.
 
 from datetime import datetime, timedelta
 
-from bot.core.model import CREATOR, TokenOwner, TokenRecord, Tokens
-from bot.store import Store
-from bot.store.records import fingerprint
+from bot.core.model import CREATOR, Cause, TokenOwner, TokenRecord, Tokens, owning_patron
+from bot.store import Store, Tables
+from bot.store.records import NudgeKind, fingerprint
 
 SEED_FACT = "creator_seed"
 SEED_LASTS = timedelta(days=28)
@@ -27,10 +27,11 @@ class StoreVault:
         async with self._store.read() as t:
             return await t.tokens.load(owner)
 
-    async def save_renewed(self, owner: TokenOwner, tokens: Tokens) -> None:
+    async def save_renewed(self, owner: TokenOwner, tokens: Tokens, at: datetime) -> None:
         """Store a renewed pair; it has yet to show that it works."""
         async with self._store.write() as t:
-            await t.tokens.save_renewed(owner, tokens)
+            if await t.tokens.save_renewed(owner, tokens, at):
+                await _mend_link(t, owner, at)
 
     async def claim_renewal(self, owner: TokenOwner, version: int, holder: str, until: datetime, now: datetime) -> bool:
         """Take the lease to renew."""
@@ -43,14 +44,23 @@ class StoreVault:
             await t.tokens.release_renewal(owner, holder)
 
     async def mark_broken(self, owner: TokenOwner, version: int, at: datetime) -> bool:
-        """Remember since when the pair of ``version`` is dead."""
+        """Remember that Patreon refuses to renew the pair of ``version``."""
         async with self._store.write() as t:
             return await t.tokens.mark_broken(owner, version, at)
 
-    async def drop_previous(self, owner: TokenOwner, version: int) -> None:
-        """Forget the pair before ``version``."""
+    async def mark_worked(self, owner: TokenOwner, version: int, at: datetime) -> None:
+        """Remember that the pair of ``version`` was accepted."""
         async with self._store.write() as t:
-            await t.tokens.drop_previous(owner, version)
+            if await t.tokens.mark_worked(owner, version):
+                await _mend_link(t, owner, at)
+
+
+async def _mend_link(t: Tables, owner: TokenOwner, at: datetime) -> None:
+    """Forget that the link of a patron was broken, and have their membership read: nobody did meanwhile."""
+    patron = owning_patron(owner)
+    user = None if patron is None else await t.links.mend(patron)
+    if user is not None:
+        await t.nudges.add(NudgeKind.USER, str(user), Cause.REFRESH, at)
 
 
 async def seed_creator(store: Store, access: str, refresh: str, now: datetime) -> bool:

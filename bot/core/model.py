@@ -336,9 +336,17 @@ class Tokens:
 CREATOR = TokenOwner("creator")
 
 
+_PATRON_OWNER = "patron:"
+
+
 def patron_owner(patron: PatronId) -> TokenOwner:
     """Name the owner of a patron's own pair in the token store."""
-    return TokenOwner(f"patron:{patron}")
+    return TokenOwner(f"{_PATRON_OWNER}{patron}")
+
+
+def owning_patron(owner: TokenOwner) -> PatronId | None:
+    """Return the patron whose own pair it is; None for a creator's."""
+    return PatronId(owner.removeprefix(_PATRON_OWNER)) if owner.startswith(_PATRON_OWNER) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,8 +354,9 @@ class TokenRecord:
     """A stored pair. ``version`` grows with each new pair, so that two processes never renew the same one twice.
 
     ``previous`` is the pair before, kept until the new one worked; ``spare`` a second pair of the same account, kept
-    in case Patreon voids the first when its owner signs in again. ``told_at``: when a person was told that the pair
-    is broken.
+    in case Patreon voids the first when its owner signs in again. ``broken_since``: since when Patreon refuses to renew
+    it; ``refused_at``: the last time it did. ``told_at``: when a person was told that the pair is broken. ``issued`` has
+    the instants at which Patreon gave this pair and those before it, at most ten, the newest last; empty: unknown.
     """
 
     tokens: Tokens
@@ -356,3 +365,5 @@ class TokenRecord:
     spare: Tokens | None = None
     broken_since: datetime | None = None
     told_at: datetime | None = None
+    issued: tuple[datetime, ...] = ()
+    refused_at: datetime | None = None

@@ -4,6 +4,7 @@ What is asked and what answers mean is the dialect's, how bytes travel the trans
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 from bot.core.model import TokenOwner, TokenRecord, Tokens
@@ -29,12 +30,13 @@ class Asker:
         self._watch = GoneWatch(dialect.version, dialect.root_paths)
 
     async def ask(self, bearer: TokenOwner | Tokens, make_call: MakeCall, patience: timedelta = PATIENCE) -> bytes:
-        """Send a call with a pair; a stored one is renewed when it is about to end, or once when Patreon refuses it."""
+        """Send a call with a pair; a stored one is renewed when it is about to end, or when Patreon refuses it.
+
+        Raise AccessRevoked only when Patreon refuses to renew it: an access token that is refused may have been voided
+        alone, or be too new for the server that was asked, and then it is PatreonUnavailable.
+        """
         if isinstance(bearer, Tokens):
-            try:
-                return await self._send(make_call, bearer.access, _key_of(bearer), patience)
-            except AccessRevoked as refusal:
-                raise _believed(refusal) from None
+            return await self._ask_with_new(bearer, make_call, patience)
         record = await self._renewer.usable(bearer)
         try:
             body = await self._send(make_call, record.tokens.access, bearer, patience)
@@ -46,21 +48,32 @@ class Asker:
     async def _ask_again(
         self, owner: TokenOwner, record: TokenRecord, make_call: MakeCall, patience: timedelta, refusal: AccessRevoked
     ) -> tuple[TokenRecord, bytes]:
-        """Renew the pair that was refused and ask once more, unless a renewal cannot be what is missing."""
+        """Renew the pair that was refused and ask once more; one that is new is given time to become known first."""
         path = make_call().path
-        if not self._renewer.is_fresh(owner, record):
+        if not self._renewer.is_young(record):
             if not self._dialect.judges(path) and await self._is_alive(owner, record):
                 raise _lacking(path, refusal)
-            record = await self._renewer.renew(owner, record.version)
-            try:
+            record = await self._renewer.replace_refused(owner, record)
+            with suppress(AccessRevoked):
                 return record, await self._send(make_call, record.tokens.access, owner, patience)
-            except AccessRevoked as again:
-                refusal = again
-        if refusal.is_json and not self._dialect.judges(path):
-            raise _lacking(path, refusal)
-        if refusal.is_json:
-            await self._renewer.refused(owner, record)
-        raise _believed(refusal)
+        await self._renewer.wait_for_lag()
+        record = await self._renewer.usable(owner)
+        try:
+            return record, await self._send(make_call, record.tokens.access, owner, patience)
+        except AccessRevoked as again:
+            if path != self._dialect.identity_call().path and await self._is_alive(owner, record):
+                raise _lacking(path, again) from None
+            raise _not_known(again) from None
+
+    async def _ask_with_new(self, tokens: Tokens, make_call: MakeCall, patience: timedelta) -> bytes:
+        """Ask with a pair that Patreon gave a moment ago and that is not stored as anybody's yet."""
+        with suppress(AccessRevoked):
+            return await self._send(make_call, tokens.access, _key_of(tokens), patience)
+        await self._renewer.wait_for_lag()
+        try:
+            return await self._send(make_call, tokens.access, _key_of(tokens), patience)
+        except AccessRevoked as refusal:
+            raise _not_known(refusal) from None
 
     async def _is_alive(self, owner: TokenOwner, record: TokenRecord) -> bool:
         """Ask whom a pair belongs to, which every token may: then what was refused elsewhere is the one call."""
@@ -92,9 +105,11 @@ def _key_of(tokens: Tokens) -> str:
     return f"unstored:{hash(tokens.access)}"
 
 
-def _believed(refusal: AccessRevoked) -> PatreonError:
-    """Give the refusal, or an outage: only Patreon itself speaks JSON, and a page that says 401 is no proof."""
-    return refusal if refusal.is_json else PatreonUnavailable("a page in place of an answer")
+def _not_known(refusal: AccessRevoked) -> PatreonUnavailable:
+    """Return the error for an access token that is refused while nobody refused to renew it."""
+    error = PatreonUnavailable("Patreon refuses an access token it gave a moment ago")
+    error.status, error.code_name, error.is_json = refusal.status, refusal.code_name, refusal.is_json
+    return error
 
 
 def _lacking(path: str, refusal: AccessRevoked) -> AccessDenied:

@@ -36,14 +36,18 @@ from bot.patreon import oauth, v2_webhooks
 from bot.patreon.answers import Identity, ListPage, RegisteredWebhook
 from bot.patreon.asking import Asker
 from bot.patreon.dialect import dialect_of
+from bot.patreon.pacing import EXCHANGE, RENEWAL
 from bot.patreon.paging import ListReading
 from bot.patreon.refusals import needs_creator
 from bot.patreon.renewal import Renewer
 from bot.patreon.settings import PatreonSettings
-from bot.patreon.transport import LIST_PATIENCE, Transport
+from bot.patreon.transport import LIST_PATIENCE, PATIENCE, Transport
 from bot.patreon.v2 import V2Dialect
 from bot.patreon.vault import TokenVault
 from bot.patreon.wire import Call
+
+# Two calls stand between somebody's browser and its page.
+BROWSER_PATIENCE = PATIENCE / 2
 
 
 class PatreonClient:
@@ -86,12 +90,13 @@ class PatreonClient:
         return oauth.authorize_url(self._settings, state, scopes or self._dialect.default_scopes)
 
     async def exchange_code(self, code: str) -> Tokens:
-        """Give the pair a single-use code stands for; raises AccessRevoked when the code is used up or expired."""
-        body = await self._transport.send(oauth.code_call(self._settings, code))
+        """Return the pair a single-use code stands for; raise AccessRevoked when the code is used up or expired."""
+        call = oauth.code_call(self._settings, code)
+        body = await self._transport.send(call, key=EXCHANGE, patience=BROWSER_PATIENCE)
         return oauth.parse_tokens(body, self._now())
 
     async def renew(self, owner: TokenOwner) -> None:
-        """Renew a stored pair, unless it is in the first half of its life or known to be dead."""
+        """Renew a stored pair, unless it is in the first half of its life; one that is dead is tried once a day."""
         await self._renewer.renew_ahead(owner)
 
     async def settle(self) -> None:
@@ -101,8 +106,8 @@ class PatreonClient:
     # Who somebody is, and memberships
 
     async def fetch_identity(self, tokens: Tokens) -> Identity:
-        """Say who a pair belongs to, right after consent; the pair need not be stored, and is not renewed."""
-        body = await self._ask(tokens, self._dialect.identity_call)
+        """Return who a pair belongs to, right after consent; the pair need not be stored, and is not renewed."""
+        body = await self._ask(tokens, self._dialect.identity_call, BROWSER_PATIENCE)
         return self._dialect.parse_identity(body, self._now())
 
     async def fetch_own_membership(self, patron: PatronId, campaign: CampaignId) -> Membership | None:
@@ -226,7 +231,7 @@ class PatreonClient:
         return await self._ask(bearer, lambda: call)
 
     async def _fetch_renewed(self, refresh: str) -> Tokens:
-        body = await self._transport.send(oauth.renewal_call(self._settings, refresh))
+        body = await self._transport.send(oauth.renewal_call(self._settings, refresh), key=RENEWAL)
         return oauth.parse_tokens(body, self._now())
 
     def _v2(self, what: str) -> V2Dialect:

@@ -15,10 +15,15 @@ CLIENT_LIMIT = (100, 2.1)
 TOKEN_LIMIT = (100, 61.0)
 # Half of what would earn the ban, for another process may share our address.
 BAD_LIMIT = (1000, 600.0)
+# Codes that Patreon refuses are their bearers' fault: they have a smaller budget, which stops exchanges alone.
+BAD_CODE_LIMIT = (500, 600.0)
+# Calls without a token. Their only limit is the client's.
+EXCHANGE, RENEWAL = "exchange", "renewal"
 # A wait longer than this is not about one token: the network in front of Patreon has had enough of us.
 _CLIENT_WIDE = timedelta(seconds=61)
-# No token's name: calls without one have the empty name.
 _EVERYBODY = None
+# What the one call that tries whether a long pause is over may take before the others follow.
+_TRIAL = 10.0
 _MANY_TOKENS = 1000
 
 
@@ -55,51 +60,75 @@ class Pacer:
         self._client = Window(*CLIENT_LIMIT)
         self._tokens: dict[str, Window] = {}
         self._bad = Window(*BAD_LIMIT)
+        self._bad_codes = Window(*BAD_CODE_LIMIT)
         self._paused_until: dict[str | None, float] = {}
+        self._untried = False
 
     async def turn(self, key: str, patience: timedelta) -> None:
-        """Wait for this token's turn and then the client's; raises RateLimited when that is longer than patience.
+        """Wait for the turn of ``key`` (a token's name, EXCHANGE or RENEWAL) and then the client's.
 
-        Turns are counted for when they will be, and a pause that began while somebody waited is waited out as well.
+        Raise RateLimited when that is longer than patience. Turns are counted for when they will be, and a pause that
+        began while somebody waited is waited out as well.
         """
         now = self._monotonic()
         give_up = now + patience.total_seconds()
         window = self._window(key)
-        wait = max(window.wait(now), self._held(key, now))
+        wait = max(window.wait(now) if window else 0.0, self._held(key, now))
         while True:
-            if now + wait > give_up:
-                raise RateLimited(timedelta(seconds=wait))
-            window.take(now + wait)
+            if now + (longest := max(wait, self._client.wait(now))) > give_up:
+                raise RateLimited(timedelta(seconds=longest))
+            if window:
+                window.take(now + wait)
             await self._rest(wait)
-            await self._turn_of_client()
+            await self._turn_of_client(give_up)
             now = self._monotonic()
             wait = self._held(key, now)
             if wait <= 0:
-                return
+                return self._try_alone(now)
 
-    async def _turn_of_client(self) -> None:
+    async def _turn_of_client(self, give_up: float) -> None:
         now = self._monotonic()
         wait = self._client.wait(now)
+        if now + wait > give_up:
+            raise RateLimited(timedelta(seconds=wait))
         self._client.take(now + wait)
         await self._rest(wait)
 
     def pause(self, key: str, wait: timedelta) -> None:
         """Let a token rest because Patreon asked for it; all of them when it asks for long."""
         until = self._monotonic() + wait.total_seconds()
-        name = _EVERYBODY if wait >= _CLIENT_WIDE else key
+        everybody = wait >= _CLIENT_WIDE
+        self._untried |= everybody
+        name = _EVERYBODY if everybody else key
         self._paused_until[name] = max(until, self._paused_until.get(name, 0.0))
 
-    def note_bad(self) -> None:
-        """Count an answer of 400 to 499; when there were too many, nothing goes out until some are ten minutes old."""
-        self._bad.take(self._monotonic())
+    def note_answer(self) -> None:
+        """Note that Patreon answered with anything but a request to wait: a long pause is over for all."""
+        self._untried = False
+        self._paused_until.pop(_EVERYBODY, None)
+
+    def note_bad(self, *, code: bool = False) -> None:
+        """Count an answer of 400 to 499; when there were too many, nothing goes out until some are ten minutes old.
+
+        ``code``: it refused somebody's code, and too many of those stop exchanges alone.
+        """
+        (self._bad_codes if code else self._bad).take(self._monotonic())
 
     def _held(self, key: str, now: float) -> float:
-        """Say how long nothing may go out with a token: a pause of its own or of everybody's, or too many refusals."""
+        """Return for how long nothing may go out with a token: a pause of its own or of everybody's, or many refusals."""
         self._paused_until = {name: until for name, until in self._paused_until.items() if until > now}
         until = max(self._paused_until.get(key, now), self._paused_until.get(_EVERYBODY, now))
-        return max(until - now, self._bad.wait(now))
+        return max(until - now, self._bad.wait(now), self._bad_codes.wait(now) if key == EXCHANGE else 0.0)
 
-    def _window(self, key: str) -> Window:
+    def _try_alone(self, now: float) -> None:
+        """Hold the others while the first call after a pause of all tries whether Patreon is done with us."""
+        if self._untried:
+            self._untried = False
+            self._paused_until[_EVERYBODY] = now + _TRIAL
+
+    def _window(self, key: str) -> Window | None:
+        if key in (EXCHANGE, RENEWAL):
+            return None
         if key not in self._tokens:
             if len(self._tokens) >= _MANY_TOKENS:
                 now = self._monotonic()

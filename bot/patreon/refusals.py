@@ -42,7 +42,8 @@ MEANINGS = {
 }
 
 _USUAL_WAIT = timedelta(seconds=30)
-_LONGEST_WAIT = timedelta(hours=1)
+# Longer waits are not believed: after half an hour one call goes out and is told anew.
+_LONGEST_WAIT = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)

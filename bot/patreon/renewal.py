@@ -27,9 +27,16 @@ SOON = timedelta(minutes=5)
 REQUEST_SECONDS = 100.0
 SAVE_SECONDS = 60.0
 LEASE = timedelta(minutes=3)
-# After a refusal Patreon is left alone; sites that tried again in a loop were blocked by address.
+# After a failure Patreon is left alone; sites that tried again in a loop were blocked by address.
 COOL_DOWN = timedelta(minutes=10)
 SHORT_COOL_DOWN = timedelta(minutes=1)
+# A token that Patreon gave a moment ago may be unknown to the server that is asked: this is how long that is likely.
+YOUNG = timedelta(minutes=1)
+LAG_SECONDS = 3.0
+# How often a pair is renewed because its access token was refused.
+RENEWALS_AN_HOUR = 10
+# How long a pair that Patreon refused to renew is left alone.
+TRIED_EVERY = timedelta(days=1)
 _LOOK_AGAIN = 0.25
 _SAVE_AGAIN = 1.0
 # What a stopping process can spare for an answer that is on its way.
@@ -58,41 +65,58 @@ class Renewer:
         self._running: dict[tuple[TokenOwner, int], asyncio.Task[TokenRecord]] = {}
         self._resting: dict[TokenOwner, tuple[int, datetime, PatreonError]] = {}
         self._unsaved: dict[tuple[TokenOwner, int], Tokens] = {}
-        self._lifetimes: dict[TokenOwner, timedelta] = {}
-        self._minted: dict[TokenOwner, tuple[int, Tokens | None, datetime]] = {}
         self._settled_by: float | None = None
 
     async def usable(self, owner: TokenOwner) -> TokenRecord:
-        """Give a pair to call with, renewed first when it is about to end; raises AccessRevoked when it is dead.
+        """Return a pair to call with, renewed first when it is about to end; raise AccessRevoked when it is dead.
 
         A pair that can no longer be renewed is used to its end.
         """
         record = await self._load(owner)
-        now = self._now()
-        if record.broken_since is None or (owner, record.version) not in self._unsaved:
-            if record.tokens.expires_at - now > min(SOON, self._half_life(owner)):
-                return record
-            if record.broken_since is not None:
-                raise AccessRevoked("the stored token pair is dead")
+        left = record.tokens.expires_at - self._now()
+        mendable = record.broken_since is not None and (owner, record.version) in self._unsaved
+        if left > min(SOON, _half_life(record)) and not mendable:
+            return record
         try:
             return await self.renew(owner, record.version)
         except (PatreonError, StoreError):
-            if record.tokens.expires_at > now:
+            if record.tokens.expires_at > self._now():
                 return record
             raise
 
     async def renew_ahead(self, owner: TokenOwner) -> None:
-        """Renew a pair that is past half of its life; nothing happens before that, or when it is known to be dead."""
+        """Renew a pair that is past half of its life; nothing happens before that.
+
+        A broken one is tried once a day, and raises AccessRevoked.
+        """
         record = await self._load(owner)
-        due = record.broken_since is None and record.tokens.expires_at - self._now() <= self._half_life(owner)
-        if due or (owner, record.version) in self._unsaved:
+        past_half = record.tokens.expires_at - self._now() <= _half_life(record)
+        if past_half or record.broken_since is not None or (owner, record.version) in self._unsaved:
             await self.renew(owner, record.version)
 
-    async def renew(self, owner: TokenOwner, version: int) -> TokenRecord:
-        """Replace the pair of this version and give the new one, or the one that already replaced it.
+    async def replace_refused(self, owner: TokenOwner, record: TokenRecord) -> TokenRecord:
+        """Return the pair after one whose access token Patreon refused, as ``renew`` does.
 
-        Raises AccessRevoked when the pair is dead, and what the request raised otherwise. A caller that is cancelled
-        leaves the renewal running: an answer nobody stores would be a pair lost.
+        Raise PatreonUnavailable when pairs of this owner were refused too often lately to ask for one more.
+        """
+        lately = sum(_within(timedelta(hours=1), at, self._now()) for at in record.issued)
+        if self.is_young(record) or lately >= RENEWALS_AN_HOUR:
+            raise PatreonUnavailable("Patreon refuses the access tokens it gives")
+        return await self.renew(owner, record.version)
+
+    def is_young(self, record: TokenRecord) -> bool:
+        """Return whether Patreon gave this pair within the last minute, as far as is known."""
+        return bool(record.issued) and _within(YOUNG, record.issued[-1], self._now())
+
+    async def wait_for_lag(self) -> None:
+        """Wait for a token that Patreon gave a moment ago to be known to all its servers."""
+        await self._sleep(LAG_SECONDS)
+
+    async def renew(self, owner: TokenOwner, version: int) -> TokenRecord:
+        """Replace the pair of this version and return the new one, or the one that already replaced it.
+
+        Raise AccessRevoked when Patreon refuses to renew it, or did within the last day; what the request raised
+        otherwise. A caller that is cancelled leaves the renewal running: an answer nobody stores would be a pair lost.
         """
         task = self._running.get((owner, version))
         if task is None:
@@ -101,25 +125,10 @@ class Renewer:
             task.add_done_callback(lambda done: self._ended((owner, version), done))
         return await asyncio.shield(task)
 
-    def is_fresh(self, owner: TokenOwner, record: TokenRecord) -> bool:
-        """Say whether a pair was renewed here a moment ago, so that renewing it again would bring nothing but a ban.
-
-        With a spare that came since there is something new to try.
-        """
-        version, spare, at = self._minted.get(owner, (0, None, self._now()))
-        return (version, spare) == (record.version, record.spare) and self._now() - at < COOL_DOWN
-
     async def worked(self, owner: TokenOwner, record: TokenRecord) -> None:
-        """Note that a pair was accepted: the one before it is no longer needed."""
-        if record.previous is not None:
-            await self._vault.drop_previous(owner, record.version)
-
-    async def refused(self, owner: TokenOwner, record: TokenRecord) -> bool:
-        """Note that a pair is dead, and say whether that is news of the stored one and not of one it has replaced."""
-        stored = await self._vault.mark_broken(owner, record.version, self._now())
-        if stored:
-            log.warning("patreon_pair_broken", owner=owner)
-        return stored
+        """Note that a pair was accepted: the one before it is no longer needed, and it is not broken."""
+        if record.previous is not None or record.broken_since is not None:
+            await self._vault.mark_worked(owner, record.version, self._now())
 
     async def settle(self, within: float = SETTLE_SECONDS) -> None:
         """Wait for the renewals under way, whatever comes of them: so many seconds, counted from the first call."""
@@ -146,6 +155,8 @@ class Renewer:
                 return record
             self._raise_if_resting(owner, version)
             now = self._now()
+            if _was_refused_lately(record, now) and (owner, version) not in self._unsaved:
+                raise AccessRevoked("Patreon refuses to renew the stored token pair")
             if await self._vault.claim_renewal(owner, version, self._holder, now + LEASE, now):
                 return await self._renew_as_holder(owner, record)
             if now >= deadline or waited >= 2 * LEASE.total_seconds():
@@ -158,10 +169,10 @@ class Renewer:
         if which not in self._unsaved:
             try:
                 self._unsaved[which] = await self._request(record)
-            except AccessRevoked as dead:
-                if not await self.refused(owner, record):
+            except AccessRevoked:
+                if not await self._vault.mark_broken(owner, record.version, self._now()):
                     return await self._load(owner)
-                self._rest(owner, record.version, dead)
+                log.warning("patreon_pair_broken", owner=owner)
                 raise
             except PatreonError as failure:
                 self._rest(owner, record.version, failure)
@@ -172,24 +183,21 @@ class Renewer:
                     await self._vault.release_renewal(owner, self._holder)
             await self._save(which)
         else:
-            await self._vault.save_renewed(owner, self._unsaved[which])
-        fresh = self._unsaved.pop(which)
+            await self._vault.save_renewed(owner, self._unsaved[which], self._now())
+        del self._unsaved[which]
         self._resting.pop(owner, None)
-        self._lifetimes[owner] = fresh.expires_at - self._now()
         log.info("patreon_pair_renewed", owner=owner)
-        renewed = await self._load(owner)
-        self._minted[owner] = (renewed.version, renewed.spare, self._now())
-        return renewed
+        return await self._load(owner)
 
     async def _save(self, which: tuple[TokenOwner, int]) -> None:
         """Store a new pair. Patreon gives it only once, so it stays at hand when the database refuses it to the end."""
         for _ in range(int(SAVE_SECONDS / _SAVE_AGAIN)):
             try:
-                return await self._vault.save_renewed(which[0], self._unsaved[which])
+                return await self._vault.save_renewed(which[0], self._unsaved[which], self._now())
             except StoreError as refused:
                 log.warning("patreon_pair_not_saved", owner=which[0], detail=str(refused))
             await self._sleep(_SAVE_AGAIN)
-        return await self._vault.save_renewed(which[0], self._unsaved[which])
+        return await self._vault.save_renewed(which[0], self._unsaved[which], self._now())
 
     async def _request(self, record: TokenRecord) -> Tokens:
         """Ask with the pair's refresh token, then with the ones kept for the case that Patreon does not know it."""
@@ -209,10 +217,6 @@ class Renewer:
             raise AccessRevoked("no token pair is stored")
         return record
 
-    def _half_life(self, owner: TokenOwner) -> timedelta:
-        lifetime = self._lifetimes.get(owner)
-        return lifetime / 2 if lifetime is not None else USUAL_HALF_LIFE
-
     def _rest(self, owner: TokenOwner, version: int, error: PatreonError) -> None:
         """Leave Patreon alone for a while: as long as it asked for, or less long after a failure that may pass."""
         span = SHORT_COOL_DOWN if isinstance(error, PatreonUnavailable) else COOL_DOWN
@@ -228,3 +232,18 @@ class Renewer:
         if rested == version and self._now() < until:
             raise type(error)(*error.args) if not isinstance(error, RateLimited) else RateLimited(until - self._now())
         del self._resting[owner]
+
+
+def _half_life(record: TokenRecord) -> timedelta:
+    return (record.tokens.expires_at - record.issued[-1]) / 2 if record.issued else USUAL_HALF_LIFE
+
+
+def _was_refused_lately(record: TokenRecord, now: datetime) -> bool:
+    if record.broken_since is None or record.refused_at is None:
+        return False
+    return _within(TRIED_EVERY, record.refused_at, now)
+
+
+def _within(span: timedelta, at: datetime, now: datetime) -> bool:
+    """Return whether an instant lies in the last ``span``; one ahead of now, by a clock set back, does not."""
+    return at <= now < at + span

@@ -15,7 +15,7 @@ import structlog
 from yarl import URL
 
 from bot.errors import AccessRevoked, PatreonError, PatreonUnavailable, RateLimited, UnexpectedAnswer
-from bot.patreon.pacing import Pacer
+from bot.patreon.pacing import EXCHANGE, Pacer
 from bot.patreon.refusals import FieldRefused, Refusal, read_refusal, refused_field, to_error, to_token_error
 from bot.patreon.settings import PatreonSettings
 from bot.patreon.wire import MAX_BODY_BYTES, Call, is_token
@@ -49,6 +49,7 @@ class Transport:
         """Take where Patreon is and how to wait."""
         self._settings = settings
         self._pacer = Pacer(sleep, monotonic)
+        self._monotonic = monotonic
         self._session = session
         self._owns_session = session is None
 
@@ -73,18 +74,22 @@ class Transport:
         key: str = "",
         patience: timedelta = PATIENCE,
     ) -> bytes:
-        """Send a call and give the body of its success; raises PatreonError.
+        """Send a call and return the body of its success; raise PatreonError.
 
-        ``key`` names whose limit it counts for. A 429 is waited out when that fits into ``patience``, else RateLimited
-        says when to come back. FieldRefused names the one field of the call that a 400 is about.
+        ``key`` names whose limit it counts for. Waits, our own and those a 429 asks for, take no longer than ``patience``
+        together, else RateLimited says when to come back. FieldRefused names the one field that a 400 is about.
         """
+        give_up = self._monotonic() + patience.total_seconds()
         for _ in range(_ROUNDS_OF_WAITING - 1):
             try:
-                return await self._send_persistently(call, access, key, patience)
+                return await self._send_persistently(call, access, key, self._left(give_up))
             except RateLimited as limited:
-                if limited.retry_after > patience:
+                if limited.retry_after > self._left(give_up):
                     raise
-        return await self._send_persistently(call, access, key, patience)
+        return await self._send_persistently(call, access, key, self._left(give_up))
+
+    def _left(self, give_up: float) -> timedelta:
+        return timedelta(seconds=max(0.0, give_up - self._monotonic()))
 
     async def _send_persistently(self, call: Call, access: str | None, key: str, patience: timedelta) -> bytes:
         """Try again what may pass: no network, a timeout, 5xx, a page of HTML. Never a refusal."""
@@ -99,6 +104,8 @@ class Transport:
             with attempt:
                 await self._pacer.turn(key, patience)
                 status, headers, body = await self._exchange(call, access)
+                if status != 429:  # noqa: PLR2004
+                    self._pacer.note_answer()
                 if 200 <= status < 300:  # noqa: PLR2004
                     return _checked(status, body)
                 raise self._to_error(call, key, read_refusal(status, body, headers), headers)
@@ -127,11 +134,11 @@ class Transport:
             raise PatreonUnavailable(f"no answer from Patreon ({type(problem).__name__})") from None
 
     def _to_error(self, call: Call, key: str, refusal: Refusal, headers: Mapping[str, str]) -> PatreonError:
-        if 400 <= refusal.status < 500:  # noqa: PLR2004
-            self._pacer.note_bad()
         named = refused_field(refusal, call.fields)
         is_token_call = call.path == "/oauth2/token"
         error = FieldRefused(*named) if named else (to_token_error if is_token_call else to_error)(refusal)
+        if 400 <= refusal.status < 500:  # noqa: PLR2004
+            self._pacer.note_bad(code=key == EXCHANGE and isinstance(error, AccessRevoked))
         if isinstance(error, RateLimited):
             self._pacer.pause(key, error.retry_after)
         log.info(

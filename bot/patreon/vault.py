@@ -15,8 +15,10 @@ class TokenVault(Protocol):
     async def load(self, owner: TokenOwner) -> TokenRecord | None:
         """Give the stored pair, None when the owner has none."""
 
-    async def save_renewed(self, owner: TokenOwner, tokens: Tokens) -> None:
+    async def save_renewed(self, owner: TokenOwner, tokens: Tokens, at: datetime) -> None:
         """Store a renewed pair: the stored one becomes ``previous``, the version grows, lease and ``broken_since`` go.
+
+        ``issued`` grows by ``at``.
 
         Nothing is stored for an owner who has no pair any more: they were erased while Patreon was asked.
         """
@@ -31,7 +33,10 @@ class TokenVault(Protocol):
         """Give the lease back after a renewal that brought no new pair; nothing happens unless ``holder`` has it."""
 
     async def mark_broken(self, owner: TokenOwner, version: int, at: datetime) -> bool:
-        """Remember since when the pair of ``version`` is dead; an earlier mark stays. False when another is stored."""
+        """Remember that Patreon refused to renew the pair of ``version``: ``refused_at``, and since when it is broken.
 
-    async def drop_previous(self, owner: TokenOwner, version: int) -> None:
-        """Forget ``previous`` because the pair of ``version`` has worked; nothing happens for another version."""
+        False when another is stored.
+        """
+
+    async def mark_worked(self, owner: TokenOwner, version: int, at: datetime) -> None:
+        """Forget ``previous`` and ``broken_since``, for the pair of ``version`` has worked; nothing for another version."""

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import fields
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ _campaigns = msgspec.json.Decoder(Campaign)
 _choices = msgspec.json.Decoder(dict[str, Any])
 _tokens = msgspec.json.Decoder(Tokens)
 _texts = msgspec.json.Decoder(tuple[str, ...])
+_instants = msgspec.json.Decoder(tuple[datetime, ...])
 
 
 # What is stored as the digest of a membership that Patreon no longer names, so that no list finds it missing once more.
@@ -49,6 +51,16 @@ def encode(value: Membership | Campaign | Tokens) -> bytes:
 def encode_texts(texts: Iterable[str]) -> bytes:
     """Give a JSON array."""
     return _encoder.encode(tuple(texts))
+
+
+def encode_instants(instants: Iterable[datetime]) -> bytes:
+    """Return a JSON array of aware instants."""
+    return _encoder.encode(tuple(instants))
+
+
+def decode_instants(payload: bytes | None) -> tuple[datetime, ...]:
+    """Read a JSON array of instants; nothing stored is none."""
+    return () if payload is None else _decode(_instants, payload)
 
 
 def decode_membership(payload: bytes) -> Membership:

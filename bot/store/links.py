@@ -92,6 +92,12 @@ class Links(Subject):
         whole = (links.c.user_id == user) & links.c.broken_since.is_(None)
         await self._run(update(links).where(whole).values(broken_since=at))
 
+    async def mend(self, patron: PatronId) -> DiscordUserId | None:
+        """Forget that a patron's link was broken; return their Discord user when it was."""
+        broken = (links.c.patron_id == patron) & links.c.broken_since.is_not(None)
+        row = await self._row(update(links).where(broken).values(broken_since=None).returning(links.c.user_id))
+        return None if row is None else DiscordUserId(row.user_id)
+
     async def erase(self, user: DiscordUserId) -> Link | None:
         """Wipe a link and what it brought: tokens, attempts, memberships and readings of the patron; returns the link.
 

@@ -39,11 +39,14 @@ token_pairs = Table(
     Column("pair_sealed", LargeBinary, nullable=False, doc="the pair in use"),
     Column("previous_sealed", LargeBinary, doc="the pair before, until the new one worked"),
     Column("spare_sealed", LargeBinary, doc="a second pair of the same account"),
-    Column("expires_at", Instant, nullable=False, index=True, doc="when the access token in use ends"),
-    Column("broken_since", Instant, doc="since when Patreon refuses the pair"),
+    Column("expires_at", Instant, nullable=False, doc="when the access token in use ends"),
+    Column("broken_since", Instant, doc="since when Patreon refuses to renew the pair"),
     Column("told_at", Instant, doc="when a person was told that the pair is broken"),
+    Column("issued", LargeBinary, doc="when Patreon gave the pair and those before it, the last ten, as JSON"),
+    Column("refused_at", Instant, doc="when Patreon last refused to renew the pair"),
     Column("lease_holder", Text, doc="who renews the pair now"),
     Column("lease_until", Instant, doc="when that claim ends by itself"),
+    Index("ix_token_pairs_broken_since_expires_at", "broken_since", "expires_at"),
 )
 
 link_attempts = Table(
@@ -62,6 +65,7 @@ link_attempts = Table(
     Column("tokens_sealed", LargeBinary, doc="their fresh pair, until the link is made; erased at the end"),
     Column("application_id", BigInteger, doc="with the next one, edits the answer in Discord"),
     Column("interaction_token_sealed", LargeBinary, doc="Discord's token of that answer, good for 15 minutes"),
+    Column("code_refused_at", Instant, doc="when Patreon refused the code that came back"),
 )
 
 memberships = Table(

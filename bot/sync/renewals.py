@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot.core.model import Link, PatronId, TokenOwner, patron_owner
+from bot.core.model import Link, TokenOwner, owning_patron
 from bot.errors import AccessRevoked, BotError
+from bot.patreon.renewal import TRIED_EVERY
 from bot.sync.health import Health, is_untold
 from bot.sync.parts import Parts
 
@@ -19,7 +20,8 @@ _AT_ONCE = 10
 _AFTER_FAILURE = timedelta(minutes=5)
 # The creator is told this long before the pair ends, when it cannot be renewed.
 _WARN_AHEAD = timedelta(days=1)
-_PATRON = patron_owner(PatronId(""))
+# One in each step, so that many make no flood of refusals.
+_BROKEN_AT_ONCE = 1
 
 
 class Renewals:
@@ -31,15 +33,21 @@ class Renewals:
         self._not_before: dict[TokenOwner, datetime] = {}
 
     async def step(self) -> int:
-        """Renew some of the pairs that end within ``renew_ahead``; returns how many were tried."""
+        """Renew some of the pairs that end within ``renew_ahead``, and try a broken one; return how many were tried."""
         await self._tell_dead()
         now = self._parts.now()
         self._not_before = {owner: at for owner, at in self._not_before.items() if at > now}
         async with self._parts.store.read() as t:
-            ending = await t.tokens.expiring(now + self._parts.settings.renew_ahead)
-        owners = [owner for owner in ending if owner not in self._not_before][:_AT_ONCE]
+            since = now - TRIED_EVERY
+            ahead = now + self._parts.settings.renew_ahead
+            ending = await t.tokens.expiring(ahead, not_refused_since=since, now=now)
+            broken = await t.tokens.broken(not_refused_since=since, now=now, limit=len(self._not_before) + _BROKEN_AT_ONCE)
+        owners = [*self._free(ending)[:_AT_ONCE], *self._free(broken)[:_BROKEN_AT_ONCE]]
         await asyncio.gather(*(self._renew(owner) for owner in owners))
         return len(owners)
+
+    def _free(self, owners: list[TokenOwner]) -> list[TokenOwner]:
+        return [owner for owner in owners if owner not in self._not_before]
 
     async def _tell_dead(self) -> None:
         """Tell of creators' pairs whoever found them dead: the start, the care of the webhook or ``check`` tell nobody."""
@@ -60,13 +68,13 @@ class Renewals:
         await self._rest(owner)
 
     async def _revoked(self, owner: TokenOwner) -> None:
-        patron = owner.removeprefix(_PATRON) if owner.startswith(_PATRON) else None
+        patron = owning_patron(owner)
         if patron is None:
             await self._health.creator_failed(owner, broken=True)
             return
         async with self._parts.store.read() as t:
-            link: Link | None = await t.links.load_of_patron(PatronId(patron))
-            memberships = await t.memberships.load_all(PatronId(patron))
+            link: Link | None = await t.links.load_of_patron(patron)
+            memberships = await t.memberships.load_all(patron)
             states = [state for state in await t.campaigns.load_all() if state.campaign.campaign in memberships]
         if link is not None:
             await self._health.link_broke(link, states[0] if states else None)
@@ -77,7 +85,7 @@ class Renewals:
         self._not_before[owner] = now + _AFTER_FAILURE
         async with self._parts.store.read() as t:
             record = await t.tokens.load(owner)
-        if record and not owner.startswith(_PATRON) and record.tokens.expires_at - now < _WARN_AHEAD:
+        if record and owning_patron(owner) is None and record.tokens.expires_at - now < _WARN_AHEAD:
             await self._health.creator_failed(owner, broken=False)
 
     async def _rest(self, owner: TokenOwner) -> None:
@@ -85,6 +93,6 @@ class Renewals:
         now = self._parts.now()
         async with self._parts.store.read() as t:
             record = await t.tokens.load(owner)
-        if record is not None and record.tokens.expires_at > now:
+        if record is not None and record.broken_since is None and record.tokens.expires_at > now:
             half = now + (record.tokens.expires_at - now) / 2
             self._not_before.setdefault(owner, half)

@@ -67,6 +67,7 @@ class Pair:
     client: Client
     scopes: frozenset[str]
     expires_at: datetime
+    issued_at: datetime
     dead: bool = False
     spent: bool = False
     portal: bool = False
@@ -96,6 +97,7 @@ class OAuth:
     ``renewal_kills_access``: the old access token dies with its refresh token. ``consent_kills_older``: a second consent
     of the same account voids the first pair. ``denial_names_error``: a refusal says ``error=access_denied``, or nothing.
     ``repeats_renewals``: a renewal whose answer was lost brings the same pair again, for as long as nobody used that.
+    ``lag``: how long an access token is answered 401 after it was issued.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -108,6 +110,7 @@ class OAuth:
         self.consent_kills_older = False
         self.denial_names_error = True
         self.repeats_renewals = False
+        self.lag = timedelta()
         self._codes: dict[str, Code] = {}
         self._by_access: dict[str, Pair] = {}
         self._by_refresh: dict[str, Pair] = {}
@@ -192,10 +195,20 @@ class OAuth:
     def find(self, access: str) -> Pair | None:
         """Return the pair whose access token works at this moment, or None."""
         pair = self._by_access.get(access)
-        if pair is None or pair.dead or pair.account.deleted or pair.expires_at <= self.clock.now():
+        now = self.clock.now()
+        if pair is None or pair.dead or pair.account.deleted or pair.expires_at <= now:
+            return None
+        if timedelta() <= now - pair.issued_at < self.lag:
             return None
         pair.used = True
         return pair
+
+    def void_access(self, account: Account) -> int:
+        """Kill the access tokens of an account and let their refresh tokens live; return how many."""
+        living = [pair for pair in self.pairs if pair.account is account and not pair.dead]
+        for pair in living:
+            pair.dead = True
+        return len(living)
 
     def revoke(self, account: Account, client: Client | None = None, *, forget: bool = True) -> int:
         """Kill every token of the account (at one client, or at all), as in Settings > Connected apps; return how many."""
@@ -214,6 +227,7 @@ class OAuth:
             client=client,
             scopes=scopes,
             expires_at=self.clock.now() + self.lifetime,
+            issued_at=self.clock.now(),
             portal=portal,
         )
         self.pairs.append(pair)

@@ -56,17 +56,20 @@ class MemoryVault:
     async def load(self, owner: TokenOwner) -> TokenRecord | None:
         return self.records.get(owner)
 
-    async def save_renewed(self, owner: TokenOwner, tokens: Tokens) -> None:
+    async def save_renewed(self, owner: TokenOwner, tokens: Tokens, at: datetime = START) -> None:
         if self.failing:
             self.failing -= 1
             raise StoreError("the disk is full")
         before = self.records[owner]
-        self.records[owner] = TokenRecord(tokens, before.version + 1, previous=before.tokens, spare=before.spare)
+        issued = (*before.issued, at)[-10:]
+        self.records[owner] = TokenRecord(
+            tokens, before.version + 1, previous=before.tokens, spare=before.spare, issued=issued
+        )
         self.leases.pop(owner, None)
         self.journal.append(f"save {tokens.access}")
 
     async def save_spare(self, owner: TokenOwner, tokens: Tokens) -> None:
-        self.records[owner] = replace(self.records[owner], spare=tokens)
+        self.records[owner] = replace(self.records[owner], spare=tokens, refused_at=None)
 
     async def claim_renewal(self, owner: TokenOwner, version: int, holder: str, until: datetime, now: datetime) -> bool:
         held = self.leases.get(owner)
@@ -82,13 +85,14 @@ class MemoryVault:
     async def mark_broken(self, owner: TokenOwner, version: int, at: datetime) -> bool:
         record = self.records[owner]
         if record.version == version:
-            self.records[owner] = replace(record, broken_since=record.broken_since or at)
+            self.records[owner] = replace(record, broken_since=record.broken_since or at, refused_at=at)
         return record.version == version
 
-    async def drop_previous(self, owner: TokenOwner, version: int) -> None:
+    async def mark_worked(self, owner: TokenOwner, version: int, at: datetime) -> None:
+        del at
         record = self.records[owner]
         if record.version == version:
-            self.records[owner] = replace(record, previous=None)
+            self.records[owner] = replace(record, previous=None, broken_since=None)
             self.journal.append(f"drop before {record.tokens.access}")
 
 

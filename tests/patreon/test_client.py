@@ -79,7 +79,7 @@ async def test_right_after_consent_the_pair_need_not_be_stored(v2: Bench) -> Non
     assert found.patron == ANN
     assert v2.fake.seen[0].token == "fresh-access"
     v2.fake.on(IDENTITY, UNAUTHORIZED)
-    with pytest.raises(AccessRevoked):
+    with pytest.raises(PatreonUnavailable):
         await v2.client.fetch_identity(pair("fresh"))
     assert TOKEN not in v2.fake.paths(), "a pair that is not stored is not renewed"
 

@@ -1,6 +1,7 @@
 """The client's token pairs, against a scripted Patreon over real sockets: renewed once, stored first, broken or not."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -12,12 +13,11 @@ from bot.core.model import CREATOR, CampaignId, MembershipId, PatronId, Tokens, 
 from bot.errors import (
     AccessDenied,
     AccessRevoked,
-    PatreonError,
     PatreonUnavailable,
     RateLimited,
 )
-from bot.patreon.renewal import COOL_DOWN
-from tests.patreon.doubles import HTML, START, Answer, Bench, bench, json_answer, pair, refusal, token_answer
+from bot.patreon.renewal import YOUNG
+from tests.patreon.doubles import HTML, START, Bench, bench, json_answer, pair, refusal, token_answer
 from tests.patreon.samples import identity, member_body, members_page
 
 ANN, CAMPAIGN = PatronId("642344"), CampaignId("8290127")
@@ -110,12 +110,85 @@ async def test_a_dead_pair_marks_the_link_broken_and_asks_no_more(v2: Bench) -> 
     assert v2.fake.paths().count(TOKEN) == 1
 
 
-async def test_a_fresh_pair_that_is_refused_is_broken(v2: Bench) -> None:
+async def test_a_token_refused_seconds_after_a_renewal_is_given_time_to_become_known(v2: Bench) -> None:
+    known_at = START + timedelta(seconds=2)
+    v2.fake.on(
+        IDENTITY,
+        lambda seen: json_answer(identity(ANN)) if "new" in seen.token and v2.clock.at >= known_at else UNAUTHORIZED,
+    )
+    v2.fake.on(TOKEN, token_answer("new"), json_answer({"error": "invalid_grant"}, 401))
+    await v2.client.fetch_own_membership(ANN, CAMPAIGN)
+    record = v2.vault.records[patron_owner(ANN)]
+    assert (record.version, record.broken_since, record.previous) == (2, None, None)
+    assert v2.fake.paths().count(TOKEN) == 1
+
+
+async def test_an_access_token_that_was_voided_alone_is_replaced_a_minute_after_the_last_renewal(v2: Bench) -> None:
+    voided = {"ann-access", "new-access"}
+    v2.fake.on(IDENTITY, lambda seen: UNAUTHORIZED if seen.token in voided else json_answer(identity(ANN)))
+    v2.fake.on(TOKEN, token_answer("new"), token_answer("newer"))
+    with pytest.raises(PatreonUnavailable) as caught:
+        await v2.client.fetch_own_membership(ANN, CAMPAIGN)
+    assert caught.value.status == 401
+    v2.clock.at = START + YOUNG
+    await v2.client.fetch_own_membership(ANN, CAMPAIGN)
+    record = v2.vault.records[patron_owner(ANN)]
+    assert (record.tokens.access, record.broken_since) == ("newer-access", None)
+
+
+async def test_processes_together_renew_a_pair_that_never_works_once_a_minute_and_ten_times_an_hour(v2: Bench) -> None:
     v2.fake.on(IDENTITY, UNAUTHORIZED)
     v2.fake.on(TOKEN, token_answer("new"))
-    with pytest.raises(AccessRevoked):
-        await v2.client.fetch_own_membership(ANN, CAMPAIGN)
-    assert v2.vault.records[patron_owner(ANN)].broken_since == START
+    renewed_at = []
+    async with v2.another_client() as other:
+        while v2.clock.at < START + timedelta(hours=1):
+            for client in (v2.client, other):
+                before = v2.fake.paths().count(TOKEN)
+                with pytest.raises(PatreonUnavailable):
+                    await client.fetch_own_membership(ANN, CAMPAIGN)
+                renewed_at += [v2.clock.at] * (v2.fake.paths().count(TOKEN) - before)
+            v2.clock.at += timedelta(seconds=20)
+    gaps = [later - sooner for sooner, later in itertools.pairwise(renewed_at)]
+    assert len(renewed_at) == 10
+    assert min(gaps) >= timedelta(minutes=1)
+    assert v2.vault.records[patron_owner(ANN)].broken_since is None
+
+
+async def test_the_creators_pair_is_read_with_again_after_one_401_and_goes_on_being_renewed_ahead(v2: Bench) -> None:
+    v2.fake.on(MEMBERS, UNAUTHORIZED)
+    v2.fake.on(IDENTITY, UNAUTHORIZED)
+    v2.fake.on(TOKEN, token_answer("new"), token_answer("newer"))
+    with pytest.raises(PatreonUnavailable):
+        await whole_list(v2)
+    v2.fake.on(MEMBERS, json_answer(members_page(member_body())))
+    assert await whole_list(v2) == [ANN], "no pause follows"
+    assert v2.vault.records[CREATOR].broken_since is None
+    v2.clock.at += timedelta(days=16)
+    await v2.client.renew(CREATOR)
+    assert v2.vault.records[CREATOR].tokens.access == "newer-access"
+
+
+async def test_a_broken_mark_lifts_itself_at_the_first_success(v2: Bench) -> None:
+    v2.vault.put(CREATOR, pair("creator"), broken_since=START, refused_at=START)
+    v2.fake.on(MEMBERS, json_answer(members_page(member_body())))
+    assert await whole_list(v2) == [ANN]
+    assert v2.vault.records[CREATOR].broken_since is None
+
+
+async def test_a_pair_called_dead_is_tried_once_a_day_and_comes_back_to_life(v2: Bench) -> None:
+    owner = patron_owner(ANN)
+    v2.fake.on(TOKEN, json_answer({"error": "invalid_grant"}, 401))
+    v2.vault.put(owner, pair("ann", days=-1))
+    for hours in range(49):
+        v2.clock.at = START + timedelta(hours=hours)
+        with pytest.raises(AccessRevoked):
+            await v2.client.renew(owner)
+    assert v2.fake.paths().count(TOKEN) == 3
+    assert v2.vault.records[owner].broken_since == START
+    v2.fake.on(TOKEN, token_answer("new"))
+    v2.clock.at = START + timedelta(hours=72)
+    await v2.client.renew(owner)
+    assert (v2.vault.records[owner].broken_since, v2.vault.records[owner].tokens.access) == (None, "new-access")
 
 
 async def test_a_page_that_says_401_breaks_nothing(v2: Bench) -> None:
@@ -124,24 +197,6 @@ async def test_a_page_that_says_401_breaks_nothing(v2: Bench) -> None:
     with pytest.raises(PatreonUnavailable):
         await v2.client.fetch_own_membership(ANN, CAMPAIGN)
     assert v2.vault.records[patron_owner(ANN)].broken_since is None
-
-
-@pytest.mark.parametrize(
-    ("answer", "kind"), [(UNAUTHORIZED, AccessRevoked), (replace(HTML, status=401), PatreonUnavailable)]
-)
-async def test_a_401_that_a_renewal_did_not_cure_is_not_renewed_again(
-    v2: Bench, answer: Answer, kind: type[PatreonError]
-) -> None:
-    v2.fake.on(IDENTITY, answer)
-    v2.fake.on(TOKEN, token_answer("new"), token_answer("newer"))
-    for _ in range(4):
-        with pytest.raises(kind):
-            await v2.client.fetch_own_membership(ANN, CAMPAIGN)
-    assert v2.fake.paths().count(TOKEN) == 1
-    v2.clock.at += COOL_DOWN
-    with pytest.raises(kind):
-        await v2.client.fetch_own_membership(ANN, CAMPAIGN)
-    assert v2.fake.paths().count(TOKEN) == 2
 
 
 @pytest.mark.parametrize("access", ["abc\n", "abc\r\nX: y", "schlüssel", "a b", ""])
@@ -160,6 +215,7 @@ async def test_a_spare_that_came_after_a_renewal_is_tried(v2: Bench) -> None:
     v2.fake.on(TOKEN, token_answer("new"))
     await v2.client.fetch_own_membership(ANN, CAMPAIGN)
     await v2.vault.save_spare(owner, pair("again"))
+    v2.clock.at += YOUNG
     v2.fake.on(
         IDENTITY, lambda seen: UNAUTHORIZED if seen.token == "new-access" else json_answer(identity(ANN, member_body()))
     )
@@ -181,12 +237,20 @@ async def test_a_page_that_says_401_voids_no_pair_that_was_just_granted(v2: Benc
         await v2.client.fetch_identity(pair("fresh"))
 
 
+async def test_a_pair_that_was_just_granted_is_given_time_to_become_known(v2: Bench) -> None:
+    v2.fake.on(IDENTITY, UNAUTHORIZED, json_answer(identity(ANN)))
+    assert (await v2.client.fetch_identity(pair("fresh"))).patron == ANN
+    v2.fake.on(IDENTITY, UNAUTHORIZED)
+    with pytest.raises(PatreonUnavailable):
+        await v2.client.fetch_identity(pair("fresh"))
+
+
 async def test_a_401_needs_no_code_name_to_be_believed(v2: Bench) -> None:
-    v2.fake.on(IDENTITY, json_answer({"errors": [{"status": "401", "detail": "no"}]}, 401))
+    no = json_answer({"errors": [{"status": "401", "detail": "no"}]}, 401)
+    v2.fake.on(IDENTITY, lambda seen: json_answer(identity(ANN)) if seen.token == "new-access" else no)
     v2.fake.on(TOKEN, token_answer("new"))
-    with pytest.raises(AccessRevoked):
-        await v2.client.fetch_own_membership(ANN, CAMPAIGN)
-    assert v2.vault.records[patron_owner(ANN)].broken_since == START
+    await v2.client.fetch_own_membership(ANN, CAMPAIGN)
+    assert v2.fake.paths().count(TOKEN) == 1
 
 
 async def test_a_401_for_one_call_of_a_living_pair_is_about_a_scope(v2: Bench) -> None:
@@ -213,8 +277,17 @@ async def test_a_401_for_one_call_condemns_no_pair(v2: Bench) -> None:
     v2.fake.on(WEBHOOKS, UNAUTHORIZED)
     v2.fake.on(IDENTITY, UNAUTHORIZED)
     v2.fake.on(TOKEN, token_answer("new"))
-    with pytest.raises(AccessDenied):
+    with pytest.raises(PatreonUnavailable):
         await v2.client.list_webhooks()
+    assert v2.vault.records[CREATOR].broken_since is None
+
+
+async def test_a_list_refused_to_a_pair_that_lives_is_about_a_scope(v2: Bench) -> None:
+    v2.fake.on(MEMBERS, UNAUTHORIZED)
+    v2.fake.on(IDENTITY, json_answer(identity("1")))
+    v2.fake.on(TOKEN, token_answer("new"))
+    with pytest.raises(AccessDenied):
+        await whole_list(v2)
     assert v2.vault.records[CREATOR].broken_since is None
 
 

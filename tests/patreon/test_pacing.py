@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.errors import RateLimited
-from bot.patreon.pacing import Pacer, Window
+from bot.patreon.pacing import EXCHANGE, RENEWAL, Pacer, Window
 from tests.patreon.doubles import START, Clock
 
 PATIENT = timedelta(hours=1)
@@ -141,10 +141,76 @@ async def test_a_pause_reaches_those_who_wait_already() -> None:
 
 
 async def test_a_pause_of_calls_without_a_token_is_theirs_alone(pacer: Pacer, clock: Clock) -> None:
-    pacer.pause("", timedelta(seconds=30))
+    pacer.pause(EXCHANGE, timedelta(seconds=30))
     await pacer.turn("creator", timedelta(0))
-    await pacer.turn("", PATIENT)
+    await pacer.turn(RENEWAL, timedelta(0))
+    await pacer.turn(EXCHANGE, PATIENT)
     assert clock.slept == [30]
+
+
+@pytest.mark.parametrize("calls", [EXCHANGE, RENEWAL])
+async def test_calls_without_a_token_know_no_limit_but_the_clients(pacer: Pacer, clock: Clock, calls: str) -> None:
+    turns = []
+    for _ in range(500):
+        await pacer.turn(calls, PATIENT)
+        turns.append(clock.monotonic())
+    assert all(later - sooner >= 2 for sooner, later in zip(turns, turns[100:], strict=False))
+    assert turns[-1] < 10
+
+
+async def test_who_cannot_wait_for_the_client_takes_nobodys_turn() -> None:
+    held = Held()
+    pacer = Pacer(held.sleep, held.now)
+    queue = [asyncio.create_task(pacer.turn(EXCHANGE, PATIENT)) for _ in range(300)]
+    await breathe()
+    for _ in range(500):
+        with pytest.raises(RateLimited) as caught:
+            await pacer.turn(EXCHANGE, timedelta(seconds=5))
+        assert timedelta(seconds=5) < caught.value.retry_after < timedelta(seconds=7)
+    await held.move_to(4.2)
+    await asyncio.gather(*queue)
+    await held.move_to(6.4)
+    await pacer.turn(EXCHANGE, timedelta(0))
+
+
+async def test_after_a_long_pause_one_call_tries_and_the_others_follow_its_answer() -> None:
+    held = Held()
+    pacer = Pacer(held.sleep, held.now)
+    pacer.pause("creator", timedelta(minutes=30))
+    await held.move_to(1800.0)
+    await pacer.turn("creator", timedelta(0))
+    with pytest.raises(RateLimited):
+        await pacer.turn("patron:1", timedelta(seconds=5))
+    pacer.pause("creator", timedelta(minutes=30))
+    await held.move_to(3599.0)
+    with pytest.raises(RateLimited):
+        await pacer.turn("patron:1", timedelta(0))
+    await held.move_to(3600.0)
+    await pacer.turn("patron:1", timedelta(0))
+    pacer.note_answer()
+    await pacer.turn("creator", timedelta(0))
+
+
+async def test_a_trial_that_is_never_answered_holds_nobody_for_long() -> None:
+    held = Held()
+    pacer = Pacer(held.sleep, held.now)
+    pacer.pause("creator", timedelta(minutes=30))
+    await held.move_to(1800.0)
+    await pacer.turn("creator", timedelta(0))
+    await held.move_to(1810.0)
+    await pacer.turn("patron:1", timedelta(0))
+
+
+async def test_refused_codes_stop_exchanges_and_nobody_else(pacer: Pacer, clock: Clock) -> None:
+    for _ in range(500):
+        await pacer.turn(EXCHANGE, PATIENT)
+        pacer.note_bad(code=True)
+    with pytest.raises(RateLimited):
+        await pacer.turn(EXCHANGE, timedelta(minutes=5))
+    for key in ("creator", "patron:1", RENEWAL):
+        await pacer.turn(key, timedelta(seconds=10))
+    clock.at += timedelta(minutes=10)
+    await pacer.turn(EXCHANGE, timedelta(0))
 
 
 async def test_bad_requests_stop_long_before_the_ban(pacer: Pacer, clock: Clock) -> None:

@@ -201,14 +201,36 @@ async def test_a_dead_pair_is_marked_and_left_alone(stand: Stand) -> None:
 
 
 async def test_a_dead_pair_is_used_to_its_end_and_not_renewed(stand: Stand) -> None:
-    stand.vault.put(ANN, pair("old"), broken_since=START)
-    assert (await stand.renewer.usable(ANN)).tokens.access == "old-access"
-    stand.clock.at += timedelta(days=20)
-    await stand.renewer.renew_ahead(ANN)
-    stand.clock.at += timedelta(days=20)
-    with pytest.raises(AccessRevoked, match="dead"):
+    stand.patreon.good.clear()
+    stand.clock.at += timedelta(days=31) - timedelta(hours=12)
+    for _ in range(3):
+        with pytest.raises(AccessRevoked):
+            await stand.renewer.renew_ahead(ANN)
+        assert (await stand.renewer.usable(ANN)).tokens.access == "old-access"
+    stand.clock.at += timedelta(hours=12)
+    with pytest.raises(AccessRevoked, match="refuses to renew"):
         await stand.renewer.usable(ANN)
-    assert stand.patreon.asked == []
+    assert stand.patreon.asked == ["old-refresh"]
+
+
+async def test_a_mark_of_which_nobody_knows_when_it_was_tried_is_tried_at_once(stand: Stand) -> None:
+    stand.vault.put(ANN, pair("old"), broken_since=START)
+    await stand.renewer.renew_ahead(ANN)
+    assert stand.vault.records[ANN].broken_since is None
+
+
+async def test_a_refusal_by_a_clock_that_was_ahead_does_not_keep_a_pair_dead(stand: Stand) -> None:
+    stand.vault.put(ANN, pair("old"), broken_since=START, refused_at=START + timedelta(days=365))
+    await stand.renewer.renew_ahead(ANN)
+    assert stand.vault.records[ANN].broken_since is None
+
+
+async def test_a_spare_that_came_since_is_tried_at_once(stand: Stand) -> None:
+    stand.patreon.good = {"again-refresh"}
+    with pytest.raises(AccessRevoked):
+        await stand.renewer.renew(ANN, 1)
+    await stand.vault.save_spare(ANN, pair("again"))
+    assert (await stand.renewer.renew(ANN, 1)).broken_since is None
 
 
 async def test_a_late_refusal_does_not_break_the_pair_that_was_stored_meanwhile(stand: Stand) -> None:

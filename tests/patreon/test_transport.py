@@ -18,7 +18,9 @@ from bot.errors import (
     RequestRefused,
     UnexpectedAnswer,
 )
+from bot.patreon import pacing
 from bot.patreon import transport as transport_module
+from bot.patreon.pacing import EXCHANGE, RENEWAL
 from bot.patreon.refusals import FieldRefused
 from bot.patreon.transport import Transport
 from bot.patreon.wire import Call
@@ -162,6 +164,29 @@ async def test_patience_decides_which_wait_is_long(line: Line) -> None:
     assert await line.send(throttled, YES, patience=timedelta(seconds=60)) == YES.body
     with pytest.raises(RateLimited):
         await line.send(throttled, YES, patience=timedelta(seconds=40))
+
+
+async def test_waits_take_no_longer_than_patience_together(line: Line) -> None:
+    with pytest.raises(RateLimited):
+        await line.send(refusal(429, retry_after_seconds=4), patience=timedelta(seconds=10))
+    assert line.clock.slept == [4, 4]
+
+
+async def test_codes_that_patreon_refuses_stop_no_other_call(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pacing, "BAD_LIMIT", (2, 600.0))
+    exchange = Call("POST", "/oauth2/token", form=(("code", "bad"),))
+    line.fake.on(exchange.path, json_answer({"error": "invalid_grant"}, 401))
+    async with Transport(settings(line.fake.base), sleep=line.clock.sleep, monotonic=line.clock.monotonic) as transport:
+        line.fake.on(PATH, YES)
+        for _ in range(5):
+            with pytest.raises(AccessRevoked):
+                await transport.send(exchange, key=EXCHANGE)
+        assert await transport.send(GET, access="secret-access", key="creator") == YES.body
+        for _ in range(2):
+            with pytest.raises(AccessRevoked):
+                await transport.send(exchange, key=RENEWAL)
+        with pytest.raises(RateLimited):
+            await transport.send(GET, access="secret-access", key="creator")
 
 
 async def test_a_429_without_end_comes_to_an_end(line: Line) -> None:

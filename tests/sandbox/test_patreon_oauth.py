@@ -199,6 +199,22 @@ async def test_a_second_consent_may_void_the_first_pair(life: Life, dies: bool, 
     assert (await life.get("/oauth2/v2/identity", token=second)).status == 200
 
 
+async def test_an_access_token_may_be_unknown_for_a_while_after_it_was_issued(life: Life) -> None:
+    life.world.patreon.oauth.lag = timedelta(seconds=3)
+    token = await life.token_of("Ann")
+    assert (await life.get("/oauth2/v2/identity", token=token)).status == 401
+    life.world.clock.move(timedelta(seconds=3))
+    assert (await life.get("/oauth2/v2/identity", token=token)).status == 200
+
+
+async def test_an_access_token_may_be_voided_while_its_refresh_token_lives(life: Life) -> None:
+    pair = (await life.exchange(await life.code("Ann"))).json
+    assert life.world.patreon.oauth.void_access(life.world.patreon.account("Ann")) == 1
+    assert (await life.get("/oauth2/v2/identity", token=pair["access_token"])).status == 401
+    renewed = (await life.renew(pair["refresh_token"])).json
+    assert (await life.get("/oauth2/v2/identity", token=renewed["access_token"])).status == 200
+
+
 async def test_an_access_token_expires_while_its_refresh_token_still_works(life: Life) -> None:
     pair = (await life.exchange(await life.code("Ann"))).json
     life.world.clock.move(timedelta(days=32))

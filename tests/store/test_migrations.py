@@ -36,7 +36,7 @@ def with_another(tmp_path: Path) -> Migrations:
     def copy(lines: str) -> Path:
         folder = tmp_path / "migrations"
         shutil.copytree(Path(bot.store.migrations.__file__).parent, folder)
-        head = 'import sqlalchemy as sa\nfrom alembic import op\n\nrevision = "9001"\ndown_revision = "0001"\n\n\n'
+        head = 'import sqlalchemy as sa\nfrom alembic import op\n\nrevision = "9001"\ndown_revision = "0002"\n\n\n'
         body = "".join(f"    {line}\n" for line in lines.strip().splitlines())
         (folder / "versions" / "9001_another.py").write_text(f"{head}def upgrade():\n{body}")
         return folder
@@ -158,7 +158,7 @@ op.execute("INSERT INTO no_such_table VALUES (1)")
     _check_schema(database_url)
     assert "half_way" not in _tables(database_url)
     assert _ask(database_url, "SELECT key FROM facts") == []
-    assert _ask(database_url, "SELECT version_num FROM alembic_version") == ["0001"]
+    assert _ask(database_url, "SELECT version_num FROM alembic_version") == ["0002"]
 
 
 def test_changing_a_table_keeps_the_rows_that_refer_to_it(database_url: str, with_another: Migrations) -> None:

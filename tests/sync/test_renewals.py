@@ -2,11 +2,11 @@
 
 import pytest
 
-from bot.core.model import CREATOR
+from bot.core.model import CREATOR, patron_owner
 from bot.errors import PatreonUnavailable
 from bot.sync.reports import CreatorTokenFailing, LinkBroken
 from tests.sync.doubles import REVOKED
-from tests.sync.world import ANN, DAY, MINUTE, World
+from tests.sync.world import ANN, BOB, CAT, DAY, HOUR, MINUTE, World, patron_of
 
 
 async def test_creators_pair_that_somebody_else_found_dead_is_told_once_over_restarts(world: World) -> None:
@@ -64,3 +64,36 @@ async def test_creator_whose_pair_works_or_is_not_there_is_told_nothing(bare: Wo
     await bare.later(DAY)
 
     assert bare.heard(CreatorTokenFailing) == []
+
+
+async def test_a_broken_pair_is_tried_once_a_day_whoever_it_belongs_to(world: World) -> None:
+    await world.is_patron(ANN)
+    owners = [CREATOR, patron_owner(patron_of(ANN))]
+    for owner in owners:
+        await world.breaks(owner)
+    world.patreon.renewal_fault = REVOKED
+
+    for hour in range(80):
+        if hour % 10 == 0:
+            world.engine = world.new_engine()
+        world.clock.move(HOUR)
+        await world.settle()
+
+    assert [world.patreon.renewed.count(owner) for owner in owners] == [3, 3]
+    assert [report.broken for report in world.heard(CreatorTokenFailing)] == [True]
+
+
+async def test_many_broken_pairs_are_tried_one_after_the_other(world: World) -> None:
+    for user in (ANN, BOB, CAT):
+        await world.is_patron(user)
+        await world.breaks(patron_owner(patron_of(user)))
+    world.patreon.renewal_fault = REVOKED
+    world.clock.move(DAY)
+
+    tried = []
+    for _ in range(4):
+        before = len(world.patreon.renewed)
+        await world.engine.drain()
+        tried.append(len(world.patreon.renewed) - before)
+
+    assert tried == [1, 1, 1, 0]
