@@ -132,7 +132,7 @@ class RoleRule:
     """A condition that gives a role, in one guild for one campaign.
 
     Rules of the same ``group`` compete when the group is highest-only: the largest ``worth_cents`` wins, then the
-    lowest role id.
+    lowest role id. Rules without a group (an empty name) never compete.
     """
 
     rule: int

@@ -12,11 +12,13 @@ from bot.core.entitlement import assess
 from bot.core.evidence import Evidence, weigh
 from bot.core.model import (
     CampaignId,
+    Condition,
     ConditionKind,
     Doubt,
     Entitlement,
     Holding,
     ManualGrant,
+    Membership,
     Origin,
     Revocable,
     RoleChange,
@@ -132,9 +134,28 @@ def _due_at(case: Case, entitlements: Mapping[CampaignId, Entitlement], now: dat
     instants += [grant.expires_at for grant in case.manual]
     if case.broken_since is not None:
         instants.append(case.broken_since + case.policy.declined_grace)
-    for rule in case.rules:
-        membership = case.memberships.get(rule.campaign)
-        waits = rule.condition.kind is ConditionKind.MONTHS and entitlements[rule.campaign].active
-        if waits and membership is not None and membership.since is not None:
-            instants.append(months_later(membership.since, rule.condition.threshold))
+    instants += [
+        _anniversary(rule.condition, case.memberships.get(rule.campaign))
+        for rule in case.rules
+        if entitlements[rule.campaign].active
+    ]
     return min((instant for instant in instants if instant is not None and instant > now), default=None)
+
+
+def _anniversary(condition: Condition, membership: Membership | None) -> datetime | None:
+    """Return the instant from which on time alone lets a condition hold; None when it waits for no time."""
+    if membership is None or membership.since is None:
+        return None
+    match condition.kind:
+        case ConditionKind.MONTHS:
+            return months_later(membership.since, condition.threshold)
+        case (
+            ConditionKind.TIER
+            | ConditionKind.AMOUNT
+            | ConditionKind.LIFETIME
+            | ConditionKind.PAYING
+            | ConditionKind.FREE
+            | ConditionKind.GIFT_OR_TRIAL
+            | ConditionKind.FORMER
+        ):  # pragma: no branch - mypy knows that there is no other
+            return None

@@ -55,7 +55,7 @@ def _rank(rule: RoleRule) -> tuple[int, int]:
 def _best_of_groups(case: Case, holding: list[RoleRule]) -> dict[str, tuple[int, int]]:
     best: dict[str, tuple[int, int]] = {}
     for rule in holding:
-        if rule.group in case.policy.highest_only:
+        if rule.group and rule.group in case.policy.highest_only:
             best[rule.group] = max(best.get(rule.group, _rank(rule)), _rank(rule))
     return best
 

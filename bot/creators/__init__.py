@@ -6,7 +6,7 @@ Doors call these; each writes rows and wakes the engine, and never changes a rol
 from bot.creators.campaigns import Campaigns, Home
 from bot.creators.manual import ManualGrants
 from bot.creators.patrons import OpenAnswer, PatronRow, Patrons, Stats, Which
-from bot.creators.rules import Draft, Rules
+from bot.creators.rules import Draft, Rules, group_name
 from bot.creators.settings import Settings
 from bot.creators.syncs import Access, Question, Syncs, SyncStatus
 from bot.store.records import RunReport
@@ -28,4 +28,5 @@ __all__ = [
     "SyncStatus",
     "Syncs",
     "Which",
+    "group_name",
 ]

@@ -34,14 +34,27 @@ _MOST_MONTHS = 600
 _LONGEST_GROUP = 40
 
 
+def group_name(name: str) -> str:
+    """Return a group's name as it is stored. Raise RuleRefused for a blank one, which would name the ungrouped rules."""
+    name = name.strip()
+    if not any(char.isprintable() and not char.isspace() for char in name):
+        raise RuleRefused(texts.BLANK_GROUP)
+    if len(name) > _LONGEST_GROUP:
+        raise RuleRefused(texts.LONG_GROUP)
+    return name
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A rule as somebody asks for it; ``campaign`` None: the tier's, or the guild's connected one."""
+    """A rule as somebody asks for it.
+
+    ``campaign`` None: the tier's, or the guild's connected one. ``group`` None: the rule competes with no other.
+    """
 
     role: RoleId
     condition: Condition
     campaign: CampaignId | None = None
-    group: str = ""
+    group: str | None = None
     sticky: bool = False
 
 
@@ -75,17 +88,14 @@ class Rules:
         campaign = home.campaign(asked.campaign or home.having(asked.condition.tier))
         if len(await self.of_guild(guild)) >= MOST_RULES:
             raise RuleRefused(texts.MANY_RULES)
-        if len(asked.group) > _LONGEST_GROUP:
-            raise RuleRefused(texts.LONG_GROUP)
+        group = "" if asked.group is None else group_name(asked.group)
         worth = _judge(asked.condition, campaign)
-        return RoleRule(
-            0, guild, campaign.campaign, asked.role, asked.condition, asked.group.strip(), asked.sticky, worth_cents=worth
-        )
+        return RoleRule(0, guild, campaign.campaign, asked.role, asked.condition, group, asked.sticky, worth_cents=worth)
 
     async def moved_by(self, rule: RoleRule) -> frozenset[RoleId]:
         """Name the roles that may move when a rule comes or goes: its own, and those it competes with."""
         async with self._store.read() as t:
-            competing = (await t.guilds.load(rule.guild)).policy.highest_only & {rule.group}
+            competing = (await t.guilds.load(rule.guild)).policy.highest_only & ({rule.group} - {""})
             others = await t.rules.of_guild(rule.guild)
         return frozenset({rule.role, *(other.role for other in others if other.group in competing)})
 
@@ -196,9 +206,12 @@ def _judge(condition: Condition, campaign: Campaign) -> int:
         case ConditionKind.AMOUNT | ConditionKind.LIFETIME:
             if condition.threshold <= 0:
                 raise RuleRefused(texts.NEEDS_AMOUNT)
+            return condition.threshold
         case ConditionKind.MONTHS:
             if not 1 <= condition.threshold <= _MOST_MONTHS:
                 raise RuleRefused(texts.NEEDS_MONTHS)
-        case _:
             return 0
-    return condition.threshold if condition.kind is not ConditionKind.MONTHS else 0
+        case (
+            ConditionKind.PAYING | ConditionKind.FREE | ConditionKind.GIFT_OR_TRIAL | ConditionKind.FORMER
+        ):  # pragma: no branch - mypy knows that there is no other
+            return 0

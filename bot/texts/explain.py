@@ -46,14 +46,6 @@ _REASONS = {
     Reason.UNLINKED: "no Patreon account is linked",
 }
 
-_NO = {
-    ConditionKind.TIER: "the membership is not on this tier",
-    ConditionKind.PAYING: "nothing is paid now",
-    ConditionKind.FREE: "not a free member",
-    ConditionKind.GIFT_OR_TRIAL: "neither a gift nor a trial",
-    ConditionKind.FORMER: "not a former patron",
-}
-
 
 def plain(name: str) -> str:
     """Take the markdown and the mentions out of a name that somebody chose."""
@@ -217,15 +209,24 @@ def _why_not(given: Verdict, entitlement: Entitlement | None, campaign: Campaign
     asked, currency = given.rule.condition, campaign.currency if campaign else None
     if entitlement is None:
         return _REASONS[Reason.NEVER]
-    if asked.kind is ConditionKind.MONTHS and entitlement.active:
-        return f"it has been {counted(entitlement.months, 'month')} so far"
-    if asked.kind is ConditionKind.LIFETIME:
-        return f"it is {money(entitlement.lifetime_cents or 0, currency)} so far"
-    if asked.kind is ConditionKind.AMOUNT and entitlement.active:
-        return f"it is {money(entitlement.amount_cents, currency)}"
-    if entitlement.active or asked.kind is ConditionKind.FORMER:
-        return _NO.get(asked.kind, _REASONS[entitlement.reason])
-    return _REASONS[entitlement.reason]
+    lapsed = None if entitlement.active else _REASONS[entitlement.reason]
+    match asked.kind:
+        case ConditionKind.MONTHS:
+            return lapsed or f"it has been {counted(entitlement.months, 'month')} so far"
+        case ConditionKind.LIFETIME:
+            return f"it is {money(entitlement.lifetime_cents or 0, currency)} so far"
+        case ConditionKind.AMOUNT:
+            return lapsed or f"it is {money(entitlement.amount_cents, currency)}"
+        case ConditionKind.TIER:
+            return lapsed or "the membership is not on this tier"
+        case ConditionKind.PAYING:
+            return _REASONS[entitlement.reason]
+        case ConditionKind.FREE:
+            return lapsed or "not a free member"
+        case ConditionKind.GIFT_OR_TRIAL:
+            return lapsed or "neither a gift nor a trial"
+        case ConditionKind.FORMER:  # pragma: no branch - mypy knows that there is no other
+            return "not a former patron"
 
 
 def outlook(given: Decision, names: Mapping[RoleId, str], campaigns: Mapping[CampaignId, Campaign]) -> list[str]:

@@ -3,7 +3,7 @@
 Sentences only; names in them are escaped by ``explain``. People are mentioned by id, which never pings anybody here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from bot.core.model import Block, ConditionKind, DiscordUserId, ManualGrant, Policy, Revocable, RoleId
@@ -20,7 +20,8 @@ UNKNOWN_TIER = "That tier is not in the campaign. Pick one from the list that ap
 NEEDS_TIER = "Say which tier: pick one from the list that appears while you type."
 NEEDS_AMOUNT = "Say how much, for instance 5 or 7.50, in the campaign's currency."
 NEEDS_MONTHS = "Say how many months, from 1 to 600."
-LONG_GROUP = "A group's name has at most 40 characters."
+LONG_GROUP = "A group's name can have at most 40 characters."
+BLANK_GROUP = "A group needs a name. To make a rule that competes with no other, leave the group out."
 LONG_NOTE = "A reason has 1 to 200 characters."
 UNKNOWN_RULE = "There is no such rule any more. /roles list shows those there are."
 MANY_RULES = "A server has at most 200 rules."
@@ -121,7 +122,7 @@ def numbered(number: int, line: str) -> str:
 
 def rule_list_foot(policy: Policy) -> str:
     """Say below a list of rules how they compete and when roles do not move."""
-    highest = ", ".join(explain.plain(group) for group in sorted(policy.highest_only))
+    highest = ", ".join(explain.plain(group) for group in sorted(policy.highest_only) if group)
     return (f"\nOnly the highest rule counts in: {highest}" if highest else "") + state(policy)
 
 
@@ -185,7 +186,7 @@ def setting(value: object) -> str:
         case timedelta():
             return explain.days(value)
         case frozenset():
-            return ", ".join(sorted(explain.plain(str(group)) for group in value)) or "none"
+            return ", ".join(sorted(explain.plain(str(group)) for group in value if group)) or "none"
         case Revocable.GRANTED:
             return "only those I gave"
         case Revocable.MANAGED:
@@ -235,6 +236,15 @@ def preview(adds: int, takes: int, holds: int, policy: Policy) -> str:
     if not adds and not takes and not holds:
         return "Everybody has the roles the rules give." + state(policy)
     return f"A sync of everybody adds {adds}, takes {takes}, holds {holds}." + state(policy)
+
+
+def unused_options(options: Sequence[str], kind: ConditionKind) -> str:
+    """Say which options of a rule mean nothing beside its condition, and what to do."""
+    named = " and ".join(f"“{option}”" for option in options)
+    return (
+        f"A rule for “{CONDITIONS[kind]}” doesn't use {named}, so I made no rule. Leave {named} out, or choose another "
+        "“when”. To ask for several things, make a rule for each."
+    )
 
 
 BY_HAND = "by_hand"

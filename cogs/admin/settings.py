@@ -9,6 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.core.model import GuildId, Policy, Revocable
+from bot.creators import group_name
 from bot.creators.settings import PolicyChange
 from bot.discord_bot import Option, UseCases, ask, say
 from bot.discord_bot.ranks import check_moving
@@ -112,7 +113,7 @@ def _asked(*, group: str | None, stacking: str | None, **switches: Any) -> Polic
     if (group is None) != (stacking is None):
         raise RuleRefused(texts.STACKING_NEEDS_BOTH)
     named = {key: value for key, value in switches.items() if value is not None}
-    mine = frozenset({group.strip()} if group else ())
+    mine = frozenset() if group is None else frozenset({group_name(group)})
 
     def change(policy: Policy) -> Policy:
         groups = policy.highest_only | mine if stacking == "highest" else policy.highest_only - mine

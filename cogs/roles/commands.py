@@ -8,6 +8,7 @@ from bot.core.model import CampaignId, Condition, ConditionKind, DiscordUserId, 
 from bot.creators import Draft, Home
 from bot.discord_bot import Listing, Option, UseCases, ask, choices, listed, say, show_pages
 from bot.discord_bot.ranks import check_giving, check_moving
+from bot.errors import RuleRefused
 from bot.texts import explain
 from bot.texts import staff as texts
 
@@ -51,7 +52,7 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
         kind = ConditionKind(when.value)
         condition = _condition(kind, TierId(tier) if tier else None, amount, months)
         wanted = CampaignId(campaign) if campaign else None
-        draft = Draft(RoleId(role.id), condition, wanted, group or "", sticky)
+        draft = Draft(RoleId(role.id), condition, wanted, group, sticky)
         rule = await self._use.rules.draft(_guild(interaction), draft)
         moved = await self._use.rules.moved_by(rule)
         check_moving(interaction, moved)
@@ -183,11 +184,29 @@ def _line(rule: RoleRule, home: Home) -> str:
 
 
 def _condition(kind: ConditionKind, tier: TierId | None, amount: float | None, months: int | None) -> Condition:
-    """Make a condition of the options that belong to its kind; what is missing the use case refuses."""
-    if kind is ConditionKind.TIER:
-        return Condition(kind, tier=tier)
+    """Make a condition of the options that belong to its kind; what is missing the use case refuses.
+
+    Raise RuleRefused for an option of another kind: whoever typed it believes that it counts.
+    """
+    given = {"tier": tier, "amount": amount, "months": months}
+    unused = [name for name, value in given.items() if value is not None and name != _option_of(kind)]
+    if unused:
+        raise RuleRefused(texts.unused_options(unused, kind))
     if kind is ConditionKind.MONTHS:
         return Condition(kind, threshold=months or 0)
-    if kind in (ConditionKind.AMOUNT, ConditionKind.LIFETIME):
-        return Condition(kind, threshold=round((amount or 0) * 100))
-    return Condition(kind)
+    return Condition(kind, threshold=round((amount or 0) * 100), tier=tier)
+
+
+def _option_of(kind: ConditionKind) -> str | None:
+    """Name the option that says more of a condition."""
+    match kind:
+        case ConditionKind.TIER:
+            return "tier"
+        case ConditionKind.AMOUNT | ConditionKind.LIFETIME:
+            return "amount"
+        case ConditionKind.MONTHS:
+            return "months"
+        case (
+            ConditionKind.PAYING | ConditionKind.FREE | ConditionKind.GIFT_OR_TRIAL | ConditionKind.FORMER
+        ):  # pragma: no branch - mypy knows that there is no other
+            return None

@@ -98,6 +98,12 @@ async def test_stacking_needs_a_group(place: Place) -> None:
     await interaction.wait_for(lambda answer: "Name both" in answer.content)
 
 
+async def test_stacking_needs_a_name_and_not_blanks(place: Place) -> None:
+    interaction = await place.type("settings", group="  ", stacking="highest")
+    await interaction.wait_for(lambda answer: "A group needs a name" in answer.content)
+    assert (await place.use_cases.settings.load(place.guild)).policy.highest_only == frozenset()
+
+
 async def test_a_staff_channel_the_bot_may_not_write_in_is_refused(place: Place) -> None:
     channel = place.town.world.add_channel(place.guild, "closed")
     place.town.world.overwrite(channel.id, place.guild, deny=Permission.SEND_MESSAGES)

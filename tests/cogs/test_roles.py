@@ -68,6 +68,11 @@ async def test_every_condition_can_be_made_a_rule(place: Place, when: str, optio
         ("amount", {}, "Say how much"),
         ("months", {}, "Say how many months"),
         ("paying", {"campaign": "88"}, "not connected to this server"),
+        ("paying", {"group": "  "}, "A group needs a name"),
+        ("tier", {"amount": 5.0}, "“on a tier” doesn't use “amount”"),
+        ("amount", {"amount": 5.0, "tier": "tier-gold"}, "doesn't use “tier”"),
+        ("months", {"months": 2, "amount": 5.0}, "doesn't use “amount”"),
+        ("former", {"months": 2, "tier": "tier-gold"}, "doesn't use “tier” and “months”"),
     ],
 )
 async def test_a_rule_that_makes_no_sense_is_refused_with_what_to_do(

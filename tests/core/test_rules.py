@@ -69,6 +69,12 @@ def test_rules_stack_unless_their_group_is_highest_only() -> None:
     assert reconcile(case(*rules, policy=TIERED), NOW).desired == {GOLD}
 
 
+def test_rules_without_a_group_never_compete() -> None:
+    rules = (rule(BRONZE, worth_cents=1), rule(GOLD, worth_cents=2))
+
+    assert reconcile(case(*rules, policy=Policy(highest_only=frozenset({""}))), NOW).desired == {BRONZE, GOLD}
+
+
 def test_only_rules_that_hold_compete_and_only_within_their_group() -> None:
     known = case(
         rule(BRONZE, amount(100), group="tiers", worth_cents=100),

@@ -112,6 +112,9 @@ async def test_connecting_waits_for_the_first_read_of_the_campaign(store: Store)
         (Draft(GOLD, Condition(ConditionKind.MONTHS, 601)), "how many months"),
         (Draft(GOLD, PAYING, campaign=CampaignId("1")), "not connected"),
         (Draft(GOLD, PAYING, group="x" * 41), "40 characters"),
+        (Draft(GOLD, PAYING, group=""), "needs a name"),
+        (Draft(GOLD, PAYING, group="  "), "needs a name"),
+        (Draft(GOLD, PAYING, group="\u200b"), "needs a name"),
     ],
 )
 async def test_a_draft_that_makes_no_sense_is_refused(desk: Desk, asked: Draft, hint: str) -> None:
