@@ -209,7 +209,10 @@ class Entitlement:
 
 
 class Cause(Enum):
-    """What made the bot look; goes into the audit-log reason and the role log."""
+    """What made the bot look; goes into the audit-log reason and the role log.
+
+    REACHED: a role or a server that was out of the bot's reach is within it again.
+    """
 
     LINKED = "linked"
     UNLINKED = "unlinked"
@@ -219,6 +222,7 @@ class Cause(Enum):
     RULES = "rules"
     MANUAL = "manual"
     CLOCK = "clock"
+    REACHED = "reached"
     AUDIT = "audit"
 
 

@@ -130,6 +130,11 @@ class Nudges(Subject):
         some = select(_c.key).where(theirs).limit(at_most).subquery()
         return int(await self._scalar(select(func.count()).select_from(some)))
 
+    async def urgent_among(self, kind: NudgeKind, keys: Iterable[str]) -> set[str]:
+        """Return those of the keys whose nudge is urgent by now, whoever works on it."""
+        question = select(_c.key).where(*_wanted(kind, urgent=True))
+        return {row.key for row in await self._rows_in(question, _c.key, keys)}
+
     async def next_due(self) -> datetime | None:
         """Say when there may be something to claim: the next due instant, or the next end of a lease."""
         free = await self._scalar(select(func.min(_c.due_at)).where(_c.holder.is_(None)))

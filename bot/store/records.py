@@ -91,7 +91,8 @@ class NudgeKind(Enum):
     CAMPAIGN = "campaign"
 
 
-# The strongest first: what a person did outweighs what the clock asks, and what asks Patreon all that does not.
+# The strongest first: what a person did outweighs what the clock asks, and what asks Patreon all that does not. The more
+# urgent ones come first, so that a merge keeps both the stronger cause and the greater urgency.
 CAUSES_BY_STRENGTH = (
     Cause.UNLINKED,
     Cause.MANUAL,
@@ -100,18 +101,24 @@ CAUSES_BY_STRENGTH = (
     Cause.JOINED,
     Cause.RULES,
     Cause.CLOCK,
-    Cause.AUDIT,
+    Cause.REACHED,
     Cause.REFRESH,
+    Cause.AUDIT,
 )
 
 # Somebody waits for an urgent one; 1 can wait a little; 2 is the bot's own housekeeping.
 URGENT = 0
-_PRIORITIES = {Cause.RULES: 1, Cause.CLOCK: 1, Cause.AUDIT: 2, Cause.REFRESH: 2}
+_PRIORITIES = {Cause.RULES: 1, Cause.CLOCK: 1, Cause.REACHED: 1, Cause.AUDIT: 2, Cause.REFRESH: 2}
 
 
 def priority(cause: Cause) -> int:
     """Give the queue a cause stands in: 0 before 1 before 2, whatever their due instants."""
     return _PRIORITIES.get(cause, URGENT)
+
+
+def is_urgent(cause: Cause) -> bool:
+    """Return whether somebody waits for what a cause asks for."""
+    return priority(cause) == URGENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,18 +6,18 @@ no kill makes ours of it, and one we began to give is never found.
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.core.case import Case, Decision
-from bot.core.model import Block, Cause, Doubt, Grant, GuildId, Holding, Link, Origin, RoleId
+from bot.core.model import Block, Cause, Doubt, Grant, Holding, Link, Origin, RoleId
 from bot.core.reconcile import given_by_rule
 from bot.errors import RoleBlocked
 from bot.store.records import LogAction, LogEntry, NudgeKind
 from bot.store.tables import Tables
 from bot.sync.cases import GuildView
+from bot.sync.gate import Gate
 from bot.sync.parts import Parts
 from bot.texts.reasons import grant_reason, revoke_reason
 
@@ -54,8 +54,7 @@ class Applier:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        # Bulk work waits here and not in Discord's own queue, where an interactive call would stand behind all of it.
-        self._gates: dict[GuildId, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(parts.settings.calls_at_once))
+        self.gate = Gate(parts.settings.calls_at_once)
 
     async def begin(self, t: Tables, order: Order) -> None:
         """Write down what is about to be asked of Discord, in the caller's transaction."""
@@ -76,10 +75,7 @@ class Applier:
         """
         done = Done()
         try:
-            if order.cause in {Cause.REFRESH, Cause.RULES, Cause.AUDIT}:
-                async with self._gates[order.case.guild]:
-                    await self._ask(order, done)
-            else:
+            async with self.gate.passing(order.case.guild, order.case.user, order.cause):
                 await self._ask(order, done)
         finally:
             # Shielded, so that a stop in this very moment does not lose what Discord has already done.
@@ -123,7 +119,7 @@ class Applier:
                 await t.presence.put(case.guild, case.user, present=False, seen_at=now)
                 await t.ledger.leave(case.guild, [case.user])
             if again:
-                await t.nudges.add(NudgeKind.USER, str(case.user), Cause.CLOCK, now)
+                await t.nudges.add(NudgeKind.USER, str(case.user), order.cause, now)
             await t.log.add(self._entries(order, done))
 
     def _ended(self, order: Order, done: Done, known: Mapping[RoleId, Grant]) -> tuple[list[Grant], bool]:

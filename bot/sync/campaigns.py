@@ -143,7 +143,7 @@ class Refreshes:
             now = await load_view(t, guild)
             changed = newly_whole or judged.get(guild) != (now.rules, now.settings.policy)
             if now.audited and now.settings.left_at is None and changed:
-                await t.nudges.add(NudgeKind.GUILD, str(guild), Cause.CLOCK, self._parts.now())
+                await t.nudges.add(NudgeKind.GUILD, str(guild), Cause.REFRESH, self._parts.now())
 
     async def _end(self, listing: Listing, cause: Cause, first: Tally, again: Tally) -> None:
         report = RunReport(

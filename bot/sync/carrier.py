@@ -18,6 +18,7 @@ from bot.sync.apply import Applier, Done, Order, in_doubt
 from bot.sync.blocks import Blocked, BlockReports
 from bot.sync.brake import Brake, Sifted
 from bot.sync.cases import load_case
+from bot.sync.gate import Gate
 from bot.sync.parts import Parts
 from bot.sync.reports import PatronSynced
 
@@ -37,6 +38,11 @@ class Carrier:
         self._brake = brake
         self._applier = Applier(parts)
         self._reports = BlockReports(parts)
+
+    @property
+    def gate(self) -> Gate:
+        """Where bulk work waits for its turn at Discord."""
+        return self._applier.gate
 
     async def order(self, t: Tables, guild: GuildId, user: DiscordUserId, cause: Cause) -> Order:
         """Decide about one person in one guild, from what is stored now."""

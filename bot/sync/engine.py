@@ -61,7 +61,9 @@ class Engine:
         health = Health(parts)
         self._brake = Brake(parts)
         bulk = Bulk(parts, self._brake, stopping)
-        people = People(parts, Settler(parts, Carrier(parts, self._brake)), Reads(parts, health))
+        carrier = Carrier(parts, self._brake)
+        self._gate = carrier.gate
+        people = People(parts, Settler(parts, carrier), Reads(parts, health))
         refreshes = Refreshes(parts, bulk, health, stopping)
         guild_work = GuildWork(parts, bulk, stopping)
         width = parts.settings.people_at_once
@@ -162,6 +164,14 @@ class Engine:
     async def _poll(self) -> None:
         if await self._is_due():
             self.wake()
+        await self._hurry()
+
+    async def _hurry(self) -> None:
+        """Let those through the gate for whom somebody waits by now: their nudge is in hand, so no lane can claim it."""
+        if waiting := self._gate.waiting:
+            async with self._parts.store.read() as t:
+                urgent = await t.nudges.urgent_among(NudgeKind.USER, map(str, waiting))
+            self._gate.hurry({DiscordUserId(int(key)) for key in urgent})
 
     async def _tick(self) -> None:
         await self._clock.tick()

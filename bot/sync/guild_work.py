@@ -50,7 +50,7 @@ class GuildWork:
         if first or cause is Cause.AUDIT:
             await self._audit(view, first=first)
         if first or cause is not Cause.AUDIT:
-            await self._judge_everybody(view, Cause.AUDIT if first and cause is not Cause.RULES else cause)
+            await self._judge_everybody(view, cause)
         return None
 
     async def _judge_everybody(self, view: GuildView, cause: Cause) -> None:

@@ -55,7 +55,7 @@ class Health:
             await t.campaigns.thaw(campaign)
             # What time or a webhook asked for meanwhile was left undone, and no list would show it as changed.
             for guild in await t.rules.guilds_of(campaign):
-                await t.nudges.add(NudgeKind.GUILD, str(guild), Cause.CLOCK, self._parts.now())
+                await t.nudges.add(NudgeKind.GUILD, str(guild), Cause.REFRESH, self._parts.now())
         log.info("patreon_back", campaign=campaign)
         await self._parts.tell(PatreonBack(campaign))
 

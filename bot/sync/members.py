@@ -61,7 +61,7 @@ class Members:
             freed = [role for role in told if self._parts.guilds.blocked(guild, role) is None]
             await blocks.forget(t, guild, freed)
             if freed:
-                await t.nudges.add(NudgeKind.GUILD, str(guild), Cause.CLOCK, self._parts.now())
+                await t.nudges.add(NudgeKind.GUILD, str(guild), Cause.REACHED, self._parts.now())
         self._wake()
 
     async def role_deleted(self, guild: GuildId, role: RoleId) -> None:

@@ -119,11 +119,11 @@ class Settler:
         guild = view.guild
         if view.audited and self._parts.guilds.is_ready(guild):
             return True
-        why = Cause.CLOCK if view.audited else Cause.AUDIT
+        why = Cause.REACHED if view.audited else Cause.AUDIT
         async with self._parts.store.write() as t:
             waiting = await t.nudges.load(NudgeKind.GUILD, str(guild))
             # An audit alone looks only at those of whom it sees something new.
-            if waiting is None or (waiting.cause is Cause.AUDIT and why is Cause.CLOCK):
+            if waiting is None or (waiting.cause is Cause.AUDIT and why is Cause.REACHED):
                 await t.nudges.add(NudgeKind.GUILD, str(guild), why, self._parts.now())
         return False
 

@@ -50,6 +50,7 @@ _CAUSES = {
     Cause.RULES: "rules changed",
     Cause.MANUAL: "asked for by hand",
     Cause.CLOCK: "a date came",
+    Cause.REACHED: "within my reach again",
     Cause.AUDIT: "regular look at the server",
 }
 

@@ -20,6 +20,7 @@ _CAUSES = {
     Cause.RULES: "role rules changed",
     Cause.MANUAL: "asked for by hand",
     Cause.CLOCK: "a date has come",
+    Cause.REACHED: "within the bot's reach again",
     Cause.AUDIT: "regular check of the server",
 }
 

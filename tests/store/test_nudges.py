@@ -2,13 +2,13 @@
 
 import asyncio
 from dataclasses import replace
-from itertools import permutations
+from itertools import combinations, permutations
 
 import pytest
 
 from bot.core.model import Cause
 from bot.store import Store, Tables, open_store
-from bot.store.records import CAUSES_BY_STRENGTH, Nudge, NudgeKind, priority
+from bot.store.records import CAUSES_BY_STRENGTH, Nudge, NudgeKind, is_urgent, priority
 from tests.conftest import SECRET_KEY
 from tests.store.makers import DAY, HOUR, NOW, OTHER_PAGE, PAGE, membership, patron
 
@@ -49,6 +49,35 @@ async def test_in_whatever_order_they_come_merged_nudges_have_the_strongest_caus
         assert (await _load(t)).cause is Cause.UNLINKED
         assert (await _load(t)).version == 3
         assert await t.nudges.pending() == 1
+
+
+@pytest.mark.parametrize(("one", "other"), list(combinations(Cause, 2)))
+async def test_a_merge_is_as_urgent_as_the_more_urgent_of_both_and_so_is_its_cause(
+    store: Store, one: Cause, other: Cause
+) -> None:
+    async with store.write() as t:
+        await t.nudges.add(NudgeKind.USER, KEY, one, NOW)
+        await t.nudges.add(NudgeKind.USER, KEY, other, NOW)
+        assert priority((await _load(t)).cause) == min(priority(one), priority(other))
+        assert bool(await t.nudges.urgent_among(NudgeKind.USER, [KEY])) is (is_urgent(one) or is_urgent(other))
+
+
+async def test_news_of_a_list_is_not_lost_in_the_audit_that_waits(store: Store) -> None:
+    async with store.write() as t:
+        await t.nudges.add(NudgeKind.GUILD, KEY, Cause.AUDIT, NOW)
+        await t.nudges.add(NudgeKind.GUILD, KEY, Cause.REFRESH, NOW)
+        merged = await t.nudges.load(NudgeKind.GUILD, KEY)
+    assert merged is not None
+    assert merged.cause is Cause.REFRESH
+
+
+async def test_urgent_ones_are_found_among_others_also_while_they_are_worked_on(any_store: Store) -> None:
+    async with any_store.write() as t:
+        await t.nudges.add_many(NudgeKind.USER, ["1", "2", "3"], Cause.REFRESH, NOW)
+        assert len(await _claim(t, limit=10)) == 3
+        await t.nudges.add_many(NudgeKind.USER, ["2", "4"], Cause.LINKED, NOW)
+        assert await t.nudges.urgent_among(NudgeKind.USER, ["1", "2", "3"]) == {"2"}
+        assert await t.nudges.urgent_among(NudgeKind.USER, []) == set()
 
 
 async def test_merged_nudges_are_due_at_the_earliest_instant(any_store: Store) -> None:

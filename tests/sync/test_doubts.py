@@ -227,7 +227,7 @@ async def _is_listed_without_ann(world: World, unreadable: int = 0) -> None:
     async with world.store.write() as t:
         await t.campaigns.refreshed(OTHER, world.clock.move(MINUTE), 10, unreadable)
         # As a refresh does that is the first to be read whole.
-        await t.nudges.add(NudgeKind.GUILD, str(GUILD), Cause.CLOCK, world.clock())
+        await t.nudges.add(NudgeKind.GUILD, str(GUILD), Cause.REFRESH, world.clock())
 
 
 # --- after an outage

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from bot.core.model import CREATOR, CampaignId, Cause, Condition, ConditionKind, DiscordUserId, GuildId, RoleId
-from bot.store.records import CampaignState, Nudge, NudgeKind
+from bot.store.records import CampaignState, LogAction, Nudge, NudgeKind
 from bot.sync.brake import Brake
 from bot.sync.bulk import Bulk
 from bot.sync.campaigns import Refreshes
@@ -12,7 +12,7 @@ from bot.sync.guild_work import GuildWork
 from bot.sync.health import Health
 from bot.sync.parts import Parts
 from tests.sync.doubles import CAMPAIGN, SILVER_TIER
-from tests.sync.world import ANN, DAY, GUILD, MINUTE, SILVER, World, patron_of
+from tests.sync.world import ANN, BOB, DAY, GUILD, MINUTE, SILVER, World, patron_of
 
 Listed = Mapping[CampaignId, CampaignState] | None
 
@@ -54,6 +54,12 @@ async def _prepare(world: World, user: DiscordUserId) -> None:
         await t.tokens.save(CREATOR, world.tokens())
 
 
+async def _prepare_another(world: World, user: DiscordUserId) -> None:
+    world.patreon.pledge(patron_of(user))
+    world.guilds.members[GUILD][user] = set()
+    await world.stores_link(user)
+
+
 async def test_audit_that_ends_while_the_list_is_taken_over_misses_nobody(bare: World) -> None:
     await _prepare(bare, ANN)
 
@@ -87,6 +93,24 @@ async def test_rule_that_is_added_while_the_list_is_taken_over_misses_nobody(bar
     await bare.settle()
 
     assert bare.roles(ANN) == {SILVER, extra}
+
+
+async def test_first_run_names_what_happened_and_no_date(bare: World) -> None:
+    await _prepare(bare, ANN)
+    await _prepare_another(bare, BOB)
+
+    await bare.set_up()
+
+    async with bare.store.read() as t:
+        entries = [entry for user in (ANN, BOB) for entry in await t.log.of(GUILD, user)]
+    assert {entry.action for entry in entries} == {LogAction.GRANTED}
+    assert {entry.cause for entry in entries} <= {Cause.REFRESH, Cause.AUDIT}
+    assert {grant.cause for user in (ANN, BOB) for grant in (await bare.ledger(user)).values()} <= {
+        Cause.REFRESH,
+        Cause.AUDIT,
+    }
+    assert len(bare.guilds.reasons) == 2
+    assert all(reason.startswith("regular check of ") for reason in bare.guilds.reasons)
 
 
 async def test_first_list_that_can_be_read_whole_again_has_everybody_looked_at(bare: World) -> None:
