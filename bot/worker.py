@@ -172,7 +172,7 @@ class Worker:
             settings=settings,
             listeners=[self._tell],
         )
-        previews = Previews(store, now=now)
+        previews = Previews(store, guilds, now=now)
         campaigns = Campaigns(store, served=frozenset(map(GuildId, self._config.discord.guild_ids)))
         return engine, UseCases(
             linking=linking,

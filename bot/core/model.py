@@ -174,6 +174,11 @@ class Policy:
     brake_percent: int = 10
     brake_count: int = 5
 
+    @property
+    def acts(self) -> bool:
+        """Whether roles move: neither paused nor in shadow mode."""
+        return not self.paused and not self.shadow
+
 
 class Reason(Enum):
     """Why somebody is or is not entitled."""

@@ -20,11 +20,12 @@ from bot.core.model import (
     RoleId,
     RoleRule,
 )
+from bot.core.prospect import Effect
 from bot.creators.campaigns import Campaigns
 from bot.errors import RuleRefused
 from bot.store.records import NudgeKind
 from bot.store.store import Store
-from bot.sync import Previews, RuleEffect
+from bot.sync import Previews
 from bot.texts import staff as texts
 
 log = structlog.get_logger(__name__)
@@ -99,7 +100,7 @@ class Rules:
             others = await t.rules.of_guild(rule.guild)
         return frozenset({rule.role, *(other.role for other in others if other.group in competing)})
 
-    async def effect_of_adding(self, rule: RoleRule) -> RuleEffect:
+    async def effect_of_adding(self, rule: RoleRule) -> Effect:
         """Count what a draft would do if it were saved."""
         home = await self._campaigns.home(rule.guild)
         before = await self.of_guild(rule.guild)
@@ -132,7 +133,7 @@ class Rules:
             raise RuleRefused(texts.UNKNOWN_RULE)
         return found[0]
 
-    async def effect_of_removing(self, rule: RoleRule) -> tuple[RuleEffect, bool]:
+    async def effect_of_removing(self, rule: RoleRule) -> tuple[Effect, bool]:
         """Count what follows when a rule goes and its role with it, and say whether it is the last rule for that role."""
         home = await self._campaigns.home(rule.guild)
         after = tuple(other for other in await self.of_guild(rule.guild) if other.rule != rule.rule)

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.core.model import Cause, GuildId, Policy
+from bot.core.prospect import Effect
 from bot.creators.campaigns import Campaigns
 from bot.errors import RuleRefused
 from bot.store.records import GuildSettings, NudgeKind
 from bot.store.store import Store
-from bot.sync import Previews, RuleEffect
+from bot.sync import Previews
 from bot.texts import staff as texts
 
 log = structlog.get_logger(__name__)
@@ -47,7 +48,7 @@ class Settings:
         async with self._store.read() as t:
             return await t.guilds.load(guild)
 
-    async def effect(self, guild: GuildId, policy: Policy) -> RuleEffect:
+    async def effect(self, guild: GuildId, policy: Policy) -> Effect:
         """Count what a policy would do if it were saved. Raises RuleRefused for one that makes no sense."""
         _check(policy)
         async with self._store.read() as t:

@@ -8,6 +8,7 @@ from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.engine import Row
 
 from bot.core.model import DiscordUserId, GuildId, RoleId
+from bot.core.prospect import Held
 from bot.store.records import BrakeHold, HeldRevocation
 from bot.store.schema import brake_holds, held_revocations
 from bot.store.statements import Subject, pieces
@@ -82,11 +83,19 @@ class Holds(Subject):
         self, guild: GuildId, users: Iterable[DiscordUserId]
     ) -> dict[DiscordUserId, dict[RoleId, bool | None]]:
         """Say which roles of these people are held, each with the answer: approved, refused, or None so far."""
+        found = await self.answers(guild, users)
+        return {user: {role: held.approved for role, held in theirs.items()} for user, theirs in found.items()}
+
+    async def answers(self, guild: GuildId, users: Iterable[DiscordUserId]) -> dict[DiscordUserId, dict[RoleId, Held]]:
+        """Return which roles of these people are held, each with the staff's answer, who gave it and when."""
         both = held_revocations.join(brake_holds, (_b.guild_id == _h.guild_id) & (_b.run_id == _h.run_id))
-        question = select(_h.user_id, _h.role_id, _b.approved).select_from(both).where(_h.guild_id == guild)
-        found: dict[DiscordUserId, dict[RoleId, bool | None]] = {}
+        columns = (_h.user_id, _h.role_id, _b.approved, _b.decided_by, _b.decided_at)
+        question = select(*columns).select_from(both).where(_h.guild_id == guild)
+        found: dict[DiscordUserId, dict[RoleId, Held]] = {}
         for row in await self._rows_in(question, _h.user_id, users):
-            found.setdefault(DiscordUserId(row.user_id), {})[RoleId(row.role_id)] = row.approved
+            by = None if row.decided_by is None else DiscordUserId(row.decided_by)
+            held = Held(row.approved, by, row.decided_at)
+            found.setdefault(DiscordUserId(row.user_id), {})[RoleId(row.role_id)] = held
         return found
 
     async def drop(self, guild: GuildId, user: DiscordUserId, roles: Iterable[RoleId]) -> None:

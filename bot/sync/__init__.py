@@ -2,6 +2,6 @@
 
 from bot.sync.engine import Engine
 from bot.sync.parts import EngineSettings
-from bot.sync.preview import Explanation, Previews, RuleEffect
+from bot.sync.preview import Explanation, Previews
 
-__all__ = ["Engine", "EngineSettings", "Explanation", "Previews", "RuleEffect"]
+__all__ = ["Engine", "EngineSettings", "Explanation", "Previews"]

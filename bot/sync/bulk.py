@@ -104,7 +104,7 @@ class Bulk:
 
         Who gave up the link gave up the roles: nothing holds them.
         """
-        if not _acts(view):
+        if not view.settings.policy.acts:
             return {}
         judged = await self._judge(t, view, batch)
         answers = await t.holds.of_users(view.guild, judged)
@@ -201,8 +201,3 @@ class Bulk:
     def _go_on(self) -> None:
         if self._stopping():
             raise Stopping
-
-
-def _acts(view: GuildView) -> bool:
-    policy = view.settings.policy
-    return not policy.paused and not policy.shadow

@@ -56,12 +56,11 @@ class Carrier:
             await t.guilds.lock(guild)
             await t.links.lock([user])
             order = await self.order(t, guild, user, cause)
-            policy = order.view.settings.policy
             begun = None
-            if policy.paused or policy.shadow:
-                await self._only_note(t, order)
-            else:
+            if order.view.settings.policy.acts:
                 begun = await self._begin(t, order)
+            else:
+                await self._only_note(t, order)
         if begun is None:
             await self._tell_untouched(order, answer=answer)
             return order

@@ -3,8 +3,9 @@
 The same cases and the same decisions as those that are carried out, so that what is shown is what happens.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.core.case import Case, Decision
@@ -20,37 +21,38 @@ from bot.core.model import (
     RoleId,
     RoleRule,
 )
+from bot.core.prospect import NONE, Effect, Held, Move, Prospect, Roles, foresee
 from bot.core.reconcile import reconcile
 from bot.store.records import LogEntry
 from bot.store.store import Store
+from bot.sync import blocks
 from bot.sync.brake import would_hold
-from bot.sync.cases import everybody, load_case, load_cases, load_view
+from bot.sync.cases import GuildView, everybody, load_case, load_cases, load_view
+from bot.sync.ports import Guilds
 
 _ENTRIES = 10
-
-
-@dataclass(frozen=True, slots=True)
-class RuleEffect:
-    """What would be done in a guild, in roles: given, taken (now or when it was read again), and of those held."""
-
-    adds: int = 0
-    takes: int = 0
-    holds: int = 0
+# So many people are named of those who get or lose a role.
+_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """Everything that decides about one person in one guild.
 
-    ``decision.due_at`` says when something happens next without news. ``held`` are revocations the brake holds, with
-    the staff's answer. ``log`` is the latest first.
+    ``prospect`` says what will come of the decision, whose ``due_at`` says when something happens next without news.
+    ``held`` are revocations the brake asked about, with the staff's answer. ``log`` is the latest first.
     """
 
     case: Case
-    decision: Decision
+    prospect: Prospect
     link: Link | None
-    held: Mapping[RoleId, bool | None]
+    held: Mapping[RoleId, Held]
     log: tuple[LogEntry, ...]
+
+    @property
+    def decision(self) -> Decision:
+        """What follows from what is known."""
+        return self.prospect.decision
 
     @property
     def memberships(self) -> Mapping[CampaignId, Membership]:
@@ -71,18 +73,19 @@ class Explanation:
 class Previews:
     """Answers questions about what would be."""
 
-    def __init__(self, store: Store, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, guilds: Guilds, *, now: Callable[[], datetime]) -> None:
         self._store = store
+        self._guilds = guilds
         self._now = now
 
     async def explain(self, guild: GuildId, user: DiscordUserId, *, of: Collection[CampaignId] | None = None) -> Explanation:
         """Gather what is known of somebody, linked or not, and what follows; ``of`` these campaigns only, when named."""
         async with self._store.read() as t:
-            _, link, case = await load_case(t, guild, user)
+            view, link, case = await load_case(t, guild, user)
             case = _about(case, of)
-            held = (await t.holds.of_users(guild, [user])).get(user, {})
+            held = (await t.holds.answers(guild, [user])).get(user, {})
             entries = await t.log.of(guild, user, limit=_ENTRIES)
-        return Explanation(case, reconcile(case, self._now()), link, held, tuple(entries))
+        return Explanation(case, self._foresee(view, case, held, self._now()), link, held, tuple(entries))
 
     async def simulate(
         self,
@@ -91,47 +94,107 @@ class Previews:
         membership: Membership,
         *,
         of: Collection[CampaignId] | None = None,
-    ) -> Decision:
+    ) -> Prospect:
         """Decide as if somebody were linked, here, and had this membership of its campaign; ``of`` as in ``explain``."""
         async with self._store.read() as t:
-            _, _, case = await load_case(t, guild, user)
+            view, _, case = await load_case(t, guild, user)
         memberships = {**_about(case, of).memberships, membership.campaign: membership}
         imagined = replace(case, linked=True, present=True, memberships=memberships, broken_since=None)
-        return reconcile(imagined, self._now())
+        return self._foresee(view, imagined, {}, self._now())
 
-    async def rule_change(self, guild: GuildId, rules: tuple[RoleRule, ...], policy: Policy) -> RuleEffect:
-        """Count what these rules and settings would do to the roles of everybody in a guild, and those it has do not."""
+    async def rule_change(self, guild: GuildId, rules: tuple[RoleRule, ...], policy: Policy) -> Effect:
+        """Foresee what these rules and settings would do to the roles of everybody in a guild.
 
-        def effect(case: Case) -> tuple[int, int]:
-            before = reconcile(case, now)
-            after = reconcile(replace(case, rules=rules, policy=policy), now)
-            return len(after.change.grant - before.change.grant), len(_losses(after) - _losses(before))
+        What happens without them as well is no effect of theirs. Where nothing happens now, since the guild is paused or
+        in shadow mode, and something would by the new policy, all that follows is their effect.
+        """
+        return await self._gather(guild, lambda case: replace(case, rules=rules, policy=policy), policy)
 
-        now = self._now()
-        return await self._count(guild, policy, effect, now)
+    async def outlook(self, guild: GuildId) -> Effect:
+        """Foresee what is left to do in a guild as it is; where it is paused or in shadow mode, what would be."""
+        async with self._store.read() as t:
+            policy = (await t.guilds.load(guild)).policy
+        return await self._gather(guild, None, policy)
 
-    async def outlook(self, guild: GuildId, policy: Policy) -> RuleEffect:
-        """Count what is left to do in a guild: what a shadow guild would see if it were none."""
-
-        def effect(case: Case) -> tuple[int, int]:
-            decision = reconcile(case, now)
-            return len(decision.change.grant), len(_losses(decision))
-
-        now = self._now()
-        return await self._count(guild, policy, effect, now)
-
-    async def _count(
-        self, guild: GuildId, policy: Policy, effect: Callable[[Case], tuple[int, int]], now: datetime
-    ) -> RuleEffect:
-        adds = takes = 0
+    async def _gather(self, guild: GuildId, change: Callable[[Case], Case] | None, policy: Policy) -> Effect:
+        """Foresee everybody's case under a ``change``, without what happens anyway; None: all that is left to do."""
+        now, tally = self._now(), _Tally()
         async with self._store.read() as t:
             view = await load_view(t, guild)
+            compare = change is not None and (view.settings.policy.acts or not policy.acts)
             async for people in everybody(self._store, guild):
-                for case in (await load_cases(t, view, people)).values():
-                    given, taken = effect(case)
-                    adds, takes = adds + given, takes + taken
-            holds = takes if takes and await would_hold(t, guild, policy, takes, now) else 0
-        return RuleEffect(adds, takes, holds)
+                cases = await load_cases(t, view, people)
+                held = await t.holds.answers(guild, cases)
+                for user, case in cases.items():
+                    theirs = held.get(user, {})
+                    after = self._foresee(view, change(case) if change else case, theirs, now)
+                    tally.add(case, after, self._foresee(view, case, theirs, now) if compare else None)
+            holds = tally.linked if await would_hold(t, guild, policy, tally.linked, now) else 0
+        return tally.effect(holds, policy)
+
+    def _foresee(self, view: GuildView, case: Case, held: Mapping[RoleId, Held], now: datetime) -> Prospect:
+        decision = reconcile(case, now)
+        moving = decision.change.grant | decision.change.revoke | {doubt.role for doubt in decision.doubts}
+        blocked: Collection[RoleId] = ()
+        if moving and self._guilds.is_ready(view.guild):
+            blocked = blocks.find(self._guilds, view.guild, moving, view.refused).keys()
+        return foresee(case, decision, held, frozenset(blocked))
+
+
+@dataclass(slots=True)
+class _Moves:
+    """Who gets, or who loses, one role: how many, and the first of them."""
+
+    people: int = 0
+    named: list[DiscordUserId] = field(default_factory=list)
+
+    def add(self, user: DiscordUserId) -> None:
+        self.people += 1
+        if len(self.named) < _NAMED:
+            self.named.append(user)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Effects on people, added up. ``linked``: so many of the losses are those of linked people, whom the brake guards."""
+
+    gets: defaultdict[RoleId, _Moves] = field(default_factory=lambda: defaultdict(_Moves))
+    loses: defaultdict[RoleId, _Moves] = field(default_factory=lambda: defaultdict(_Moves))
+    linked: int = 0
+    held: int = 0
+    kept: int = 0
+    blocked: Roles = NONE
+
+    def add(self, case: Case, after: Prospect, anyway: Prospect | None) -> None:
+        """Add what comes of one person's case, without what comes ``anyway``."""
+        gets, loses, held, kept, blocked = after.gets, after.loses | after.doubted, after.held, after.kept, after.blocked
+        if anyway is not None:
+            gets, loses = gets - anyway.gets, loses - anyway.loses - anyway.doubted
+            held, kept, blocked = held - anyway.held, kept - anyway.kept, blocked - anyway.blocked
+        for role in gets:
+            self.gets[role].add(case.user)
+        for role in loses:
+            self.loses[role].add(case.user)
+        self.linked += len(loses) if case.linked else 0
+        self.held += len(held)
+        self.kept += len(kept)
+        self.blocked |= blocked
+
+    def effect(self, holds: int, policy: Policy) -> Effect:
+        return Effect(
+            gets=_in_order(self.gets),
+            loses=_in_order(self.loses),
+            holds=holds,
+            held=self.held,
+            kept=self.kept,
+            blocked=self.blocked,
+            paused=policy.paused,
+            shadow=policy.shadow,
+        )
+
+
+def _in_order(moves: Mapping[RoleId, _Moves]) -> tuple[Move, ...]:
+    return tuple(Move(role, each.people, tuple(each.named)) for role, each in sorted(moves.items()))
 
 
 def _about(case: Case, campaigns: Collection[CampaignId] | None) -> Case:
@@ -139,8 +202,3 @@ def _about(case: Case, campaigns: Collection[CampaignId] | None) -> Case:
     if campaigns is None:
         return case
     return replace(case, memberships={key: seen for key, seen in case.memberships.items() if key in campaigns})
-
-
-def _losses(decision: Decision) -> frozenset[RoleId]:
-    """Give what goes now, and what goes once it was read a second time."""
-    return decision.change.revoke | {doubt.role for doubt in decision.doubts}

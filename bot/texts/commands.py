@@ -6,8 +6,8 @@ Sentences only, short and saying what to do next; names in them are escaped by `
 from collections.abc import Mapping
 from datetime import datetime
 
-from bot.core.case import Decision
 from bot.core.model import Campaign, CampaignId, Membership, RoleId
+from bot.core.prospect import Prospect
 from bot.errors import (
     BotError,
     GuildUnavailable,
@@ -130,7 +130,7 @@ def unlinked(roles: frozenset[RoleId], names: Mapping[RoleId, str]) -> str:
 
 def membership(
     guild: str,
-    decision: Decision,
+    given: Prospect,
     memberships: Mapping[CampaignId, Membership],
     names: Mapping[RoleId, str],
     campaigns: Mapping[CampaignId, Campaign],
@@ -148,8 +148,9 @@ def membership(
     lines += [explain.membership(seen, campaigns.get(key)) for key, seen in sorted(memberships.items())]
     if not memberships:
         lines.append(MEMBERSHIP_NOTHING)
-    lines += explain.outlook(decision, names, campaigns)
-    lines += explain.fitted(explain.verdicts(decision, names, campaigns), room - sum(map(len, lines)) - len(lines))
+    lines += explain.outlook(given, names, campaigns)
+    room -= sum(map(len, lines)) + len(lines)
+    lines += explain.fitted(explain.verdicts(given.decision, names, campaigns), room)
     return "\n".join(lines)
 
 

@@ -5,7 +5,7 @@ here, and nowhere else.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.core.case import Decision, Verdict
@@ -22,6 +22,7 @@ from bot.core.model import (
     Tier,
     TierId,
 )
+from bot.core.prospect import Prospect
 from bot.texts.pages import UNNAMED_CAMPAIGN
 
 LIMIT = 2000
@@ -32,6 +33,7 @@ _LINE = 300
 _MARKDOWN = re.compile(r"([\\*_~`|>#\[\]()<@:-])")
 
 NEVER_MIND = "Nothing was changed."
+DOUBTED = "Kept until one more check with Patreon"
 
 _REASONS = {
     Reason.PAID: "the membership is paid",
@@ -229,22 +231,39 @@ def _why_not(given: Verdict, entitlement: Entitlement | None, campaign: Campaign
             return "not a former patron"
 
 
-def outlook(given: Decision, names: Mapping[RoleId, str], campaigns: Mapping[CampaignId, Campaign]) -> list[str]:
+def outlook(given: Prospect, names: Mapping[RoleId, str], campaigns: Mapping[CampaignId, Campaign]) -> list[str]:
     """Tell where somebody stands in each campaign, what changes now, what waits or stays, and when time could change it."""
-    lines = [f"{_campaign(key, campaigns)}: {standing(held)}" for key, held in sorted(given.entitlements.items())]
-    lines.append(f"Roles by the rules: {roles(given.desired, names)}")
-    if given.change.grant:
-        lines.append(f"To be given: {roles(given.change.grant, names)}")
-    if given.change.revoke:
-        lines.append(f"To be taken: {roles(given.change.revoke, names)}")
-    if given.doubts:
-        waiting = roles(frozenset(doubt.role for doubt in given.doubts), names)
-        lines.append(f"Kept until Patreon says it twice: {waiting}")
-    if given.protected:
-        lines.append(f"Stays, since the bot did not give it: {roles(given.protected, names)}")
-    if given.due_at:
-        lines.append(f"Next change, if nothing else is heard: {moment(given.due_at)}")
+    decision = given.decision
+    lines = [f"{_campaign(key, campaigns)}: {standing(held)}" for key, held in sorted(decision.entitlements.items())]
+    lines.append(f"Roles by the rules: {roles(decision.desired, names)}")
+    lines += [f"{words}: {roles(some, names)}" for words, some in _moving(given) if some]
+    if decision.protected:
+        lines.append(f"Stays, since the bot did not give it: {roles(decision.protected, names)}")
+    # While nothing moves, a date moves nothing either.
+    if decision.due_at and not _why_still(given):
+        lines.append(f"Next change, if nothing else is heard: {moment(decision.due_at)}")
     return lines
+
+
+def _moving(given: Prospect) -> Iterator[tuple[str, frozenset[RoleId]]]:
+    """Give the roles that move or would, with the words that say when, or what keeps them from it."""
+    if why := _why_still(given):
+        yield f"Not given while {why}", given.gets
+        yield f"Not taken while {why}", given.loses | given.doubted
+    else:
+        yield "To be given", given.gets
+        yield "To be taken", given.loses
+        yield DOUBTED, given.doubted
+    yield "Kept until this server's team decides", given.held
+    yield "Kept, as this server's team decided", given.kept
+    yield "Not given, since Discord doesn't let me", given.blocked & given.decision.change.grant
+    yield "Not taken, since Discord doesn't let me", given.blocked - given.decision.change.grant
+
+
+def _why_still(given: Prospect) -> str:
+    if given.paused:
+        return "this server's team has paused changes"
+    return "this server is only trying me out" if given.shadow else ""
 
 
 def verdicts(given: Decision, names: Mapping[RoleId, str], campaigns: Mapping[CampaignId, Campaign]) -> list[str]:

@@ -75,7 +75,7 @@ def _staying(outcome: Outcome, names: Names) -> Iterator[str]:
     if outcome.held:
         yield f"Stays unless the server's team decides otherwise: {explain.roles(outcome.held, names)}."
     if outcome.doubted:
-        yield f"Stays until Patreon has said twice that it ended: {explain.roles(outcome.doubted, names)}."
+        yield f"{explain.DOUBTED}: {explain.roles(outcome.doubted, names)}."
 
 
 def somebody(user: DiscordUserId, outcome: Outcome, names: Names) -> str:
@@ -86,7 +86,7 @@ def somebody(user: DiscordUserId, outcome: Outcome, names: Names) -> str:
     if outcome.held:
         lines.append(f"Kept by the brake: {explain.roles(outcome.held, names)}. /patrons explain says more.")
     if outcome.doubted:
-        lines.append(f"Kept until Patreon says it twice: {explain.roles(outcome.doubted, names)}.")
+        lines.append(f"{explain.DOUBTED}: {explain.roles(outcome.doubted, names)}.")
     lines += [line for on, line in ((outcome.paused, PAUSED), (outcome.shadow, SHADOW_ON)) if on]
     return "\n".join(lines)
 

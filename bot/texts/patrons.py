@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from bot.core.case import Decision
 from bot.core.model import (
     Campaign,
     CampaignId,
@@ -20,7 +19,9 @@ from bot.core.model import (
     RoleId,
     TierId,
 )
+from bot.core.prospect import Held, Prospect
 from bot.texts import explain
+from bot.texts.staff import state
 
 UNLINKED = "<@{user}> has not linked a Patreon account. They can type /link."
 NOBODY = "Nobody to show."
@@ -52,12 +53,6 @@ _CAUSES = {
     Cause.CLOCK: "a date came",
     Cause.REACHED: "within my reach again",
     Cause.AUDIT: "regular look at the server",
-}
-
-_ANSWERS = {
-    None: "to be taken, but the brake holds it until somebody answers /sync approve",
-    True: "is taken; somebody answered the brake so",
-    False: "kept; somebody answered the brake so",
 }
 
 _HOLDINGS = {
@@ -103,22 +98,32 @@ def shown(
 
 def explained(
     user: DiscordUserId,
-    decision: Decision,
+    given: Prospect,
     *,
     ledger: Mapping[RoleId, Grant],
     manual: tuple[ManualGrant, ...],
-    held: Mapping[RoleId, bool | None],
+    held: Mapping[RoleId, Held],
     names: Mapping[RoleId, str],
     campaigns: Mapping[CampaignId, Campaign],
 ) -> list[str]:
     """Explain one person's roles: what follows, what was given by hand, each rule and why, whose doing each role is."""
-    lines = [f"<@{user}>", *explain.outlook(decision, names, campaigns)]
+    lines = [f"<@{user}>", *explain.outlook(given, names, campaigns)]
     lines += [
         f"By hand: {explain.named(names.get(grant.role), grant.role)}: {explain.plain(grant.note)}" for grant in manual
     ]
-    lines += [f"{explain.named(names.get(role), role)}: {_ANSWERS[answer]}" for role, answer in sorted(held.items())]
-    lines += explain.verdicts(decision, names, campaigns)
-    return lines + [ledger_line(grant, names) for _, grant in sorted(ledger.items())]
+    asked = given.held | given.kept | given.loses | given.doubted
+    lines += [f"{explain.named(names.get(role), role)}: {_answered(held[role])}" for role in sorted(asked & held.keys())]
+    lines += explain.verdicts(given.decision, names, campaigns)
+    lines += [ledger_line(grant, names) for _, grant in sorted(ledger.items())]
+    return lines + state(given).split("\n")[1:]
+
+
+def _answered(held: Held) -> str:
+    """Say what the staff answered about a role that the brake asked about, which no rule gives any more."""
+    if held.approved is None or held.decided_by is None or held.decided_at is None:
+        return "on hold until someone answers /sync approve"
+    answer = "take" if held.approved else "keep"
+    return f"<@{held.decided_by}> answered “{answer}” {explain.ago(held.decided_at)} (no rule gives it any more)"
 
 
 def ledger_line(grant: Grant, names: Mapping[RoleId, str]) -> str:
@@ -175,10 +180,10 @@ def _size(item: tuple[Reason, int]) -> int:
 
 
 def simulated(
-    user: DiscordUserId, decision: Decision, names: Mapping[RoleId, str], campaigns: Mapping[CampaignId, Campaign]
+    user: DiscordUserId, given: Prospect, names: Mapping[RoleId, str], campaigns: Mapping[CampaignId, Campaign]
 ) -> list[str]:
     """Tell what a membership would mean for somebody."""
-    told = [*explain.outlook(decision, names, campaigns), *explain.verdicts(decision, names, campaigns)]
+    told = [*explain.outlook(given, names, campaigns), *explain.verdicts(given.decision, names, campaigns)]
     return [f"<@{user}>, with such a membership:", *told]
 
 

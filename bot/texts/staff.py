@@ -3,10 +3,11 @@
 Sentences only; names in them are escaped by ``explain``. People are mentioned by id, which never pings anybody here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from bot.core.model import Block, ConditionKind, DiscordUserId, ManualGrant, Policy, Revocable, RoleId
+from bot.core.prospect import Effect, Move, Prospect
 from bot.texts import explain
 
 NO_CAMPAIGN = "No Patreon campaign is connected to this server. Type /setup first."
@@ -54,6 +55,9 @@ NEXT_PAGE = "More"
 EXPORTED = "Here is the list. It names people, so keep it to yourself."
 SHADOW_ON = "Shadow mode is on: I only report what I would do."
 PAUSED = "Paused: nothing changes until /sync resume."
+IF_ROLES_MOVED = "If roles moved here now:"
+NOBODY_CHANGES = "Nobody's roles change."
+_MOVES_ROOM = 1200
 STAFF_CHANNEL_TEST = "Reports and questions come here from now on."
 STAFF_CHANNEL_CLOSED = "I may not write in that channel. Let me see it and send messages there, then try again."
 
@@ -80,39 +84,78 @@ def powers(names: tuple[str, ...]) -> str:
     return f"⚠️ Whoever gets this role may: {listed}. Everybody the rule holds for gets it without a person looking."
 
 
-def effect(adds: int, takes: int, holds: int) -> str:
-    """Say what a change would do, before it is saved. ``holds``: revocations that the brake would hold and ask about."""
-    return f"This adds {adds}, takes {takes}, holds {holds}."
+def effect(given: Effect) -> str:
+    """Say what happens to whose roles, or what would if roles moved here, and what stays as it is although it would not."""
+    moves = [_move(move, "gets", "get") for move in given.gets] + [_move(move, "loses", "lose") for move in given.loses]
+    lines = explain.fitted(moves, _MOVES_ROOM) or [NOBODY_CHANGES]
+    if moves and state(given):
+        lines = [state(given).strip("\n"), IF_ROLES_MOVED, *lines]
+    if given.holds:
+        lines.append(f"✋ Taking {explain.counted(given.holds, 'role')} is more than your brake allows, so I ask you first.")
+    if given.held:
+        lines.append(f"✋ {explain.counted(given.held, 'role waits', 'roles wait')} for an answer to /sync approve.")
+    if given.kept:
+        lines.append(f"{explain.counted(given.kept, 'role stays', 'roles stay')}, as the team answered “keep”.")
+    if given.blocked:
+        lines.append(f"⚠️ I can't give or take {_listed(_role(role) for role in sorted(given.blocked))}. /doctor says why.")
+    return "\n".join(lines)
 
 
-def rule_question(line: str, adds: int, takes: int, holds: int, warning: str = "") -> str:
+def _move(move: Move, one: str, several: str) -> str:
+    """Say who gets or loses a role: how many, and the first of them."""
+    named = [f"<@{user}>" for user in move.named]
+    more = [f"{move.people - len(named)} more"] if move.people > len(named) else []
+    who = explain.counted(move.people, "person", "people")
+    return f"{who} {one if move.people == 1 else several} {_role(move.role)}: {_listed([*named, *more])}"
+
+
+def _role(role: RoleId) -> str:
+    return f"<@&{role}>"
+
+
+def _listed(parts: Iterable[str]) -> str:
+    """Join parts as a sentence does."""
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def rule_question(line: str, given: Effect, warning: str = "") -> str:
     """Ask before a rule is saved."""
-    return "\n".join(part for part in (f"New rule: {line}", warning, effect(adds, takes, holds), "Save it?") if part)
+    return "\n".join(part for part in (f"New rule: {line}", warning, effect(given), "Save it?") if part)
 
 
-def removal_question(line: str, adds: int, takes: int, holds: int, *, last: bool) -> str:
+def removal_question(line: str, given: Effect, *, last: bool) -> str:
     """Ask before a rule is removed; ``last``: no other rule gives the role, so those who have it may keep it."""
     if not last:
-        return f"Remove the rule: {line}?\n{effect(adds, takes, holds)} Other rules go on giving this role."
+        return f"Remove the rule: {line}?\n{effect(given)}\nOther rules go on giving this role."
     return (
-        f"Remove the rule: {line}?\nNo other rule gives this role. If it goes: {effect(adds, takes, holds)} "
-        "If it stays, its holders keep it and I never touch it again."
+        f"Remove the rule: {line}?\nNo other rule gives this role. If I take it back:\n{effect(given)}\n"
+        "If they keep it, I never touch it again."
     )
 
 
-def rule_saved(number: int, line: str, policy: Policy) -> str:
-    """Confirm a rule."""
-    return f"Saved as rule {number}: {line}.{_follows(policy)}"
+def rule_saved(number: int, line: str, given: Effect, policy: Policy) -> str:
+    """Confirm a rule. ``given`` is what it was said to do."""
+    return f"Saved as rule {number}: {line}.{_follows(given, policy)}"
 
 
-def rule_removed(line: str, policy: Policy, *, stays: bool) -> str:
-    """Confirm that a rule is gone."""
-    return f"Removed: {line}." + (" Its holders keep the role." if stays else _follows(policy))
+def rule_removed(line: str, given: Effect, policy: Policy, *, stays: bool, last: bool) -> str:
+    """Confirm that a rule is gone; ``last`` as in the question."""
+    return f"Removed: {line}." + (" Its holders keep the role." if stays else _follows(given, policy, at_once=last))
 
 
-def _follows(policy: Policy) -> str:
-    """Say when roles move, or why they do not."""
-    return state(policy) or " Roles follow within moments."
+def _follows(given: Effect, policy: Policy, *, at_once: bool = False) -> str:
+    """Say when roles move, or why they do not; ``at_once``: those that end need no word of Patreon's."""
+    if not policy.acts:
+        return state(policy)
+    gives = " I'm giving the new roles now." if given.gets else ""
+    if not given.loses:
+        return gives
+    if given.holds:
+        return f"{gives} Before I take any role, I ask you: /sync approve."
+    if at_once:
+        return f"{gives} I'm taking the role back now."
+    return f"{gives} Roles that end go after one more check with Patreon, usually within a minute."
 
 
 def numbered(number: int, line: str) -> str:
@@ -126,9 +169,9 @@ def rule_list_foot(policy: Policy) -> str:
     return (f"\nOnly the highest rule counts in: {highest}" if highest else "") + state(policy)
 
 
-def state(policy: Policy) -> str:
-    """Say when roles do not move."""
-    return "".join(f"\n{line}" for on, line in ((policy.paused, PAUSED), (policy.shadow, SHADOW_ON)) if on)
+def state(here: Policy | Effect | Prospect) -> str:
+    """Say why roles do not move; nothing where they do."""
+    return "".join(f"\n{line}" for on, line in ((here.paused, PAUSED), (here.shadow, SHADOW_ON)) if on)
 
 
 def adopt_question(name: str, holders: int, linked: int) -> str:
@@ -206,9 +249,7 @@ def settings(policy: Policy, staff_channel: int | None) -> str:
     return "\n".join([*lines, f"staff channel: {channel}"])
 
 
-def settings_question(
-    before: Policy, after: Policy, adds: int, takes: int, holds: int, *, channel: int | None = None
-) -> str:
+def settings_question(before: Policy, after: Policy, given: Effect, *, channel: int | None = None) -> str:
     """Ask before settings are saved, naming what changes."""
     changed = [
         f"{name}: {_valued(key, before)} → **{_valued(key, after)}**"
@@ -216,7 +257,7 @@ def settings_question(
         if getattr(before, key) != getattr(after, key)
     ]
     changed += [f"staff channel: <#{channel}>"] if channel else []
-    return "\n".join([*changed, effect(adds, takes, holds), "Save?"])
+    return "\n".join([*changed, effect(given), "Save?"])
 
 
 CONDITIONS = {
@@ -231,11 +272,12 @@ CONDITIONS = {
 }
 
 
-def preview(adds: int, takes: int, holds: int, policy: Policy) -> str:
-    """Say what a sync of everybody would do now."""
-    if not adds and not takes and not holds:
-        return "Everybody has the roles the rules give." + state(policy)
-    return f"A sync of everybody adds {adds}, takes {takes}, holds {holds}." + state(policy)
+def preview(given: Effect) -> str:
+    """Say what is left to do in a server."""
+    if given.gets or given.loses:
+        return effect(given)
+    left = given.held or given.kept or given.blocked
+    return (effect(given) if left else "Everybody has the roles the rules give.") + state(given)
 
 
 def unused_options(options: Sequence[str], kind: ConditionKind) -> str:

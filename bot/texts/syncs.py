@@ -7,14 +7,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.core.model import Campaign, CampaignId, DiscordUserId, Policy, RoleId
+from bot.core.prospect import Effect
 from bot.texts import explain
-from bot.texts.staff import state
+from bot.texts.staff import effect, state
 
 NOTHING_HELD = "The brake holds nothing here."
 UNKNOWN_RUN = "That question is settled already."
 APPROVE = "Take these roles"
 REJECT = "Keep these roles"
-RESUMED = "Going on. What waited is looked at now."
+NOT_PAUSED = "Nothing is paused here."
+RESUME = "Resume"
+STAY_PAUSED = "Stay paused"
 PAUSED_NOW = "Paused. Nobody gets or loses a role here until /sync resume."
 STARTED = "Reading the campaign now. This message follows."
 BY_PATRONS = (
@@ -31,6 +34,16 @@ WEBHOOK_UNPAUSED = (
     "Whoever runs me should look why the public address was out of reach."
 )
 PATREON_BACK = "Patreon answers again. Syncs go on as usual."
+
+
+def resume_question(given: Effect) -> str:
+    """Ask before roles move again, saying what follows at once."""
+    return f"Let roles change again?\n{effect(given)}"
+
+
+def resumed(policy: Policy) -> str:
+    """Confirm that a pause has ended."""
+    return "Resumed. " + (state(policy).strip("\n") or "I'm catching up on what was waiting.")
 
 
 def brake_question(run: int, held: Sequence[tuple[DiscordUserId, RoleId]], names: Mapping[RoleId, str]) -> str:

@@ -90,7 +90,7 @@ class SettingsCog(commands.Cog):
             managed = {rule.role for rule in await self._use.rules.of_guild(guild)}
             check_moving(interaction, managed)
             effect = await self._use.settings.effect(guild, after)
-            question = texts.settings_question(before, after, effect.adds, effect.takes, effect.holds, channel=channel)
+            question = texts.settings_question(before, after, effect, channel=channel)
             yes = Option("yes", texts.YES_SAVE, discord.ButtonStyle.success)
             answer = await ask(interaction, question, yes, Option("no", texts.NO_LEAVE))
             if answer is None:

@@ -63,7 +63,7 @@ class SetupPanel(Panel):
         warning = staff.powers(candidate.powers) if candidate.powers else ""
         answer = await ask(
             interaction,
-            staff.rule_question(line, effect.adds, effect.takes, effect.holds, warning),
+            staff.rule_question(line, effect, warning),
             Option("yes", staff.YES_POWERS if warning else staff.YES_SAVE, discord.ButtonStyle.success),
             Option("no", staff.NO_LEAVE),
         )
@@ -73,7 +73,7 @@ class SetupPanel(Panel):
             check_giving(answer.interaction, self._use.guilds, rule.role)
             saved = await self._use.rules.add(rule)
             policy = (await self._use.settings.load(self._guild)).policy
-            await say(answer.interaction, staff.rule_saved(saved.rule, line, policy))
+            await say(answer.interaction, staff.rule_saved(saved.rule, line, effect, policy))
         else:
             await say(answer.interaction, staff.CANCELLED)
 

@@ -61,9 +61,9 @@ class SimulateCog(commands.Cog):
             months=months,
         )
         membership = imagine(home.campaign(), wanted, self._use.now())
-        decision = await self._use.previews.simulate(guild, user, membership, of=home.by_id)
+        prospect = await self._use.previews.simulate(guild, user, membership, of=home.by_id)
         names = home.role_names | self._use.guilds.role_names(guild)
-        told = texts.simulated(user, decision, names, home.by_id)
+        told = texts.simulated(user, prospect, names, home.by_id)
         await show_pages(interaction, Listing(listed(told), foot=f"\n{texts.SIMULATED}"))
 
     @simulate.autocomplete("tier")

@@ -1,6 +1,6 @@
 """/sync now, status, approve, pause, resume: the engine's work as creators steer and see it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import discord
@@ -109,11 +109,24 @@ class SyncCog(
         await self._use.settings.pause(_guild(interaction), paused=True)
         await say(interaction, texts.PAUSED_NOW)
 
-    @app_commands.command(name="resume", description="Let roles change again")
+    @app_commands.command(name="resume", description="Let roles change again, after seeing what follows")
     async def resume(self, interaction: discord.Interaction) -> None:
-        """Go on."""
-        await self._use.settings.pause(_guild(interaction), paused=False)
-        await say(interaction, texts.RESUMED)
+        """Show what follows, then ask."""
+        guild = _guild(interaction)
+        policy = (await self._use.settings.load(guild)).policy
+        if not policy.paused:
+            await say(interaction, f"{texts.NOT_PAUSED}{staff.state(policy)}")
+            return
+        effect = await self._use.settings.effect(guild, replace(policy, paused=False))
+        yes = Option("yes", texts.RESUME, discord.ButtonStyle.success)
+        answer = await ask(interaction, texts.resume_question(effect), yes, Option("no", texts.STAY_PAUSED))
+        if answer is None:
+            return
+        if answer.key == "no":
+            await say(answer.interaction, staff.CANCELLED)
+            return
+        await self._use.settings.pause(guild, paused=False)
+        await say(answer.interaction, texts.resumed((await self._use.settings.load(guild)).policy))
 
     @commands.Cog.listener("on_report")
     async def follow(self, report: Report) -> None:

@@ -200,7 +200,7 @@ class LinkCog(commands.Cog):
         home = await self._use.campaigns.home(guild)
         return texts.membership(
             self._name(guild),
-            found.decision,
+            found.prospect,
             found.memberships,
             home.role_names,
             home.by_id,

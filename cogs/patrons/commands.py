@@ -45,7 +45,7 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
         home, found = await self._explanation(guild, user)
         told = texts.explained(
             user,
-            found.decision,
+            found.prospect,
             ledger=found.ledger,
             manual=found.manual,
             held=found.held,

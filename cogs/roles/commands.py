@@ -61,7 +61,7 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
         warning = texts.powers(candidate.powers) if candidate.powers else ""
         answer = await ask(
             interaction,
-            texts.rule_question(line, effect.adds, effect.takes, effect.holds, warning),
+            texts.rule_question(line, effect, warning),
             Option("yes", texts.YES_POWERS if warning else texts.YES_SAVE, discord.ButtonStyle.success),
             Option("no", texts.NO_LEAVE),
         )
@@ -71,7 +71,7 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
             check_giving(answer.interaction, self._use.guilds, rule.role)
             check_moving(answer.interaction, moved)
             saved = await self._use.rules.add(rule)
-            await say(answer.interaction, texts.rule_saved(saved.rule, line, await self._policy(interaction)))
+            await say(answer.interaction, texts.rule_saved(saved.rule, line, effect, await self._policy(interaction)))
         else:
             await say(answer.interaction, texts.CANCELLED)
 
@@ -86,7 +86,7 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
         line = _line(found, await self._home(interaction))
         go = Option("go", texts.YES_GO if last else texts.YES_REMOVE, discord.ButtonStyle.danger)
         stay = [Option("stay", texts.YES_STAY)] if last else []
-        question = texts.removal_question(line, effect.adds, effect.takes, effect.holds, last=last)
+        question = texts.removal_question(line, effect, last=last)
         answer = await ask(interaction, question, go, *stay, Option("no", texts.NO_LEAVE))
         if answer is None:
             return
@@ -96,7 +96,8 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
         check_moving(answer.interaction, moved)
         stays = answer.key == "stay"
         await self._use.rules.remove(found, stays=stays)
-        await say(answer.interaction, texts.rule_removed(line, await self._policy(interaction), stays=stays))
+        policy = await self._policy(interaction)
+        await say(answer.interaction, texts.rule_removed(line, effect, policy, stays=stays, last=last))
 
     @app_commands.command(name="list", description="Show all rules")
     async def list_rules(self, interaction: discord.Interaction) -> None:
@@ -108,11 +109,8 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
 
     @app_commands.command(name="preview", description="Show what the rules would change now, without changing it")
     async def preview(self, interaction: discord.Interaction) -> None:
-        """Count what a sync of everybody would do."""
-        guild = _guild(interaction)
-        policy = await self._policy(interaction)
-        effect = await self._use.previews.outlook(guild, policy)
-        await say(interaction, texts.preview(effect.adds, effect.takes, effect.holds, policy))
+        """Say what is left to do here."""
+        await say(interaction, texts.preview(await self._use.previews.outlook(_guild(interaction))))
 
     @app_commands.command(
         name="adopt", description="Count a role's present holders as given by me, to move from another bot"

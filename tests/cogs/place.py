@@ -228,7 +228,7 @@ async def open_place(site: Site, *, served: bool = True, cogs: Sequence[commands
 def assemble(store: Store, patreon: Shelf, guilds: Guilds, engine: Engine, *, served: frozenset[GuildId]) -> UseCases:
     """Build every use case, as the composition root does."""
     now, wake = patreon.now, engine.wake
-    previews = Previews(store, now=now)
+    previews = Previews(store, guilds, now=now)
     campaigns = Campaigns(store, served=served)
     linking = Linking(store, patreon, public_url="https://bot.test", now=now, wake=wake, name_of=_no_name)
     return UseCases(

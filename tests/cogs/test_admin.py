@@ -48,7 +48,7 @@ async def test_a_setting_shows_its_effect_and_is_saved_on_yes(place: Place) -> N
     interaction = await place.type("settings", grace_days=3, may_take="managed", group="main", stacking="highest")
     question = await interaction.settled()
     assert "grace after a declined payment: 7 days → **3 days**" in question.content
-    assert "This adds 0, takes 0, holds 0." in question.content
+    assert "Nobody's roles change." in question.content
     await place.press(question, "Save")
     await interaction.wait_for(lambda answer: "grace after a declined payment: **3 days**" in answer.content)
     stored = (await place.use_cases.settings.load(place.guild)).policy
@@ -183,7 +183,7 @@ async def test_sync_of_one_member_says_which_role_waits_for_a_second_reading(pla
     await place.give(place.ann, place.gold)
     place.patreon.pledge(patron, None)
     interaction = await place.type("sync now", member=place.ann)
-    await interaction.wait_for(lambda answer: "Kept until Patreon says it twice: **Gold**" in answer.content)
+    await interaction.wait_for(lambda answer: "Kept until one more check with Patreon: **Gold**" in answer.content)
 
 
 async def test_sync_of_one_member_says_which_role_is_out_of_reach(place: Place) -> None:
@@ -222,8 +222,38 @@ async def test_while_paused_nobody_gets_a_role_and_resuming_gives_it(place: Plac
     assert "Paused: nothing changes" in given.content
     assert "Paused: nothing changes" in (await place.answer("sync status")).content
     await place.has(place.ann)
-    await place.answer("sync resume")
+    question = await place.answer("sync resume")
+    assert f"1 person gets <@&{place.gold}>: <@{place.ann}>" in question.content
+    assert f"1 person gets <@&{place.silver}>: <@{place.ann}>" in question.content
+    await (await place.press(question, "Stay paused")).wait_for(lambda answer: "Nothing was changed" in answer.content)
+    await place.has(place.ann)
+    resumed = await place.press(await place.answer("sync resume"), "Resume")
+    await resumed.wait_for(lambda answer: "Resumed. I'm catching up" in answer.content)
     await place.has(place.ann, "Gold", "Silver")
+
+
+async def test_resuming_what_is_not_paused_changes_nothing_and_says_so(place: Place) -> None:
+    assert (await place.answer("sync resume")).content == "Nothing is paused here."
+
+
+async def test_resuming_in_shadow_mode_says_that_nothing_moves_yet(place: Place) -> None:
+    await rule_for_gold(place)
+    await place.link(place.ann, "p1")
+    await place.use_cases.settings.change(place.guild, lambda policy: replace(policy, shadow=True, paused=True))
+    question = await place.answer("sync resume")
+    assert "Nobody's roles change." in question.content
+    resumed = await place.press(question, "Resume")
+    await resumed.wait_for(lambda answer: answer.content == "Resumed. Shadow mode is on: I only report what I would do.")
+
+
+async def test_leaving_shadow_mode_names_whose_roles_change(place: Place) -> None:
+    await place.use_cases.settings.change(place.guild, lambda policy: replace(policy, shadow=True))
+    await rule_for_gold(place)
+    await place.link(place.ann, "p1")
+    question = await place.answer("settings", shadow=False)
+    assert f"1 person gets <@&{place.gold}>: <@{place.ann}>" in question.content
+    await place.press(question, "Save")
+    await place.has(place.ann, "Gold")
 
 
 async def test_the_staff_hears_that_patreon_is_away_and_that_it_is_back(place: Place) -> None:

@@ -31,9 +31,9 @@ async def test_a_rule_shows_what_it_would_do_and_gives_the_role_once_saved(place
     interaction = await add_rule(place)
     question = await interaction.settled()
     assert interaction.ephemeral
-    assert "This adds 1, takes 0, holds 0." in question.content
+    assert f"1 person gets <@&{place.gold}>: <@{place.ann}>" in question.content
     await place.has(place.ann)
-    assert "**Gold** for everybody on the tier Gold" in await save(place, interaction)
+    assert "**Gold** for everybody on the tier Gold. I'm giving the new roles now." in await save(place, interaction)
     await place.has(place.ann, "Gold")
 
 
@@ -180,7 +180,7 @@ async def test_a_removed_rule_takes_its_role_back(place: Place) -> None:
     rule = await made_rule(place)
     await place.has(place.ann, "Gold")
     interaction = await place.type("roles remove", rule=rule)
-    assert "adds 0, takes 1" in (await interaction.settled()).content
+    assert f"1 person loses <@&{place.gold}>: <@{place.ann}>" in (await interaction.settled()).content
     await place.press(await interaction.settled(), "Take the role back")
     await place.has(place.ann)
 
@@ -236,8 +236,8 @@ async def test_preview_counts_what_shadow_mode_does_not_do(place: Place) -> None
     await interaction.wait_for(lambda answer: "shadow mode (report only): **yes**" in answer.content)
     await made_rule(place)
     message = await place.answer("roles preview")
-    assert "adds 1, takes 0, holds 0" in message.content
-    assert "Shadow mode is on" in message.content
+    gets = f"If roles moved here now:\n1 person gets <@&{place.gold}>: <@{place.ann}>"
+    assert message.content == f"Shadow mode is on: I only report what I would do.\n{gets}"
     await place.has(place.ann)
 
 

@@ -15,6 +15,7 @@ from bot.store import Store
 from bot.store.records import NudgeKind
 from bot.sync import Previews
 from tests.store.makers import GUILD, NOW, link, membership
+from tests.sync.doubles import GuildsDouble
 
 Clock = Callable[[], datetime]
 PAYING = Condition(ConditionKind.PAYING)
@@ -28,7 +29,7 @@ class Desk:
         self.store = store
         self.wakes = 0
         self.campaigns = Campaigns(store, served=served)
-        previews = Previews(store, now=self.now)
+        previews = Previews(store, GuildsDouble(), now=self.now)
         self.rules = Rules(store, self.campaigns, previews, now=self.now, wake=self.wake)
         self.settings = Settings(store, self.campaigns, previews, now=self.now, wake=self.wake)
         self.patrons = Patrons(store, self.campaigns, now=self.now)

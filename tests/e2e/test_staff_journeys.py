@@ -125,7 +125,7 @@ async def test_paused_nothing_moves_and_resumed_everything_follows(house: Theatr
     await house.refresh()
     assert house.role_calls() == 0
 
-    await house.command("Clara", "sync resume")
+    await house.agree("Clara", "sync resume")
 
     await house.until_roles("Ann", "Silver")
 

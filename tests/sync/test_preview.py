@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from bot.core.model import Cause, Condition, ConditionKind, DiscordUserId, Policy, Reason, RoleId, RoleRule
+from bot.core.prospect import Effect, Move
 from bot.store.records import LogAction
-from bot.sync import Previews, RuleEffect
+from bot.sync import Previews
 from tests.sync.doubles import CAMPAIGN, GOLD_TIER
 from tests.sync.world import ANN, BOB, CAT, GOLD, GUILD, SILVER, World, patron_of
 
@@ -13,7 +14,7 @@ CROWD = tuple(DiscordUserId(1000 + number) for number in range(8))
 
 
 def previews(world: World) -> Previews:
-    return Previews(world.store, now=world.clock)
+    return Previews(world.store, world.guilds, now=world.clock)
 
 
 async def test_explain_gives_data_decision_ledger_and_log(world: World) -> None:
@@ -48,9 +49,9 @@ async def test_data_that_a_quiet_list_confirmed_is_as_old_as_that_list(world: Wo
 async def test_simulate_shows_the_outcome_for_somebody_who_is_no_patron_and_touches_nothing(world: World) -> None:
     imagined = replace(world.patreon.pledge(patron_of(CAT), 1000, GOLD_TIER))
 
-    decision = await previews(world).simulate(GUILD, CAT, imagined)
+    prospect = await previews(world).simulate(GUILD, CAT, imagined)
 
-    assert decision.change.grant == {GOLD}
+    assert prospect.gets == {GOLD}
     assert world.guilds.calls == []
     assert await world.pending() == 0
 
@@ -61,7 +62,7 @@ async def test_rule_change_counts_what_it_would_give(world: World) -> None:
 
     effect = await previews(world).rule_change(GUILD, (*await world.rules(), rule), Policy())
 
-    assert effect == RuleEffect(adds=2)
+    assert effect == Effect(gets=(Move(EXTRA, 2, (ANN, BOB)),))
 
 
 async def test_rule_change_counts_what_it_would_take_and_the_same_happens(world: World) -> None:
@@ -69,7 +70,7 @@ async def test_rule_change_counts_what_it_would_take_and_the_same_happens(world:
     after = tuple(rule for rule in await world.rules() if rule.role != SILVER)
 
     effect = await previews(world).rule_change(GUILD, after, Policy())
-    assert effect == RuleEffect(takes=2)
+    assert effect == Effect(loses=(Move(SILVER, 2, (ANN, BOB)),))
 
     async with world.store.write() as t:
         await t.rules.remove(next(rule.rule for rule in await t.rules.of_guild(GUILD) if rule.role == SILVER))
@@ -82,7 +83,7 @@ async def test_rule_change_says_what_the_brake_would_hold(world: World) -> None:
 
     effect = await previews(world).rule_change(GUILD, (), Policy())
 
-    assert effect == RuleEffect(takes=8, holds=8)
+    assert effect == Effect(loses=(Move(SILVER, 8, CROWD),), holds=8)
 
 
 async def test_rule_change_speaks_for_nobody_about_whom_a_reading_is_in_doubt(world: World) -> None:

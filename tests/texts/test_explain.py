@@ -33,6 +33,7 @@ from bot.core.model import (
     Tier,
     TierId,
 )
+from bot.core.prospect import Prospect
 from bot.errors import LinkError, LinkProblem
 from bot.texts import commands, explain, patrons, staff
 
@@ -175,11 +176,12 @@ def test_a_decision_tells_what_is_given_taken_doubted_protected_and_due() -> Non
         protected=frozenset({RoleId(4)}),
         due_at=NOW,
     )
-    text = "\n".join(explain.outlook(made, NAMES, {PAGE: CAMPAIGN}))
+    given = Prospect(made, gets=frozenset({GOLD}), loses=frozenset({RoleId(1)}), doubted=frozenset({RoleId(3)}))
+    text = "\n".join(explain.outlook(given, NAMES, {PAGE: CAMPAIGN}))
     assert "**Ann's \\[Comics\\]**: the membership is paid" in text
     assert "To be given: **Gold\\_role**" in text
     assert "To be taken: **role 1**" in text
-    assert "Kept until Patreon says it twice: **role 3**" in text
+    assert "Kept until one more check with Patreon: **role 3**" in text
     assert "Stays, since the bot did not give it: **role 4**" in text
     assert "Next change, if nothing else is heard: <t:" in text
 

@@ -29,6 +29,7 @@ from bot.core.model import (
     Tier,
     TierId,
 )
+from bot.core.prospect import Effect, Held, Prospect
 from bot.sync.reports import PatronSynced
 from bot.texts import commands, explain, outcomes, patrons, staff, syncs
 
@@ -41,6 +42,7 @@ SEEN = Membership(PatronId("1"), PAGE, PatronStatus.ACTIVE, NOW, amount_cents=50
 ENTITLED = Entitlement(active=True, reason=Reason.PAID)
 ROLES = frozenset({GOLD})
 DECISION = Decision({PAGE: ENTITLED}, (LOST,), ROLES, RoleChange(ROLES, ROLES), protected=ROLES)
+PROSPECT = Prospect(DECISION, gets=ROLES, loses=ROLES, held=ROLES)
 
 
 def campaign(name: str) -> Campaign:
@@ -62,19 +64,19 @@ TEXTS: dict[str, Callable[[str], str]] = {
         replace(RULE, condition=Condition(ConditionKind.TIER, tier=TierId(name))), {}, None
     ),
     "membership": lambda name: explain.membership(SEEN, campaign(name)),
-    "own membership": lambda name: commands.membership(name, DECISION, {PAGE: SEEN}, {GOLD: name}, {PAGE: campaign(name)}),
+    "own membership": lambda name: commands.membership(name, PROSPECT, {PAGE: SEEN}, {GOLD: name}, {PAGE: campaign(name)}),
     "explained": lambda name: "\n".join(
         patrons.explained(
             ANN,
-            DECISION,
+            PROSPECT,
             ledger={},
             manual=(manual(name),),
-            held={GOLD: None},
+            held={GOLD: Held()},
             names={GOLD: name},
             campaigns={PAGE: campaign(name)},
         )
     ),
-    "simulated": lambda name: "\n".join(patrons.simulated(ANN, DECISION, {GOLD: name}, {PAGE: campaign(name)})),
+    "simulated": lambda name: "\n".join(patrons.simulated(ANN, PROSPECT, {GOLD: name}, {PAGE: campaign(name)})),
     "row": lambda name: patrons.row(ANN, ENTITLED, SEEN, campaign=campaign(name), roles=ROLES, names={GOLD: name}),
     "stats": lambda name: patrons.stats(campaign(name), reasons={}, active=0, linked=0, no_tier=0, new=0, sums={}, tiers={}),
     "shown": lambda name: patrons.shown(ANN, None, {}, {}, {PAGE: campaign(name)}),
@@ -119,7 +121,7 @@ def test_a_campaign_that_was_not_read_yet_is_called_something(text: str) -> None
         (syncs.campaign_status("Page", NOW, 1, None), "1 membership"),
         (syncs.reads_campaign("Page", 1, NOW), "1 tier,"),
         (staff.settings(Policy(brake_percent=10), None), "share of the roles I gave: **10 %**"),
-        (staff.settings_question(Policy(), Policy(brake_percent=20), 0, 0, 0), "10 % → **20 %**"),
+        (staff.settings_question(Policy(), Policy(brake_percent=20), Effect()), "10 % → **20 %**"),
         (staff.settings(Policy(declined_grace=timedelta(days=1)), None), "**1 day**"),
     ],
 )

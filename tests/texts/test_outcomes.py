@@ -36,7 +36,7 @@ def synced(change: RoleChange | None = None, desired: frozenset[RoleId] = IS_GOL
             synced(desired=NONE, held=IS_GOLD, doubted=IS_SILVER),
             (
                 "<@7> keeps the same roles for now.\nKept by the brake: **Gold**. /patrons explain says more.\n"
-                "Kept until Patreon says it twice: **Silver**."
+                "Kept until one more check with Patreon: **Silver**."
             ),
         ),
     ],
@@ -58,7 +58,7 @@ def test_staff_read_what_moved_and_what_kept_a_role_from_moving(report: PatronSy
         ),
         (
             synced(doubted=IS_SILVER),
-            "Linked. Your roles: **Gold**.\nStays until Patreon has said twice that it ended: **Silver**.",
+            "Linked. Your roles: **Gold**.\nKept until one more check with Patreon: **Silver**.",
         ),
     ],
 )
