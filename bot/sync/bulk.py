@@ -49,13 +49,14 @@ class Batch:
 
 @dataclass(slots=True)
 class Tally:
-    """What a bulk pass came to, in roles; ``doubts`` wait for a second reading."""
+    """What a bulk pass came to, in roles; ``doubts`` wait for a second reading, ``begun`` of them since this pass."""
 
     granted: int = 0
     revoked: int = 0
     held: int = 0
     blocked: int = 0
     doubts: int = 0
+    begun: int = 0
 
 
 Batches = Callable[[], AsyncIterator[Batch]]
@@ -159,6 +160,7 @@ class Bulk:
     ) -> bool:
         """Count one person's decision and say whether there is anything to do for them now."""
         tally.doubts += len(decision.doubts)
+        tally.begun += sum(doubt.role not in case.doubts for doubt in decision.doubts)
         if view.settings.policy.paused:
             return False
         change = decision.change

@@ -17,6 +17,7 @@ from bot.sync.bulk import Batch, Bulk
 from bot.sync.cases import CHUNK, GuildView, audited_key, everybody, load_view
 from bot.sync.parts import Parts
 from bot.sync.queue import Stopping
+from bot.sync.reads import listable
 from bot.sync.reports import AuditEnded
 from bot.sync.sightings import record_gone, record_seen
 
@@ -64,15 +65,30 @@ class GuildWork:
         async with self._parts.store.write() as t:
             await t.runs.end(run, report, self._parts.now())
             if cause is Cause.RULES and tally.doubts:
-                await self._ask_for_lists(t, view)
+                await self._ask_again(t, view, at_once=tally.begun > 0)
 
-    async def _ask_for_lists(self, t: Tables, view: GuildView) -> None:
-        """Read the lists soon whose second reading a change of rules waits for: its creator looks at the outcome."""
+    async def _ask_again(self, t: Tables, view: GuildView, *, at_once: bool) -> None:
+        """Have Patreon asked what a change of rules waits for: its creator looks at the outcome.
+
+        What was stored before the change is one reading, the list is the other. ``at_once``: the change itself left
+        something in doubt. Doubts that Patreon's own answers began are not settled faster for it than lists are spaced, so
+        that an outage still has to last.
+        """
         now = self._parts.now()
-        for campaign in sorted({rule.campaign for rule in view.rules}):
-            read_at = view.campaigns[campaign].refreshed_at if campaign in view.campaigns else None
-            spaced = now if read_at is None else max(now, read_at + self._parts.settings.list_spacing)
-            await t.nudges.add(NudgeKind.CAMPAIGN, campaign, Cause.RULES, spaced)
+        for campaign in sorted({rule.campaign for rule in view.rules} & view.campaigns.keys()):
+            state = view.campaigns[campaign]
+            if await listable(t, state):
+                spaced = now if state.refreshed_at is None else state.refreshed_at + self._parts.settings.list_spacing
+                await t.nudges.add(NudgeKind.CAMPAIGN, campaign, Cause.RULES, now if at_once else max(now, spaced))
+            elif at_once:
+                await self._call_doubted(t, view.guild, now)
+
+    async def _call_doubted(self, t: Tables, guild: GuildId, now: datetime) -> None:
+        """Have everybody about whom there is a doubt read on their own: there is no list that would do."""
+        after: DiscordUserId | None = None
+        while users := await t.doubts.users(guild, after, CHUNK):
+            await t.nudges.add_many(NudgeKind.USER, map(str, users), Cause.RULES, now)
+            after = users[-1]
 
     async def _audit(self, view: GuildView, *, first: bool) -> None:
         """Read all members, and call those of whom something new was seen; raises before an incomplete audit counts."""

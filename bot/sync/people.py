@@ -15,6 +15,9 @@ from bot.sync.settle import Settled, Settler
 # Linking reads the memberships itself, a moment before the link is stored.
 _JUST_READ = timedelta(minutes=2)
 
+# After these a first answer, or time alone, has another answer follow it soon.
+_CONFIRMED = frozenset({Cause.WEBHOOK, Cause.RULES, Cause.CLOCK, Cause.REACHED})
+
 Stored = dict[CampaignId, Membership]
 
 
@@ -64,7 +67,7 @@ class People:
             found = await self._settler.settle(link.user, cause, answer=not ask)
             settled = True
             # Time alone takes nothing, nor does an answer that was the first of its kind: it is read again first.
-            doubted = cause in {Cause.CLOCK, Cause.WEBHOOK} and found.in_doubt
+            doubted = cause in _CONFIRMED and found.in_doubt
         read, later = await self._read(nudge, link, stored, cause, ask=ask, doubted=doubted)
         if later is None and (read or not settled or (ask and cause is Cause.MANUAL)):
             found = await self._settler.settle(link.user, cause)
@@ -94,18 +97,19 @@ class People:
 
     async def _campaigns(self, nudge: Nudge, stored: Stored, cause: Cause, *, ask: bool) -> list[CampaignId]:
         """Name the campaigns to read somebody for."""
-        if ask:
+        if ask and cause is not Cause.RULES:
             named = {reading.campaign for reading in nudge.readings} if cause is Cause.WEBHOOK else set()
             return sorted(named or stored.keys() or self._parts.settings.campaigns)
-        if cause is not Cause.REFRESH:
+        if not ask and cause is not Cause.REFRESH:
             return []
-        # Without a list, each patron's own turn in the interval is the reading.
+        # Without a list, each patron's own turn in the interval is the reading, or the one after a change of rules.
         now, every = self._parts.now(), self._parts.settings.refresh_every
         async with self._parts.store.read() as t:
             states = [state for state in await t.campaigns.load_all() if not await listable(t, state)]
         unlisted = {state.campaign.campaign for state in states} & (stored.keys() | self._parts.settings.campaigns)
-        old = {campaign for campaign in unlisted if _age(stored.get(campaign), now) > every / 2}
-        return sorted(old)
+        if not ask:
+            unlisted = {campaign for campaign in unlisted if _age(stored.get(campaign), now) > every / 2}
+        return sorted(unlisted)
 
     async def _covered(self, nudge: Nudge, campaign: CampaignId) -> bool:
         """Say whether a complete list was begun after what the nudge is about."""

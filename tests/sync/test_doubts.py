@@ -144,6 +144,67 @@ async def test_rule_saved_after_the_end_of_a_grace_does_not_make_up_for_the_read
     assert world.roles(ANN) == {SILVER}
 
 
+# --- a change of rules
+
+
+async def _loses_silver_by_a_change(world: World) -> None:
+    """Remove the rule that gave Ann her role, while another goes on giving it to others; all that needs no time is done."""
+    async with world.store.write() as t:
+        rule = await t.rules.add(GUILD, CAMPAIGN, SILVER, Condition(ConditionKind.PAYING))
+    world.patreon.pledge(patron_of(ANN), 300, None)
+    world.guilds.members[GUILD][ANN] = set()
+    await world.links(ANN)
+    assert world.roles(ANN) == {SILVER}
+    await world.refreshes()
+    world.forget_calls()
+    async with world.store.write() as t:
+        await t.rules.remove(rule.rule)
+    await world.changes_rules()
+
+
+async def test_change_of_rules_needs_one_list_which_is_read_at_once(world: World) -> None:
+    await _loses_silver_by_a_change(world)
+
+    assert world.roles(ANN) == set()
+    assert world.patreon.reads == world.patreon.calls["list_page"] == 1
+
+
+async def test_change_of_rules_without_a_list_to_read_needs_one_answer_about_each(bare: World) -> None:
+    await bare.set_up(creator=False)
+    await _loses_silver_by_a_change(bare)
+
+    assert bare.roles(ANN) == set()
+    assert bare.patreon.reads == bare.patreon.calls["own"] == 1
+
+
+async def test_change_of_rules_takes_nothing_while_patreon_is_away(world: World) -> None:
+    await world.is_patron(BOB)
+    async with world.store.write() as t:
+        await t.rules.add(GUILD, CAMPAIGN, SILVER, Condition(ConditionKind.AMOUNT, 700), worth_cents=700)
+        await t.rules.remove((await t.rules.of_guild(GUILD))[0].rule)
+    world.patreon.fault = PatreonUnavailable("down")
+    await world.changes_rules()
+    await world.later(HOUR)
+    assert world.roles(BOB) == {SILVER}
+
+    world.patreon.fault = None
+    await world.later(HOUR)
+    assert world.roles(BOB) == set()
+
+
+async def test_change_of_rules_takes_nothing_that_the_list_read_for_it_gives_again(world: World) -> None:
+    await world.is_patron(BOB)
+    world.patreon.pledge(patron_of(BOB), 700, tier_cents=500)
+    async with world.store.write() as t:
+        await t.rules.add(GUILD, CAMPAIGN, SILVER, Condition(ConditionKind.AMOUNT, 700), worth_cents=700)
+        await t.rules.remove((await t.rules.of_guild(GUILD))[0].rule)
+
+    await world.changes_rules()
+
+    assert world.patreon.calls["list_page"] == 1
+    assert world.roles(BOB) == {SILVER}
+
+
 async def _sets(world: World, policy: Policy) -> None:
     async with world.store.write() as t:
         await t.guilds.choose(GUILD, (await t.guilds.load(GUILD)).policy, policy)

@@ -98,6 +98,7 @@ async def test_rule_that_is_added_while_the_list_is_taken_over_misses_nobody(bar
 async def test_first_run_names_what_happened_and_no_date(bare: World) -> None:
     await _prepare(bare, ANN)
     await _prepare_another(bare, BOB)
+    bare.clock.move(MINUTE)
 
     await bare.set_up()
 
