@@ -1,13 +1,11 @@
 """Rules from the typed command to the roles of members; ranks are never passed (law 10)."""
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from bot.core.model import CREATOR, Campaign, CampaignId, Condition, ConditionKind, Origin, RoleId
-from bot.store.records import NudgeKind
 from sandbox.discord.interaction import Interaction
 from sandbox.world.guild_records import Permission
 from tests.cogs.place import Place
@@ -250,9 +248,6 @@ async def test_adopting_takes_over_the_holders_of_a_role(place: Place) -> None:
     assert "1 member has Gold, 1 of them linked" in (await interaction.settled()).content
     await place.press(await interaction.settled(), "Adopt")
     await interaction.wait_for(lambda answer: "Adopted 1 holder." in answer.content)
-    # What is taken by it is read once more, a minute after the last list.
-    await place.until(lambda t: t.nudges.load(NudgeKind.CAMPAIGN, CAMPAIGN))
-    place.patreon.now.move(timedelta(minutes=2))
     await place.has(place.ann)
 
 

@@ -172,7 +172,6 @@ async def test_removing_a_rule_takes_its_role_or_lets_its_holders_keep_it(house:
     asked = await house.command("Clara", "roles remove", rule=4)
     await house.press(asked, "Remove")
     # Another rule gives the role to those of a tier, so that a list has to say once more that Ann is not one of them.
-    await house.wait(minutes=2)
     await house.until_roles("Ann", "Silver")
 
 
