@@ -54,14 +54,12 @@ def _concerned(case: Case, about: list[Verdict], verdicts: tuple[Verdict, ...]) 
 
 
 def _first_doubt(case: Case, role: RoleId, readings: list[Membership]) -> Doubt:
-    latest = max(readings, key=lambda reading: reading.observed_at)
+    latest = max(readings, key=lambda reading: reading.serial)
     heard = any(reading.source is Source.WEBHOOK for reading in readings)
-    return Doubt(case.guild, case.user, role, latest.observed_at, Source.WEBHOOK if heard else latest.source)
+    return Doubt(case.guild, case.user, role, latest.serial, Source.WEBHOOK if heard else latest.source)
 
 
 def _settles(reading: Membership, doubt: Doubt, entitlement: Entitlement) -> bool:
     heard_twice = doubt.source is Source.WEBHOOK and reading.source is Source.WEBHOOK
     ended_at = None if entitlement.active else entitlement.ends_at
-    return (
-        not heard_twice and reading.observed_at > doubt.observed_at and (ended_at is None or reading.observed_at >= ended_at)
-    )
+    return not heard_twice and reading.serial > doubt.serial and (ended_at is None or reading.observed_at >= ended_at)

@@ -82,6 +82,8 @@ class Membership:
     price among ``tiers`` (0 when they are all free, None when no price is known). ``declined_since`` is when a
     decline was first seen; ``paid_through`` the end of the time that is paid for. ``membership`` is v2's member id.
     ``listed`` is whether the answer itself named tiers or money as theirs, not only an earlier one (see ``readings``).
+    ``serial`` is its place among all readings: of two, the one with the larger number was asked for later (or arrived
+    later, a webhook). ``observed_at`` tells people its age and compares with ends; clocks jump, so it orders nothing.
     """
 
     patron: PatronId
@@ -103,6 +105,7 @@ class Membership:
     membership: MembershipId | None = None
     source: Source = Source.FETCH
     listed: bool = False
+    serial: int = 0
 
 
 class ConditionKind(Enum):
@@ -299,14 +302,14 @@ class ManualGrant:
 class Doubt:
     """A revocation one reading asked for and no second has confirmed.
 
-    ``observed_at`` and ``source`` are that first reading's: two webhooks may tell of one and the same event, so a doubt
+    ``serial`` and ``source`` are that first reading's: two webhooks may tell of one and the same event, so a doubt
     that a webhook began is settled by a read.
     """
 
     guild: GuildId
     user: DiscordUserId
     role: RoleId
-    observed_at: datetime
+    serial: int
     source: Source
 
 

@@ -42,7 +42,7 @@ def carry(previous: Membership | None, reading: Membership) -> Membership:
     A reading older than ``previous`` (a webhook that waited in the queue) gives ``previous``. One that names no
     membership (see ``absent``) ends what there was, and keeps to its end what was paid for.
     """
-    if previous is not None and reading.observed_at < previous.observed_at:
+    if previous is not None and reading.serial < previous.serial:
         return previous
     if previous is not None and names_none(reading):
         previous, reading = _unnamed(previous, reading)
@@ -67,9 +67,9 @@ def carry(previous: Membership | None, reading: Membership) -> Membership:
     return _with_what_they_had(previous, reading)
 
 
-def vanished(previous: Membership, now: datetime, *, source: Source = Source.LIST) -> Membership:
+def vanished(previous: Membership, now: datetime, *, serial: int, source: Source = Source.LIST) -> Membership:
     """Return the reading of a complete answer that no longer names the patron."""
-    return carry(previous, absent(previous.patron, previous.campaign, now, source=source))
+    return carry(previous, absent(previous.patron, previous.campaign, now, serial=serial, source=source))
 
 
 def ended(reading: Membership) -> Membership:
@@ -92,12 +92,14 @@ def ended(reading: Membership) -> Membership:
     )
 
 
-def absent(patron: PatronId, campaign: CampaignId, now: datetime, *, source: Source = Source.FETCH) -> Membership:
+def absent(
+    patron: PatronId, campaign: CampaignId, now: datetime, *, serial: int = 0, source: Source = Source.FETCH
+) -> Membership:
     """Return the reading of an answer without a membership.
 
     A free member has a membership id and this reading has none: that is how the two are told apart.
     """
-    return Membership(patron=patron, campaign=campaign, status=PatronStatus.NONE, observed_at=now, source=source)
+    return Membership(patron, campaign, PatronStatus.NONE, observed_at=now, serial=serial, source=source)
 
 
 def names_none(reading: Membership) -> bool:

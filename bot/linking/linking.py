@@ -7,7 +7,7 @@ roles is the engine's, which a row of ``finish`` makes look.
 
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -177,7 +177,8 @@ class Linking:
         """
         async with self._store.read() as t:
             waiting = await t.attempts.load_by_confirm(fingerprint(confirm_token))
-        readings = await self._read_memberships(waiting)
+            serial = await t.serials.current()
+        readings = await self._read_memberships(waiting, serial)
         try:
             linked = await self._link(confirm_token, readings)
         except LinkError as refused:
@@ -254,7 +255,7 @@ class Linking:
             return LinkProblem.USER_TAKEN
         return None
 
-    async def _read_memberships(self, attempt: LinkAttempt | None) -> tuple[Membership, ...] | None:
+    async def _read_memberships(self, attempt: LinkAttempt | None, serial: int) -> tuple[Membership, ...] | None:
         """Read what the patron has now; None when Patreon gives no answer, which is no reason not to link."""
         if attempt is None or attempt.tokens is None:
             return None  # nothing to ask with: taking the token says what is wrong with it
@@ -265,7 +266,7 @@ class Linking:
         except PatreonError as error:
             log.warning("link_without_reading", user=attempt.user, error=type(error).__name__)
             return None
-        return identity.memberships
+        return tuple(replace(reading, serial=serial) for reading in identity.memberships)
 
     async def _save(self, t: Tables, attempt: LinkAttempt, readings: tuple[Membership, ...] | None, now: datetime) -> Link:
         if attempt.patron is None or attempt.tokens is None:
@@ -277,7 +278,8 @@ class Linking:
         for reading in readings or ():
             if reading.campaign in served:
                 previous = await t.memberships.load(reading.patron, reading.campaign)
-                await t.memberships.save(carry(previous, reading), due_at=None, digest=digest(reading))
+                if previous is None or previous.serial <= reading.serial:
+                    await t.memberships.save(carry(previous, reading), due_at=None, digest=digest(reading))
         await t.nudges.add(NudgeKind.USER, str(attempt.user), Cause.LINKED, now)
         return link
 

@@ -47,9 +47,12 @@ class Campaigns(Subject):
         one = update(campaigns).where(_c.campaign_id == campaign, same)
         return await self._changes(one.values(next_refresh_at=next_refresh_at)) > 0
 
-    async def refreshed(self, campaign: CampaignId, at: datetime, total: int, unreadable: int = 0) -> None:
-        """Remember that a complete list of ``total`` memberships was read, and how many more had no readable shape."""
-        await self._change(campaign, refreshed_at=at, total=total, unreadable=unreadable)
+    async def refreshed(self, campaign: CampaignId, at: datetime, total: int, unreadable: int = 0, *, serial: int) -> None:
+        """Remember that a complete list of ``total`` memberships was read, and how many more had no readable shape.
+
+        ``at`` and ``serial`` are those of its beginning.
+        """
+        await self._change(campaign, refreshed_at=at, refreshed_serial=serial, total=total, unreadable=unreadable)
 
     async def freeze(self, campaign: CampaignId, why: str, at: datetime) -> None:
         """Let the campaign's answers count against nobody; the first instant stays, the latest reason counts."""
@@ -74,6 +77,7 @@ def _to_state(row: Row[Any]) -> CampaignState:
         owner=TokenOwner(row.owner),
         next_refresh_at=row.next_refresh_at,
         refreshed_at=row.refreshed_at,
+        refreshed_serial=row.refreshed_serial,
         total=row.total,
         unreadable=row.unreadable,
         frozen_since=row.frozen_since,

@@ -19,7 +19,7 @@ _UNKNOWN_SHAPE = "a stored value has a shape this version does not know"
 
 # Sets come out sorted, so that equal values give equal bytes.
 _encoder = msgspec.json.Encoder(order="deterministic")
-_content = attrgetter(*(each.name for each in fields(Membership) if each.name not in {"observed_at", "source"}))
+_content = attrgetter(*(each.name for each in fields(Membership) if each.name not in {"observed_at", "serial", "source"}))
 
 _memberships = msgspec.json.Decoder(Membership)
 _campaigns = msgspec.json.Decoder(Campaign)

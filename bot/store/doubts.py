@@ -49,10 +49,10 @@ def _to_values(doubt: Doubt) -> dict[str, object]:
         "guild_id": doubt.guild,
         "user_id": doubt.user,
         "role_id": doubt.role,
-        "observed_at": doubt.observed_at,
+        "serial": doubt.serial,
         "source": doubt.source.value,
     }
 
 
 def _to_doubt(row: Row[Any]) -> Doubt:
-    return Doubt(GuildId(row.guild_id), DiscordUserId(row.user_id), RoleId(row.role_id), row.observed_at, Source(row.source))
+    return Doubt(GuildId(row.guild_id), DiscordUserId(row.user_id), RoleId(row.role_id), row.serial, Source(row.source))

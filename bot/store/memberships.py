@@ -14,6 +14,7 @@ from bot.store.codec import decode_membership, digest, encode
 from bot.store.listings import Listings
 from bot.store.records import MembershipRow
 from bot.store.schema import memberships
+from bot.store.serials import Serials
 from bot.store.statements import Insert, insert_into, pieces
 
 _c = memberships.c
@@ -52,16 +53,22 @@ class Memberships(Listings):
         await self.save_many([MembershipRow(membership, due_at, digest)])
 
     async def save_many(self, rows: Iterable[MembershipRow]) -> None:
-        """Store any number of memberships over the ones before them, unless those were observed later."""
+        """Store any number of memberships over the ones before them, unless those are later in the order.
+
+        What is asked of Patreon after this is later than all of them.
+        """
         # In one order everywhere, so that two writers never wait for each other in a ring.
         ordered = sorted(rows, key=lambda row: (row.membership.campaign, row.membership.patron))
         for piece in pieces(map(_to_values, ordered)):
             await self._run(_later(self._on_postgres), piece)
+        if ordered:
+            await Serials(self._connection).take()
 
-    async def touch(self, patron: PatronId, campaign: CampaignId, observed_at: datetime) -> None:
+    async def touch(self, again: Membership) -> None:
         """Remember that Patreon said the same again, unless that is known to be later."""
-        earlier = (_c.campaign_id == campaign) & (_c.patron_id == patron) & (_c.observed_at < observed_at)
-        await self._run(update(memberships).where(earlier).values(observed_at=observed_at))
+        earlier = (_c.campaign_id == again.campaign) & (_c.patron_id == again.patron) & (_c.serial < again.serial)
+        changes = {"observed_at": again.observed_at, "serial": again.serial}
+        await self._run(update(memberships).where(earlier).values(**changes))
 
     async def set_due(self, patron: PatronId, campaign: CampaignId, due_at: datetime | None) -> None:
         """Say when time alone may change what follows from a membership; None: never."""
@@ -83,13 +90,13 @@ class Memberships(Listings):
 def _later(on_postgres: bool) -> Insert:
     """Build the upsert that keeps the later of two readings."""
     insert = insert_into(memberships, on_postgres)
-    changes = {name: insert.excluded[name] for name in ("payload", "digest", "observed_at", "due_at")}
-    later = _c.observed_at <= insert.excluded.observed_at
+    changes = {name: insert.excluded[name] for name in ("payload", "digest", "observed_at", "serial", "due_at")}
+    later = _c.serial <= insert.excluded.serial
     return insert.on_conflict_do_update(index_elements=["campaign_id", "patron_id"], set_=changes, where=later)
 
 
 def _readable() -> Any:
-    return select(_c.payload, _c.observed_at)
+    return select(_c.payload, _c.observed_at, _c.serial)
 
 
 def _to_values(row: MembershipRow) -> dict[str, object]:
@@ -100,13 +107,11 @@ def _to_values(row: MembershipRow) -> dict[str, object]:
         "payload": encode(membership),
         "digest": digest(membership) if row.digest is None else row.digest,
         "observed_at": membership.observed_at,
+        "serial": membership.serial,
         "due_at": row.due_at,
     }
 
 
 def _to_membership(row: Row[Any]) -> Membership:
-    """Decode; a later reading that said the same is remembered in the column only."""
-    membership = decode_membership(row.payload)
-    if membership.observed_at == row.observed_at:
-        return membership
-    return replace(membership, observed_at=row.observed_at)
+    """Decode; a later reading that said the same is remembered in the columns only."""
+    return replace(decode_membership(row.payload), observed_at=row.observed_at, serial=row.serial)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -153,7 +154,7 @@ class Nudges(Subject):
             "key": key,
             "campaign_id": reading.campaign,
             "payload": encode(reading),
-            "observed_at": reading.observed_at,
+            "serial": reading.serial,
         }
         await self._run(_newer_reading(self._on_postgres), values)
 
@@ -164,11 +165,11 @@ class Nudges(Subject):
     async def _readings(self, rows: Sequence[Row[Any]]) -> dict[tuple[str, str], list[Membership]]:
         """Load what webhooks told about these nudges, the latest last."""
         found: dict[tuple[str, str], list[Membership]] = defaultdict(list)
-        question = select(nudge_readings).order_by(_r.observed_at, _r.campaign_id)
+        question = select(nudge_readings).order_by(_r.serial, _r.campaign_id)
         for kind in {row.kind for row in rows}:
             keys = [row.key for row in rows if row.kind == kind]
             for row in await self._rows_in(question.where(_r.kind == kind), _r.key, keys):
-                found[row.kind, row.key].append(decode_membership(row.payload))
+                found[row.kind, row.key].append(replace(decode_membership(row.payload), serial=row.serial))
         return found
 
 
@@ -192,8 +193,8 @@ def _merging(on_postgres: bool) -> Insert:
 def _newer_reading(on_postgres: bool) -> Insert:
     """Build the upsert that keeps the later of two readings."""
     insert = insert_into(nudge_readings, on_postgres)
-    changes = {"payload": insert.excluded.payload, "observed_at": insert.excluded.observed_at}
-    later = _r.observed_at <= insert.excluded.observed_at
+    changes = {"payload": insert.excluded.payload, "serial": insert.excluded.serial}
+    later = _r.serial <= insert.excluded.serial
     return insert.on_conflict_do_update(index_elements=["kind", "key", "campaign_id"], set_=changes, where=later)
 
 

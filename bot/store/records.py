@@ -264,9 +264,10 @@ class WebhookRecord:
 class CampaignState:
     """A campaign as stored, and where its refresh stands.
 
-    ``owner`` names the token pair that reads it. ``total`` is the size of the last complete list, ``unreadable`` how many
-    of its rows could not be read. ``frozen_why`` says why nothing may be concluded from Patreon's answers now, since
-    ``frozen_since``; None when all is well.
+    ``owner`` names the token pair that reads it. ``refreshed_at`` and ``refreshed_serial`` are when the last complete list
+    was begun, for people and for the order of readings. ``total`` is its size, ``unreadable`` how many of its rows could
+    not be read. ``frozen_why`` says why nothing may be concluded from Patreon's answers now, since ``frozen_since``; None
+    when all is well.
     """
 
     campaign: Campaign
@@ -274,6 +275,7 @@ class CampaignState:
     owner: TokenOwner = CREATOR
     next_refresh_at: datetime | None = None
     refreshed_at: datetime | None = None
+    refreshed_serial: int = 0
     total: int | None = None
     unreadable: int = 0
     frozen_since: datetime | None = None

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Sequence,
     SmallInteger,
     Table,
     Text,
@@ -21,6 +22,9 @@ from sqlalchemy import (
 from bot.store.columns import NAMES, Counter, Instant
 
 metadata = MetaData(naming_convention=NAMES)
+
+# On PostgreSQL only; see serials.py.
+serials = Sequence("serials", increment=2, metadata=metadata)
 
 links = Table(
     "links",
@@ -76,6 +80,7 @@ memberships = Table(
     Column("payload", LargeBinary, nullable=False, doc="the membership as JSON"),
     Column("digest", LargeBinary, nullable=False, doc="of what Patreon said last; empty: it is not listed any more"),
     Column("observed_at", Instant, nullable=False, doc="when Patreon said so last"),
+    Column("serial", BigInteger, nullable=False, server_default="0", doc="the place of that answer in the order"),
     Column("due_at", Instant, index=True, doc="when time alone may change the outcome"),
 )
 
@@ -104,6 +109,9 @@ campaigns = Table(
     Column("owner", Text, nullable=False, doc="the token pair that reads it"),
     Column("next_refresh_at", Instant, doc="when the next refresh is due; null: none is planned"),
     Column("refreshed_at", Instant, doc="when the last complete list was read"),
+    Column(
+        "refreshed_serial", BigInteger, nullable=False, server_default="0", doc="the place of its beginning in the order"
+    ),
     Column("total", Integer, doc="how many memberships it held"),
     Column("unreadable", Integer, nullable=False, server_default="0", doc="how many of its rows could not be read"),
     Column("frozen_since", Instant, doc="since when its answers count against nobody"),
@@ -191,7 +199,7 @@ doubts = Table(
     Column("guild_id", BigInteger, primary_key=True, autoincrement=False, doc="the guild"),
     Column("user_id", BigInteger, primary_key=True, autoincrement=False, doc="the Discord user"),
     Column("role_id", BigInteger, primary_key=True, autoincrement=False, doc="the role one reading would take"),
-    Column("observed_at", Instant, nullable=False, doc="when that reading was made"),
+    Column("serial", BigInteger, nullable=False, server_default="0", doc="the place of that reading in the order"),
     Column("source", Text, nullable=False, doc="a Source: how it reached us"),
 )
 
@@ -246,7 +254,7 @@ nudge_readings = Table(
     Column("key", Text, primary_key=True, doc="of the nudge"),
     Column("campaign_id", Text, primary_key=True, doc="one reading per campaign: the last"),
     Column("payload", LargeBinary, nullable=False, doc="the membership a webhook told, as JSON"),
-    Column("observed_at", Instant, nullable=False, doc="when it came"),
+    Column("serial", BigInteger, nullable=False, server_default="0", doc="the place of its coming in the order"),
     ForeignKeyConstraint(["kind", "key"], ["nudges.kind", "nudges.key"], ondelete="CASCADE"),
 )
 

@@ -24,6 +24,7 @@ from bot.store.role_log import RoleLog, lost
 from bot.store.rules import Rules
 from bot.store.runs import Runs
 from bot.store.schema import doubts, ledger, manual_grants, metadata, presence
+from bot.store.serials import Serials
 from bot.store.statements import Subject, pieces
 from bot.store.tokens import TokenPairs
 from bot.store.webhooks import Webhooks
@@ -43,6 +44,7 @@ class Tables(Subject):
     def __init__(self, connection: AsyncConnection, cipher: Cipher, policy: Policy) -> None:
         super().__init__(connection)
         self._cipher = cipher
+        self.serials = Serials(connection)
         self.links = Links(connection)
         self.tokens = TokenPairs(connection, cipher)
         self.attempts = Attempts(connection, cipher)

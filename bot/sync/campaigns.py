@@ -60,9 +60,10 @@ class Refreshes:
         begun_at = self._parts.now()
         async with self._parts.store.write() as t:
             run = await t.runs.start(RunKind.REFRESH, begun_at, campaign=campaign)
+            serial = await t.serials.take()
         try:
             await self._describe(state, begun_at)
-            listing = await self._read(state, run, begun_at)
+            listing = await self._read(state, run, begun_at, serial)
         except PatreonError as error:
             await self._failed(run, state, nudge.cause, error)
             if isinstance(error, AccessRevoked | AccessDenied | Implausible):
@@ -71,7 +72,7 @@ class Refreshes:
         await self._take_over(listing, nudge.cause)
         return None
 
-    async def _read(self, state: CampaignState, run: int, begun_at: datetime) -> Listing:
+    async def _read(self, state: CampaignState, run: int, begun_at: datetime, serial: int) -> Listing:
         """Read every page into the run's stage. Raises before anything counts."""
         campaign = state.campaign.campaign
         counted, total, told_at = Census(), None, begun_at
@@ -93,7 +94,7 @@ class Refreshes:
         await self._believe(campaign, counted)
         async with self._parts.store.read() as t:
             missing = await gone(t, campaign, await t.memberships.missing(run, campaign), unreadable)
-        return Listing(state, run, begun_at, counted.memberships, total, tuple(missing), frozenset(unreadable))
+        return Listing(state, run, begun_at, serial, counted.memberships, total, tuple(missing), frozenset(unreadable))
 
     async def _believe(self, campaign: CampaignId, counted: Census) -> None:
         """Compare a list's counts with those of the last believed one; raises Implausible."""
@@ -124,7 +125,8 @@ class Refreshes:
         tally = await self._bulk.hand_out(views, lambda: changed(store, listing), Cause.REFRESH)
         async with self._parts.store.write() as t:
             # Only now is everything the list changed stored, so that what is stored may count as read by it.
-            await t.campaigns.refreshed(listing.campaign, listing.begun_at, listing.read, len(listing.unreadable))
+            unreadable = len(listing.unreadable)
+            await t.campaigns.refreshed(listing.campaign, listing.begun_at, listing.read, unreadable, serial=listing.serial)
             await t.memberships.drop_staged(listing.run)
             await self._call_changed_guilds(t, listing, views)
         again = await self._bulk.hand_out(views, lambda: doubted(store, guilds), Cause.REFRESH)

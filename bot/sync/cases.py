@@ -85,10 +85,9 @@ async def load_memberships(
 
 def confirmed(membership: Membership, state: CampaignState | None) -> Membership:
     """Bring a stored membership up to the last complete list, which said the same of it again."""
-    read_at = state.refreshed_at if state else None
-    if read_at is None or read_at <= membership.observed_at:
+    if state is None or state.refreshed_at is None or state.refreshed_serial <= membership.serial:
         return membership
-    return replace(membership, observed_at=read_at, source=Source.LIST)
+    return replace(membership, observed_at=state.refreshed_at, serial=state.refreshed_serial, source=Source.LIST)
 
 
 def _with_absent(patron: PatronId, rows: Mapping[CampaignId, Membership], view: GuildView) -> dict[CampaignId, Membership]:
@@ -96,8 +95,12 @@ def _with_absent(patron: PatronId, rows: Mapping[CampaignId, Membership], view: 
 
     Not where a row of it could not be read, since that may have been theirs.
     """
-    lists = {c: s.refreshed_at for c, s in view.campaigns.items() if s.refreshed_at and not s.unreadable and c not in rows}
-    return {**rows, **{c: absent(patron, c, read_at, source=Source.LIST) for c, read_at in lists.items()}}
+    unnamed = {
+        campaign: absent(patron, campaign, state.refreshed_at, serial=state.refreshed_serial, source=Source.LIST)
+        for campaign, state in view.campaigns.items()
+        if state.refreshed_at and not state.unreadable and campaign not in rows
+    }
+    return {**rows, **unnamed}
 
 
 async def load_cases(

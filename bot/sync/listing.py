@@ -20,11 +20,12 @@ from bot.sync.cases import CHUNK, confirmed
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A complete list, staged under its run."""
+    """A complete list, staged under its run. All it says is as old as its beginning, whatever page it stood on."""
 
     before: CampaignState
     run: int
     begun_at: datetime
+    serial: int
     read: int
     total: int | None
     missing: tuple[PatronId, ...]
@@ -38,7 +39,13 @@ class Listing:
     @property
     def after(self) -> CampaignState:
         """How the list leaves the campaign."""
-        return replace(self.before, refreshed_at=self.begun_at, total=self.read, unreadable=len(self.unreadable))
+        return replace(
+            self.before,
+            refreshed_at=self.begun_at,
+            refreshed_serial=self.serial,
+            total=self.read,
+            unreadable=len(self.unreadable),
+        )
 
 
 async def changed(store: Store, listing: Listing) -> AsyncIterator[Batch]:
@@ -81,7 +88,7 @@ async def doubt_anew(store: Store, listing: Listing, guilds: Sequence[GuildId]) 
             for user, link in links.items():
                 known = stored.get(link.patron, {}).get(listing.campaign)
                 if listing.unreadable & {link.patron, known and known.membership}:
-                    anew = [replace(doubt, observed_at=listing.begun_at) for doubt in doubts.get(user, {}).values()]
+                    anew = [replace(doubt, serial=listing.serial) for doubt in doubts.get(user, {}).values()]
                     await t.doubts.replace(guild, user, anew)
 
 
@@ -116,7 +123,7 @@ async def _to_batch(t: Tables, listing: Listing, these: Iterable[Membership | Pa
     rows: list[MembershipRow] = []
     for patron, reading in readings.items():
         before = previous.get(patron, {}).get(listing.campaign)
-        row = _to_row(before and confirmed(before, listing.before), reading, listing.begun_at)
+        row = _to_row(listing, before and confirmed(before, listing.before), reading)
         if row is not None:
             rows.append(row)
     links: dict[PatronId, Link] = await t.links.load_of_patrons(readings)
@@ -124,12 +131,12 @@ async def _to_batch(t: Tables, listing: Listing, these: Iterable[Membership | Pa
     return Batch({link.user: link for link in links.values()}, fresh, tuple(rows))
 
 
-def _to_row(before: Membership | None, reading: Membership | PatronId, begun_at: datetime) -> MembershipRow | None:
+def _to_row(listing: Listing, before: Membership | None, reading: Membership | PatronId) -> MembershipRow | None:
     """Give the row to store; None when something newer is stored: a webhook came while the list was read."""
-    if isinstance(reading, Membership):
-        if before is not None and before.observed_at > reading.observed_at:
-            return None
-        return MembershipRow(carry(before, reading), None, digest(reading))
-    if before is None or before.observed_at >= begun_at:
+    if before is not None and before.serial > listing.serial:
         return None
-    return MembershipRow(vanished(before, begun_at), None, ABSENT)
+    if isinstance(reading, Membership):
+        return MembershipRow(carry(before, replace(reading, serial=listing.serial)), None, digest(reading))
+    if before is None:
+        return None
+    return MembershipRow(vanished(before, listing.begun_at, serial=listing.serial), None, ABSENT)

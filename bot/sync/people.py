@@ -36,8 +36,8 @@ class People:
         self._parts = parts
         self._settler = settler
         self._reads = reads
-        # Since when people wait for a list; forgotten in a restart, which costs a single read.
-        self._asked_at: dict[str, datetime] = {}
+        # The serials from which on people wait for a list; forgotten in a restart, which costs a single read.
+        self._waiting: dict[str, int] = {}
 
     async def person(self, nudge: Nudge) -> datetime | None:
         """Settle somebody: by what is stored and what a webhook said, then by what Patreon says when asked.
@@ -90,9 +90,10 @@ class People:
             else:
                 read |= await self._reads.read(link, campaign, stored.get(campaign))
         if waits:
-            self._asked_at.setdefault(nudge.key, self._parts.now())
+            async with self._parts.store.read() as t:
+                self._waiting.setdefault(nudge.key, await t.serials.current())
         else:
-            self._asked_at.pop(nudge.key, None)
+            self._waiting.pop(nudge.key, None)
         return read, max(waits, default=None)
 
     async def _campaigns(self, nudge: Nudge, stored: Stored, cause: Cause, *, ask: bool) -> list[CampaignId]:
@@ -117,9 +118,9 @@ class People:
             state = await t.campaigns.state(campaign)
         if state is None or state.refreshed_at is None:
             return False
-        about = [reading.observed_at for reading in nudge.readings if reading.campaign == campaign]
-        asked_at = max(about, default=self._asked_at.get(nudge.key))
-        return asked_at is not None and state.refreshed_at > asked_at
+        about = [reading.serial for reading in nudge.readings if reading.campaign == campaign]
+        since = max(about, default=self._waiting.get(nudge.key))
+        return since is not None and state.refreshed_serial > since
 
     async def _take(self, reading: Membership) -> _Taken:
         """Store what a webhook said, unless something newer is known."""
@@ -129,10 +130,10 @@ class People:
             previous = stored and confirmed(stored, await t.campaigns.state(campaign))
             known = (await t.memberships.digests(campaign, [patron])).get(patron)
             same = previous is not None and previous.source is not Source.WEBHOOK and known == said
-            if previous is not None and previous.observed_at >= reading.observed_at:
+            if previous is not None and previous.serial >= reading.serial:
                 return _Taken.SAME if same else _Taken.OLD
             if same:
-                await t.memberships.touch(patron, campaign, reading.observed_at)
+                await t.memberships.touch(reading)
                 return _Taken.SAME
             await t.memberships.save(carry(previous, reading), None, digest=said)
         return _Taken.NEWS

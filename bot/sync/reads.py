@@ -6,7 +6,7 @@ list says reaches them through the campaign's refresh.
 
 import math
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.core.model import CampaignId, Cause, Link, Membership, PatronId
@@ -76,7 +76,7 @@ class Reads:
         pace.waiting += 1
         try:
             pace.singles.append(self._parts.now())
-            reading, asked = await self._ask(link, campaign, stored)
+            reading, serial = await self._ask(link, campaign, stored)
         except PatreonError as error:
             await self._parts.tell(ReadFailed(link.user, type(error).__name__))
             if not isinstance(error, RateLimited):
@@ -84,41 +84,46 @@ class Reads:
             raise
         finally:
             pace.waiting -= 1
-        if asked:
+        if serial is not None:
             await self._health.answered(campaign)
-            await self.store_reading(link.patron, campaign, reading)
-        return asked
+            await self._store(link.patron, campaign, reading, serial)
+        return serial is not None
 
-    async def store_reading(self, patron: PatronId, campaign: CampaignId, reading: Membership | None) -> None:
-        """Store what a patron's own answer said, inheriting from what was known; None: there is no membership."""
+    async def _store(self, patron: PatronId, campaign: CampaignId, reading: Membership | None, serial: int) -> None:
+        """Store an answer asked for at ``serial``, unless a later one is stored; None: there is no membership."""
         now = self._parts.now()
         async with self._parts.store.write() as t:
             previous = await t.memberships.load(patron, campaign)
             known = previous and confirmed(previous, await t.campaigns.state(campaign))
-            said = reading or absent(patron, campaign, now)
+            if known is not None and known.serial > serial:
+                return
+            said = replace(reading or absent(patron, campaign, now), serial=serial)
             await t.memberships.save(carry(known, said), None, digest=digest(said))
 
-    async def _ask(self, link: Link, campaign: CampaignId, stored: Membership | None) -> tuple[Membership | None, bool]:
+    async def _ask(
+        self, link: Link, campaign: CampaignId, stored: Membership | None
+    ) -> tuple[Membership | None, int | None]:
         """Ask with the creator's pair where one membership can be named, else with the patron's own.
 
-        The second value is false when there was nobody to ask.
+        The second value is the serial the answer was asked for at; None when there was nobody to ask.
         """
         async with self._parts.store.read() as t:
+            serial = await t.serials.current()
             state = await t.campaigns.state(campaign)
             listed = state is not None and await listable(t, state)
         if state is not None and listed and stored is not None and stored.membership is not None:
             try:
-                return await self._parts.patreon.fetch_membership(campaign, stored.membership), True
+                return await self._parts.patreon.fetch_membership(campaign, stored.membership), serial
             except AccessRevoked:
                 await self._health.creator_failed(state.owner, broken=True)
             except (NotThere, AccessDenied, RequestRefused):
                 pass  # gone, beyond the pair's scopes, or unknown to v1: nothing is said of the patron, who is asked instead
         if link.broken_since is None:
             try:
-                return await self._parts.patreon.fetch_own_membership(link.patron, campaign), True
+                return await self._parts.patreon.fetch_own_membership(link.patron, campaign), serial
             except AccessRevoked:
                 await self._health.link_broke(link, state)
-        return None, False
+        return None, None
 
     def _pace(self, campaign: CampaignId, now: datetime) -> _Pace:
         pace = self._paces.setdefault(campaign, _Pace())

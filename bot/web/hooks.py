@@ -6,6 +6,7 @@ changes here; the row makes the engine look.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -96,7 +97,9 @@ class HookRoutes:
                 await t.webhooks.received(campaign, now)
             link = await t.links.load_of_patron(patron)
             if link is not None:
-                await t.nudges.add(NudgeKind.USER, str(link.user), Cause.WEBHOOK, now, reading=notice.membership)
+                said = notice.membership
+                reading = said and replace(said, serial=await t.serials.take())
+                await t.nudges.add(NudgeKind.USER, str(link.user), Cause.WEBHOOK, now, reading=reading)
         if link is None:
             log.info("webhook_ignored", trigger=notice.trigger, why="not linked", patron=patron)
             return "not_linked"

@@ -25,7 +25,7 @@ from bot.core.model import (
     Source,
     TierId,
 )
-from tests.core.states import BASE, OBSERVED_AT
+from tests.core.states import BASE, OBSERVED_AT, serial_at
 
 GUILD = GuildId(1)
 USER = DiscordUserId(2)
@@ -60,11 +60,11 @@ def by_hand(role: RoleId, expires_at: datetime | None = None) -> ManualGrant:
 
 
 def doubt(role: RoleId, observed_at: datetime, source: Source = Source.FETCH) -> dict[RoleId, Doubt]:
-    return {role: Doubt(GUILD, USER, role, observed_at, source)}
+    return {role: Doubt(GUILD, USER, role, serial_at(observed_at), source)}
 
 
 def read_at(membership: Membership, observed_at: datetime, campaign: CampaignId = OURS) -> Membership:
-    return replace(membership, observed_at=observed_at, campaign=campaign)
+    return replace(membership, observed_at=observed_at, serial=serial_at(observed_at), campaign=campaign)
 
 
 def case(*rules: RoleRule, membership: Membership | None = BASE, **known: Any) -> Case:

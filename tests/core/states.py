@@ -25,11 +25,19 @@ from bot.core.model import (
 )
 
 OBSERVED_AT = datetime.fromisoformat("2024-02-10T12:00:00Z")
+
+
+def serial_at(instant: datetime) -> int:
+    """Give the serial of what is read at an instant, in a world whose clock never jumps."""
+    return (instant - OBSERVED_AT) // timedelta(microseconds=1)
+
+
 BASE = Membership(
     patron=PatronId("642344"),
     campaign=CampaignId("8290127"),
     status=PatronStatus.ACTIVE,
     observed_at=OBSERVED_AT,
+    serial=serial_at(OBSERVED_AT),
     charge=Charge.PAID,
     amount_cents=500,
     will_pay_cents=500,
@@ -61,7 +69,12 @@ class State:
     def reading(self) -> Membership:
         """What Patreon says in this state."""
         assert self.fields is not None
-        return replace(BASE, observed_at=self.at, **{name: _value(name, said) for name, said in self.fields.items()})
+        return replace(
+            BASE,
+            observed_at=self.at,
+            serial=serial_at(self.at),
+            **{name: _value(name, said) for name, said in self.fields.items()},
+        )
 
     @property
     def before(self) -> "State | None":

@@ -29,7 +29,7 @@ from tests.core.cases import (
     read_at,
     rule,
 )
-from tests.core.states import BASE, STATES
+from tests.core.states import BASE, STATES, serial_at
 
 LOST = case(rule(BRONZE), membership=read_at(NOTHING, NOW), ledger=grant(BRONZE))
 
@@ -42,7 +42,7 @@ def test_a_first_reading_only_leaves_a_doubt() -> None:
     decision = reconcile(LOST, NOW + DAY)
 
     assert not decision.change
-    assert decision.doubts == (Doubt(GUILD, USER, BRONZE, NOW, Source.FETCH),)
+    assert decision.doubts == (Doubt(GUILD, USER, BRONZE, serial_at(NOW), Source.FETCH),)
 
 
 def test_the_same_reading_looked_at_again_is_no_second_one() -> None:
@@ -51,7 +51,7 @@ def test_the_same_reading_looked_at_again_is_no_second_one() -> None:
     decision = reconcile(again, NOW + DAY)
 
     assert not decision.change
-    assert decision.doubts == (Doubt(GUILD, USER, BRONZE, NOW, Source.FETCH),)
+    assert decision.doubts == (Doubt(GUILD, USER, BRONZE, serial_at(NOW), Source.FETCH),)
 
 
 def test_a_second_reading_that_agrees_takes_the_role() -> None:
@@ -76,7 +76,7 @@ def test_a_doubt_about_one_role_says_nothing_of_another() -> None:
     decision = reconcile(replace(two, doubts=doubt(SILVER, NOW - MINUTE)), NOW)
 
     assert decision.change.revoke == {SILVER}
-    assert decision.doubts == (Doubt(GUILD, USER, BRONZE, NOW, Source.FETCH),)
+    assert decision.doubts == (Doubt(GUILD, USER, BRONZE, serial_at(NOW), Source.FETCH),)
 
 
 def test_every_campaign_that_could_give_the_role_must_be_read_again() -> None:
@@ -90,7 +90,7 @@ def test_every_campaign_that_could_give_the_role_must_be_read_again() -> None:
     theirs_again = ours_again | {THEIRS: read_at(NOTHING, NOW + MINUTE, THEIRS)}
     doubted = carried_out(both, first)
 
-    assert first.doubts == (Doubt(GUILD, USER, BRONZE, NOW, Source.FETCH),)
+    assert first.doubts == (Doubt(GUILD, USER, BRONZE, serial_at(NOW), Source.FETCH),)
     assert reconcile(replace(doubted, memberships=ours_again), NOW + DAY).doubts == first.doubts
     assert not reconcile(replace(doubted, memberships=ours_again), NOW + DAY).change
     assert reconcile(replace(doubted, memberships=theirs_again), NOW + DAY).change.revoke == {BRONZE}
@@ -128,9 +128,9 @@ def test_a_campaign_never_read_for_the_person_takes_nothing() -> None:
     ],
 )
 def test_two_webhooks_are_not_two_readings(first: Source, second: Source, *, goes: bool) -> None:
-    heard = replace(LOST, memberships={OURS: replace(NOTHING, observed_at=NOW, source=first)})
+    heard = replace(LOST, memberships={OURS: replace(read_at(NOTHING, NOW), source=first)})
     doubted = carried_out(heard, reconcile(heard, NOW))
-    again = replace(doubted, memberships={OURS: replace(NOTHING, observed_at=NOW + MINUTE, source=second)})
+    again = replace(doubted, memberships={OURS: replace(read_at(NOTHING, NOW + MINUTE), source=second)})
 
     decision = reconcile(again, NOW + MINUTE)
 
@@ -144,13 +144,13 @@ def test_a_doubt_that_rests_on_a_webhook_of_one_campaign_is_settled_by_no_other_
         LOST,
         rules=(rule(BRONZE), rule(BRONZE, campaign=THEIRS)),
         memberships={
-            OURS: replace(NOTHING, observed_at=NOW - DAY, source=Source.WEBHOOK),
+            OURS: replace(read_at(NOTHING, NOW - DAY), source=Source.WEBHOOK),
             THEIRS: replace(read_at(NOTHING, NOW, THEIRS), source=Source.LIST),
         },
     )
     doubted = carried_out(both, reconcile(both, NOW))
     heard = {
-        OURS: replace(NOTHING, observed_at=NOW + MINUTE, source=Source.WEBHOOK),
+        OURS: replace(read_at(NOTHING, NOW + MINUTE), source=Source.WEBHOOK),
         THEIRS: replace(read_at(NOTHING, NOW + MINUTE, THEIRS), source=Source.LIST),
     }
 
@@ -203,7 +203,7 @@ def test_a_role_whose_rules_are_all_gone_goes_without_a_reading_if_we_gave_it() 
 def test_an_ended_manual_grant_still_needs_the_readings_of_the_roles_rules() -> None:
     ended = replace(LOST, manual=(by_hand(BRONZE, NOW),))
 
-    assert reconcile(ended, NOW).doubts == (Doubt(GUILD, USER, BRONZE, NOW, Source.FETCH),)
+    assert reconcile(ended, NOW).doubts == (Doubt(GUILD, USER, BRONZE, serial_at(NOW), Source.FETCH),)
     assert taken(replace(ended, doubts=doubt(BRONZE, NOW - MINUTE))) == {BRONZE}
 
 
@@ -219,7 +219,7 @@ def test_time_alone_takes_nothing_only_a_reading_younger_than_the_end_does(state
     before_the_end = replace(doubted, memberships={OURS: read_at(known, end - MINUTE)})
     at_the_end = replace(doubted, memberships={OURS: read_at(known, end)})
 
-    assert by_the_clock.doubts == (Doubt(GUILD, USER, BRONZE, known.observed_at, Source.FETCH),)
+    assert by_the_clock.doubts == (Doubt(GUILD, USER, BRONZE, serial_at(known.observed_at), Source.FETCH),)
     assert not reconcile(before_the_end, end + MINUTE).change
     assert reconcile(before_the_end, end + MINUTE).doubts == by_the_clock.doubts
     assert reconcile(at_the_end, end + MINUTE).change.revoke == {BRONZE}
@@ -242,7 +242,7 @@ def test_a_broken_links_end_is_its_own_confirmation() -> None:
     decision = reconcile(replace(broken, memberships=elsewhere), end)
 
     assert decision.entitlements[OURS].reason is Reason.UNLINKED
-    assert decision.doubts == (Doubt(GUILD, USER, BRONZE, NOW + MINUTE, Source.FETCH),)
+    assert decision.doubts == (Doubt(GUILD, USER, BRONZE, serial_at(NOW + MINUTE), Source.FETCH),)
     assert reconcile(replace(broken, rules=(rule(BRONZE),)), end).change.revoke == {BRONZE}
 
 

@@ -27,7 +27,7 @@ from bot.core.model import (
 from bot.core.readings import carry, vanished
 from bot.core.reconcile import reconcile
 from tests.core.cases import GUILD, NOW, OURS, PAYING, USER, carried_out
-from tests.core.states import BASE
+from tests.core.states import BASE, serial_at
 from tests.core.worlds import BOUGHT, LARGE, PRICES, ROLES, SMALL, cases, instants, memberships, policies
 
 STACKED = frozenset[str]()
@@ -51,7 +51,7 @@ def on_the_brink(case: Case) -> Case:
         role: Grant(GUILD, USER, role, case.ledger[role].origin if role in case.ledger else Origin.OURS, NOW, Cause.LINKED)
         for role in ROLES
     }
-    doubts = {role: Doubt(GUILD, USER, role, NOW - timedelta(days=30), Source.LIST) for role in ROLES}
+    doubts = {role: Doubt(GUILD, USER, role, serial_at(NOW - timedelta(days=30)), Source.LIST) for role in ROLES}
     read = {
         rule.campaign: replace(BASE, campaign=rule.campaign, amount_cents=0, tiers=frozenset(), tier_cents=None)
         for rule in case.rules
@@ -94,15 +94,14 @@ def test_law_3_nothing_a_rule_gives_is_taken_without_a_second_reading_of_each_ca
 ) -> None:
     case = replace(case, linked=True, broken_since=None)
     if brink:
-        doubts = {role: Doubt(GUILD, USER, role, doubted_at, Source.LIST) for role in ROLES}
+        doubts = {role: Doubt(GUILD, USER, role, serial_at(doubted_at), Source.LIST) for role in ROLES}
         case = replace(on_the_brink(case), doubts=doubts)
 
     for role in reconcile(case, NOW).change.revoke & named(case):
-        doubted_at = case.doubts[role].observed_at
         for campaign in {rule.campaign for rule in case.rules if rule.role == role}:
             assert campaign not in case.unreadable
             reading = case.memberships[campaign]
-            assert reading.observed_at > doubted_at
+            assert reading.serial > case.doubts[role].serial
             assert {reading.source, case.doubts[role].source} != {Source.WEBHOOK}
 
 
@@ -113,7 +112,7 @@ def test_law_3_without_a_doubt_nothing_a_rule_gives_is_taken(case: Case) -> None
 
     assert not decision.change.revoke & named(case)
     assert {doubt.role for doubt in decision.doubts} <= maybe_held(case) - decision.desired - decision.protected
-    assert all(doubt.observed_at in {m.observed_at for m in case.memberships.values()} for doubt in decision.doubts)
+    assert all(doubt.serial in {m.serial for m in case.memberships.values()} for doubt in decision.doubts)
 
 
 @given(case=cases())
@@ -139,13 +138,23 @@ def test_law_4_a_decline_takes_nothing_before_the_grace_is_over(case: Case, memb
     paid = carry(None, replace(BASE, amount_cents=900, tiers=frozenset({SMALL, LARGE}), tier_cents=900))
     read_at = NOW + timedelta(hours=1)
     declined = carry(
-        paid, replace(membership, status=PatronStatus.DECLINED, charge=Charge.DECLINED, observed_at=read_at, gifted=False)
+        paid,
+        replace(
+            membership,
+            status=PatronStatus.DECLINED,
+            charge=Charge.DECLINED,
+            observed_at=read_at,
+            serial=serial_at(read_at),
+            gifted=False,
+        ),
     )
     assert declined.declined_since
     first_seen = declined.declined_since
     for tries in range(half_days):  # v2 dates a decline by its last try
         tried_at = read_at + timedelta(hours=12 * tries)
-        declined = carry(declined, replace(declined, observed_at=tried_at, declined_since=tried_at))
+        declined = carry(
+            declined, replace(declined, observed_at=tried_at, serial=serial_at(tried_at), declined_since=tried_at)
+        )
     now = read_at + timedelta(hours=12 * half_days)
     entitlement = assess(declined, case.policy, now)
 
@@ -162,10 +171,13 @@ def test_law_4_who_cancels_keeps_what_they_paid_for_to_the_end(gone: Membership,
     policy = replace(policy, keep_paid_through=True)
     read_at = NOW + timedelta(hours=1)
     bare = replace(gone, amount_cents=0, tiers=frozenset(), tier_cents=None, paid_through=None, gifted=False, trial=False)
-    cancelled = carry(paid, replace(bare, status=PatronStatus.FORMER, charge=Charge.DELETED, observed_at=read_at))
+    cancelled = carry(
+        paid,
+        replace(bare, status=PatronStatus.FORMER, charge=Charge.DELETED, observed_at=read_at, serial=serial_at(read_at)),
+    )
     now = read_at + timedelta(hours=12 * half_days)
 
-    for known in (cancelled, vanished(paid, read_at)):
+    for known in (cancelled, vanished(paid, read_at, serial=serial_at(read_at))):
         entitlement = assess(known, policy, now)
         assert entitlement.ends_at == paid.paid_through
         assert entitlement.active is (now < paid.paid_through)
@@ -242,7 +254,7 @@ def test_reading_the_same_again_tells_nothing_new(previous: Membership, reading:
 @given(before=memberships(), later=st.integers(1, 40).map(lambda half_days: timedelta(hours=12 * half_days)))
 def test_law_5_a_reading_that_says_the_same_again_changes_nothing(before: Membership, later: timedelta) -> None:
     known = carry(None, before)
-    again = replace(known, observed_at=known.observed_at + later)
+    again = replace(known, observed_at=known.observed_at + later, serial=known.serial + 1)
     once = carry(known, again)
 
     assert replace(once, listed=known.listed) == again

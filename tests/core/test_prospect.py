@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from bot.core.case import Case, Decision
 from bot.core.model import DiscordUserId, Doubt, GuildId, Policy, RoleChange, RoleId, Source
 from bot.core.prospect import Effect, Held, Move, Prospect, foresee
-from tests.core.cases import NOW
 
 GUILD, ANN, BOB = GuildId(1), DiscordUserId(1), DiscordUserId(2)
 NEW, OLD, DOUBTED = RoleId(1), RoleId(2), RoleId(3)
@@ -19,7 +18,7 @@ DECISION = Decision(
     (),
     frozenset({NEW}),
     RoleChange(frozenset({NEW}), frozenset({OLD})),
-    doubts=(Doubt(GUILD, ANN, DOUBTED, NOW, Source.LIST),),
+    doubts=(Doubt(GUILD, ANN, DOUBTED, 1, Source.LIST),),
 )
 ENDING = [OLD, DOUBTED]
 

@@ -20,7 +20,7 @@ from bot.core.model import (
     TierId,
 )
 from bot.core.readings import absent, carry, ended, names_none, vanished, worth
-from tests.core.states import BASE, OBSERVED_AT, STATES
+from tests.core.states import BASE, OBSERVED_AT, STATES, serial_at
 
 DAY = timedelta(days=1)
 LATER = OBSERVED_AT + DAY
@@ -30,7 +30,8 @@ FREE = TierId("free")
 
 
 def later(days: int = 1, **fields: Any) -> Membership:
-    return replace(BASE, observed_at=OBSERVED_AT + days * DAY, **fields)
+    at = OBSERVED_AT + days * DAY
+    return replace(BASE, observed_at=at, serial=serial_at(at), **fields)
 
 
 def blank(status: PatronStatus, days: int = 1, **fields: Any) -> Membership:
@@ -77,7 +78,7 @@ def test_what_a_reading_leaves_out_is_inherited_and_what_it_says_wins() -> None:
 
     inherited = carry(known, bare)
 
-    assert inherited == replace(known, observed_at=LATER, listed=True)
+    assert inherited == replace(known, observed_at=LATER, serial=serial_at(LATER), listed=True)
     assert carry(known, full) == replace(full, listed=True)
 
 
@@ -267,7 +268,7 @@ def test_paid_time_that_ended_before_the_reading_keeps_no_tier() -> None:
 
 
 def test_a_pledge_that_vanishes_from_v1_is_honoured_to_the_end_of_the_month_it_was_last_seen_in() -> None:
-    gone = vanished(V1, LATER)
+    gone = vanished(V1, LATER, serial=serial_at(LATER))
 
     entitlement = assess(gone, Policy(), LATER)
     assert entitlement.active
@@ -281,7 +282,9 @@ def test_a_pledge_that_vanishes_from_v1_is_honoured_to_the_end_of_the_month_it_w
 
 
 def test_a_pledge_last_seen_in_an_earlier_month_is_over_at_once() -> None:
-    gone = vanished(V1, datetime.fromisoformat("2024-03-01T00:30:00Z"))
+    gone = vanished(
+        V1, datetime.fromisoformat("2024-03-01T00:30:00Z"), serial=serial_at(datetime.fromisoformat("2024-03-01T00:30:00Z"))
+    )
 
     assert not assess(gone, Policy(), gone.observed_at).active
 
@@ -300,7 +303,7 @@ def test_a_pledge_last_seen_in_an_earlier_month_is_over_at_once() -> None:
 def test_a_pledge_that_vanishes_is_paid_to_its_next_anniversary_where_that_is_later_than_the_months_end(
     since: str, end: str
 ) -> None:
-    gone = vanished(replace(V1, since=datetime.fromisoformat(f"{since}Z")), LATER)
+    gone = vanished(replace(V1, since=datetime.fromisoformat(f"{since}Z")), LATER, serial=serial_at(LATER))
 
     assert gone.paid_through == datetime.fromisoformat(f"{end}Z")
 
@@ -309,7 +312,9 @@ def test_a_pledge_that_vanishes_is_paid_to_its_next_anniversary_where_that_is_la
 def test_a_known_end_counts_before_the_end_of_the_month_unless_it_was_over_when_last_read(end: int, kept: str) -> None:
     told = OBSERVED_AT.replace(day=end)
 
-    gone = vanished(replace(V1, paid_through=told), OBSERVED_AT + timedelta(hours=1))
+    gone = vanished(
+        replace(V1, paid_through=told), OBSERVED_AT + timedelta(hours=1), serial=serial_at(OBSERVED_AT + timedelta(hours=1))
+    )
 
     assert gone.paid_through
     assert gone.paid_through.date().isoformat() == kept
@@ -328,7 +333,7 @@ def test_a_known_end_counts_before_the_end_of_the_month_unless_it_was_over_when_
     ],
 )
 def test_who_paid_for_nothing_more_is_honoured_nothing_when_they_vanish(fields: dict[str, Any]) -> None:
-    gone = vanished(replace(V1, **fields), LATER, source=Source.FETCH)
+    gone = vanished(replace(V1, **fields), LATER, serial=serial_at(LATER), source=Source.FETCH)
 
     assert gone.paid_through is None
     assert not assess(gone, Policy(), LATER).active
@@ -337,11 +342,11 @@ def test_who_paid_for_nothing_more_is_honoured_nothing_when_they_vanish(fields: 
 
 
 def test_vanishing_again_moves_no_end() -> None:
-    once = vanished(V1, LATER)
-    twice = vanished(once, LATER + 5 * DAY)
-    at_the_end = vanished(twice, OBSERVED_AT + 40 * DAY)
+    once = vanished(V1, LATER, serial=serial_at(LATER))
+    twice = vanished(once, LATER + 5 * DAY, serial=serial_at(LATER + 5 * DAY))
+    at_the_end = vanished(twice, OBSERVED_AT + 40 * DAY, serial=serial_at(OBSERVED_AT + 40 * DAY))
 
-    assert twice == replace(once, observed_at=LATER + 5 * DAY)
+    assert twice == replace(once, observed_at=LATER + 5 * DAY, serial=serial_at(LATER + 5 * DAY))
     assert at_the_end.paid_through == once.paid_through
     assert at_the_end.tiers == frozenset()
     assert not assess(at_the_end, Policy(), at_the_end.observed_at).active
@@ -350,7 +355,7 @@ def test_vanishing_again_moves_no_end() -> None:
 def test_what_was_listed_without_a_date_ends_when_it_is_listed_no_more() -> None:
     listed = STATES["cancelled but still listed, with no date"].known()
 
-    gone = vanished(listed, listed.observed_at + DAY)
+    gone = vanished(listed, listed.observed_at + DAY, serial=serial_at(listed.observed_at + DAY))
 
     assert not assess(gone, Policy(), gone.observed_at).active
 
@@ -358,7 +363,7 @@ def test_what_was_listed_without_a_date_ends_when_it_is_listed_no_more() -> None
 def test_a_free_member_who_vanishes_never_was_a_patron() -> None:
     free = STATES["free member"].known()
 
-    gone = vanished(replace(free, since=OBSERVED_AT), LATER)
+    gone = vanished(replace(free, since=OBSERVED_AT), LATER, serial=serial_at(LATER))
 
     assert assess(gone, Policy(), LATER).reason is Reason.NEVER
     assert (gone.lifetime_cents, gone.since) == (0, OBSERVED_AT)
@@ -368,7 +373,7 @@ def test_a_free_member_who_is_named_no_more_is_free_no_more() -> None:
     free = STATES["free member"].known()
     assert free.membership is not None
 
-    gone = carry(free, replace(absent(free.patron, free.campaign, LATER), source=Source.WEBHOOK))
+    gone = carry(free, replace(absent(free.patron, free.campaign, LATER, serial=serial_at(LATER)), source=Source.WEBHOOK))
 
     assert (gone.status, gone.membership, gone.source) == (PatronStatus.NONE, None, Source.WEBHOOK)
 
@@ -409,23 +414,24 @@ def test_a_free_members_ended_reading_names_no_membership() -> None:
 
 
 def test_an_ended_reading_of_v1_is_one_that_vanished() -> None:
-    assert carry(V1, ended(replace(V1, observed_at=LATER))) == replace(
-        vanished(V1, LATER, source=Source.FETCH), will_pay_cents=0
+    later_v1 = replace(V1, observed_at=LATER, serial=serial_at(LATER))
+    assert carry(V1, ended(later_v1)) == replace(
+        vanished(V1, LATER, serial=serial_at(LATER), source=Source.FETCH), will_pay_cents=0
     )
 
 
 def test_an_answer_older_than_the_reading_makes_nobody_vanish() -> None:
     known = later()
 
-    assert vanished(known, OBSERVED_AT) is known
+    assert vanished(known, OBSERVED_AT, serial=serial_at(OBSERVED_AT)) is known
 
 
 def test_vanishing_in_the_instant_of_the_reading_counts() -> None:
-    assert vanished(V1, OBSERVED_AT).status is PatronStatus.FORMER
+    assert vanished(V1, OBSERVED_AT, serial=serial_at(OBSERVED_AT)).status is PatronStatus.FORMER
 
 
 def test_no_membership_is_a_reading_too() -> None:
-    nobody = absent(PatronId("1"), CampaignId("2"), LATER)
+    nobody = absent(PatronId("1"), CampaignId("2"), LATER, serial=7)
 
-    assert nobody == Membership(PatronId("1"), CampaignId("2"), PatronStatus.NONE, LATER, source=Source.FETCH)
+    assert nobody == Membership(PatronId("1"), CampaignId("2"), PatronStatus.NONE, LATER, serial=7)
     assert assess(nobody, Policy(), LATER).reason is Reason.NEVER

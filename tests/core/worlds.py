@@ -28,7 +28,7 @@ from bot.core.model import (
     TierId,
 )
 from tests.core.cases import BRONZE, GOLD, GUILD, NOW, OURS, SILVER, THEIRS, USER, by_hand
-from tests.core.states import BASE
+from tests.core.states import BASE, serial_at
 
 FREE, SMALL, LARGE = TierId("free"), TierId("small"), TierId("large")
 PRICES = {FREE: 0, SMALL: 300, LARGE: 900}
@@ -44,6 +44,7 @@ cents = st.sampled_from([0, 100, 300, 500, 900, 2000])
 @st.composite
 def memberships(draw: st.DrawFn, campaign: CampaignId = OURS) -> Membership:
     """Draw a reading in any combination of what Patreon may say, contradictions included."""
+    observed_at = draw(instants)
     tiers = draw(st.frozensets(st.sampled_from([FREE, SMALL, LARGE])))
     priced = draw(st.booleans())
     return replace(
@@ -51,7 +52,8 @@ def memberships(draw: st.DrawFn, campaign: CampaignId = OURS) -> Membership:
         campaign=campaign,
         status=draw(st.sampled_from(PatronStatus)),
         charge=draw(st.sampled_from(Charge)),
-        observed_at=draw(instants),
+        observed_at=observed_at,
+        serial=serial_at(observed_at),
         amount_cents=draw(st.none() | cents),
         will_pay_cents=draw(st.none() | cents),
         tiers=tiers,
@@ -134,7 +136,7 @@ def cases(draw: st.DrawFn, kinds: tuple[ConditionKind, ...] = tuple(ConditionKin
         memberships={campaign: draw(memberships(campaign)) for campaign in sorted(read)},
         manual=tuple(draw(st.lists(manual_grants(), max_size=2))),
         ledger=draw(ledgers()),
-        doubts={role: Doubt(GUILD, USER, role, *first) for role, first in doubted.items()},
+        doubts={role: Doubt(GUILD, USER, role, serial_at(at), source) for role, (at, source) in doubted.items()},
         unreadable=draw(st.sampled_from([frozenset(), frozenset(), frozenset({OURS})])),
         broken_since=draw(st.none() | instants),
     )

@@ -20,10 +20,15 @@ async def test_new_tiers_do_not_touch_the_refresh(any_store: Store) -> None:
     async with any_store.write() as t:
         await t.campaigns.save(campaign(), NOW)
         await t.campaigns.schedule(PAGE, NOW + HOUR)
-        await t.campaigns.refreshed(PAGE, NOW, 1234)
+        await t.campaigns.refreshed(PAGE, NOW, 1234, serial=7)
         await t.campaigns.save(campaign(name="Ann paints"), NOW + DAY)
         expected = CampaignState(
-            campaign(name="Ann paints"), NOW + DAY, next_refresh_at=NOW + HOUR, refreshed_at=NOW, total=1234
+            campaign(name="Ann paints"),
+            NOW + DAY,
+            next_refresh_at=NOW + HOUR,
+            refreshed_at=NOW,
+            refreshed_serial=7,
+            total=1234,
         )
         assert await t.campaigns.state(PAGE) == expected
 

@@ -37,7 +37,7 @@ async def _fill(t: Tables) -> int:
         await t.manual.add(manual_grant(user))
         await t.presence.put(GUILD, user, present=True, seen_at=NOW)
         await t.presence.put(OTHER_GUILD, user, present=True, seen_at=NOW)
-        await t.doubts.replace(GUILD, user, [Doubt(GUILD, user, GOLD, NOW, Source.LIST)])
+        await t.doubts.replace(GUILD, user, [Doubt(GUILD, user, GOLD, 1, Source.LIST)])
         await t.log.add([LogEntry(GUILD, user, GOLD, LogAction.GRANTED, Cause.LINKED, NOW)])
     run = await t.runs.start(RunKind.REFRESH, NOW, campaign=PAGE)
     await t.memberships.stage(run, [membership(1, amount_cents=1), membership(2, amount_cents=1)])

@@ -201,7 +201,7 @@ async def test_whoever_an_audit_did_not_meet_is_gone(any_store: Store) -> None:
 
 
 def _doubt(user: DiscordUserId = ANN, role: RoleId = GOLD) -> Doubt:
-    return Doubt(GUILD, user, role, NOW, Source.LIST)
+    return Doubt(GUILD, user, role, 1, Source.LIST)
 
 
 async def test_doubts_are_replaced_as_a_whole(any_store: Store) -> None:

@@ -13,18 +13,21 @@ from threading import Timer
 
 import pytest
 from alembic import command
+from alembic.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import inspect, text
 
 import bot.store.migrations
 from bot.errors import StoreError
 from bot.store import migrate
-from bot.store.engine import open_sync_engine
-from bot.store.migrate import _FOLDER, _configure
+from bot.store.engine import Engines, open_engines, open_sync_engine
+from bot.store.migrate import _FOLDER, _configure, _newest
 from bot.store.schema import metadata
+from bot.store.serials import Serials
 from tests.postgres import Postgres
 
 _REPOSITORY = Path(__file__).parents[2]
+_NEWEST = _newest(_FOLDER)
 
 Migrations = Callable[[str], Path]
 
@@ -36,7 +39,7 @@ def with_another(tmp_path: Path) -> Migrations:
     def copy(lines: str) -> Path:
         folder = tmp_path / "migrations"
         shutil.copytree(Path(bot.store.migrations.__file__).parent, folder)
-        head = 'import sqlalchemy as sa\nfrom alembic import op\n\nrevision = "9001"\ndown_revision = "0002"\n\n\n'
+        head = f'import sqlalchemy as sa\nfrom alembic import op\n\nrevision = "9001"\ndown_revision = "{_NEWEST}"\n\n\n'
         body = "".join(f"    {line}\n" for line in lines.strip().splitlines())
         (folder / "versions" / "9001_another.py").write_text(f"{head}def upgrade():\n{body}")
         return folder
@@ -157,8 +160,8 @@ op.execute("INSERT INTO no_such_table VALUES (1)")
         asyncio.run(migrate(database_url, folder=folder))
     _check_schema(database_url)
     assert "half_way" not in _tables(database_url)
-    assert _ask(database_url, "SELECT key FROM facts") == []
-    assert _ask(database_url, "SELECT version_num FROM alembic_version") == ["0002"]
+    assert "half" not in _ask(database_url, "SELECT key FROM facts")
+    assert _ask(database_url, "SELECT version_num FROM alembic_version") == [_NEWEST]
 
 
 def test_changing_a_table_keeps_the_rows_that_refer_to_it(database_url: str, with_another: Migrations) -> None:
@@ -192,3 +195,49 @@ def test_a_database_of_a_newer_version_is_left_alone(database_url: str, with_ano
     with pytest.raises(StoreError, match="this version"):
         asyncio.run(migrate(database_url))
     assert _ask(database_url, "SELECT version_num FROM alembic_version") == ["9001"]
+
+
+def test_what_is_stored_keeps_its_order_when_serials_come_and_can_go_back(empty_url: str) -> None:
+    _walk(empty_url, "0002")
+    _run(
+        empty_url,
+        "INSERT INTO memberships (campaign_id, patron_id, payload, digest, observed_at) "
+        "VALUES ('7', 'ann', '{}', '', 5001), ('7', 'bob', '{}', '', 4000)",
+        "INSERT INTO campaigns (campaign_id, payload, fetched_at, owner, refreshed_at) "
+        "VALUES ('7', '{}', 0, 'creator', 4500), ('8', '{}', 0, 'creator', NULL)",
+        "INSERT INTO doubts (guild_id, user_id, role_id, observed_at, source) VALUES (1, 2, 3, 5001, 'list')",
+        "INSERT INTO nudges (kind, key, cause, strength, priority, due_at, version, attempts) "
+        "VALUES ('user', '2', 'webhook', 3, 0, 0, 1, 0)",
+        "INSERT INTO nudge_readings (kind, key, campaign_id, payload, observed_at) VALUES ('user', '2', '7', '{}', 4900)",
+    )
+
+    _walk(empty_url, "0003")
+
+    assert _ask(empty_url, "SELECT serial FROM memberships ORDER BY patron_id") == [5001, 4000]
+    assert _ask(empty_url, "SELECT refreshed_serial FROM campaigns ORDER BY campaign_id") == [4500, 0]
+    assert _ask(empty_url, "SELECT serial FROM doubts") == [5001]
+    assert _ask(empty_url, "SELECT serial FROM nudge_readings") == [4900]
+    assert asyncio.run(_take_a_serial(open_engines(empty_url))) > 5001
+    _walk(empty_url, "0002")
+    assert _ask(empty_url, "SELECT observed_at FROM memberships ORDER BY patron_id") == [5001, 4000]
+    [doubted_at] = _ask(empty_url, "SELECT observed_at FROM doubts")
+    assert doubted_at > 5001  # type: ignore[operator] # a number
+    _walk(empty_url, "0003")
+
+
+async def _take_a_serial(engines: Engines) -> int:
+    try:
+        async with engines.writing.begin() as connection:
+            return await Serials(connection).take()
+    finally:
+        await engines.dispose()
+
+
+def _walk(url: str, revision: str) -> None:
+    """Bring a database to a revision, be it an older one."""
+    engine = open_sync_engine(url)
+    with engine.begin() as connection:
+        config = _configure(connection, _FOLDER)
+        there = MigrationContext.configure(connection).get_current_revision() or ""
+        (command.upgrade if there < revision else command.downgrade)(config, revision)
+    engine.dispose()

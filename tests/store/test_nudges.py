@@ -88,10 +88,10 @@ async def test_merged_nudges_are_due_at_the_earliest_instant(any_store: Store) -
 
 
 async def test_the_last_reading_of_each_campaign_is_kept(any_store: Store) -> None:
-    newest = membership(observed_at=NOW + HOUR, amount_cents=900)
+    newest = membership(observed_at=NOW - HOUR, serial=3, amount_cents=900)
     elsewhere = membership(campaign=OTHER_PAGE)
     async with any_store.write() as t:
-        for reading in (membership(), newest, elsewhere, membership(observed_at=NOW + HOUR / 2)):
+        for reading in (membership(), newest, elsewhere, membership(serial=1)):
             await t.nudges.add(NudgeKind.USER, KEY, Cause.WEBHOOK, NOW, reading=reading)
         await t.nudges.add(NudgeKind.USER, KEY, Cause.MANUAL, NOW)
         assert (await _load(t)).readings == (elsewhere, newest)

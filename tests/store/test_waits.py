@@ -69,9 +69,7 @@ async def _see(t: Tables) -> None:
 
 
 async def _doubt(t: Tables) -> None:
-    await t.doubts.replace_many(
-        GUILD, {user: (Doubt(GUILD, user, GOLD, NOW + HOUR, Source.LIST),) for user in (ANN, BOB, CYD)}
-    )
+    await t.doubts.replace_many(GUILD, {user: (Doubt(GUILD, user, GOLD, 2, Source.LIST),) for user in (ANN, BOB, CYD)})
 
 
 async def test_a_deadlock_is_a_store_error_for_one_of_the_two(postgres_url: str) -> None:
@@ -151,7 +149,7 @@ async def test_two_who_change_the_same_rows_take_turns(postgres_url: str, what: 
         async with stores[0].write() as t:
             await t.ledger.put_many([grant(user)])
             await t.presence.put(GUILD, user, present=True, seen_at=NOW)
-            await t.doubts.replace_many(GUILD, {user: (Doubt(GUILD, user, GOLD, NOW, Source.LIST),)})
+            await t.doubts.replace_many(GUILD, {user: (Doubt(GUILD, user, GOLD, 1, Source.LIST),)})
 
     async def change(opened: Store, how: Change) -> None:
         async with opened.write() as t:

@@ -73,8 +73,9 @@ async def test_webhook_that_is_older_than_the_list_that_told_of_it_first_still_h
     # A list is stored before anybody has looked at the webhook, as it is when a process dies in between.
     told = replace(world.patreon.memberships[patron_of(ANN)], observed_at=world.clock.move(MINUTE), source=Source.LIST)
     async with world.store.write() as t:
+        told = replace(told, serial=await t.serials.take())
         await t.memberships.save(told, None, digest=digest(told))
-        await t.campaigns.refreshed(CAMPAIGN, world.clock(), 2)
+        await t.campaigns.refreshed(CAMPAIGN, world.clock(), 2, serial=told.serial)
 
     await world.settle()
 
@@ -286,7 +287,7 @@ async def _another_campaign_gives_silver(world: World) -> None:
 
 async def _is_listed_without_ann(world: World, unreadable: int = 0) -> None:
     async with world.store.write() as t:
-        await t.campaigns.refreshed(OTHER, world.clock.move(MINUTE), 10, unreadable)
+        await t.campaigns.refreshed(OTHER, world.clock.move(MINUTE), 10, unreadable, serial=await t.serials.take())
         # As a refresh does that is the first to be read whole.
         await t.nudges.add(NudgeKind.GUILD, str(GUILD), Cause.REFRESH, world.clock())
 
@@ -371,7 +372,8 @@ async def test_what_was_stored_after_a_look_at_a_person_counts_in_what_is_done(w
 
     async def a_list_is_stored() -> None:
         async with world.store.write() as t:
-            await t.memberships.save(replace(_blank(pledge), observed_at=world.clock.move(MINUTE)), None)
+            again = replace(_blank(pledge), observed_at=world.clock.move(MINUTE), serial=await t.serials.take())
+            await t.memberships.save(again, None)
 
     parts = Parts(world.store, world.patreon, world.guilds, world.clock, world.settings, [])
     carrier = _Interrupted(parts, Brake(parts))

@@ -1,6 +1,7 @@
 """A small world around one engine: a campaign, a guild with two roles, and verbs for what people do."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -150,8 +151,10 @@ class World:
         if settle:
             await self.settle()
 
-    async def hears_reading(self, reading: Membership) -> None:
+    async def hears_reading(self, reading: Membership, serial: int | None = None) -> None:
+        """Let a webhook come now, or store one that came at ``serial`` and was held up."""
         async with self.store.write() as t:
+            reading = replace(reading, serial=await t.serials.take() if serial is None else serial)
             link = await t.links.load_of_patron(reading.patron)
             assert link is not None, "the door stores nothing about a patron nobody linked"
             await t.nudges.add(NudgeKind.USER, str(link.user), Cause.WEBHOOK, self.clock(), reading=reading)

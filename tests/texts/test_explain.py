@@ -172,7 +172,7 @@ def test_a_decision_tells_what_is_given_taken_doubted_protected_and_due() -> Non
         verdict,
         desired=frozenset({GOLD}),
         change=RoleChange(frozenset({GOLD}), frozenset({RoleId(1)})),
-        doubts=(Doubt(GuildId(1), DiscordUserId(2), RoleId(3), NOW, Source.FETCH),),
+        doubts=(Doubt(GuildId(1), DiscordUserId(2), RoleId(3), 1, Source.FETCH),),
         protected=frozenset({RoleId(4)}),
         due_at=NOW,
     )

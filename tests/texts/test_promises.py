@@ -21,7 +21,7 @@ DECISION = Decision(
     (),
     frozenset({NEW}),
     RoleChange(frozenset({NEW}), frozenset({OLD})),
-    doubts=(Doubt(GUILD, ANN, DOUBTED, NOW, Source.LIST),),
+    doubts=(Doubt(GUILD, ANN, DOUBTED, 1, Source.LIST),),
     due_at=NOW,
 )
 WAITS, TAKE, KEEP = Held(), Held(approved=True, decided_by=CLARA, decided_at=NOW), Held(False, CLARA, NOW)  # noqa: FBT003

@@ -61,7 +61,7 @@ async def test_a_refresh_that_was_missed_three_times_is_not_ready(store: Store, 
     probe = readiness(store, clock, metrics).refresh
     assert await probe() == Health(ready=True, detail="none yet")
     async with store.write() as t:
-        await t.campaigns.refreshed(CAMPAIGN, clock(), 10)
+        await t.campaigns.refreshed(CAMPAIGN, clock(), 10, serial=1)
 
     clock.move(timedelta(minutes=90))
     assert (await probe()).ready
@@ -74,9 +74,9 @@ async def test_a_campaign_that_is_served_no_more_makes_nothing_unready(store: St
     async with store.write() as t:
         (state,) = await t.campaigns.load_all()
         await t.campaigns.save(replace(state.campaign, campaign=CampaignId("served before")), clock())
-        await t.campaigns.refreshed(CampaignId("served before"), clock(), 10)
+        await t.campaigns.refreshed(CampaignId("served before"), clock(), 10, serial=1)
         now = clock.move(timedelta(days=1))
-        await t.campaigns.refreshed(CAMPAIGN, now, 10)
+        await t.campaigns.refreshed(CAMPAIGN, now, 10, serial=1)
     metrics = Metrics()
     asked = readiness(store, clock, metrics)
 
@@ -102,7 +102,7 @@ async def test_gauges_are_read_from_the_rows(store: Store, clock: Clock) -> None
     await furnish(store)
     metrics = Metrics()
     async with store.write() as t:
-        await t.campaigns.refreshed(CAMPAIGN, clock(), 10)
+        await t.campaigns.refreshed(CAMPAIGN, clock(), 10, serial=1)
 
     assert (await readiness(store, clock, metrics).database()).ready
 
