@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bot.core.model import Charge, Entitlement, Membership, PatronStatus, Policy, Reason
 from bot.core.months import whole_months
-from bot.core.readings import absent, carry, declines, vanished, worth
+from bot.core.readings import absent, carry, declines, unbroken_since, vanished, worth
 
 __all__ = ["absent", "assess", "carry", "vanished", "worth"]
 
@@ -105,6 +105,7 @@ def _entitle(
         tiers=membership.tiers if active or only_free else frozenset(),
         lifetime_cents=membership.lifetime_cents,
         months=whole_months(membership.since, now) if membership.since else 0,
+        months_in_a_row=whole_months(in_a_row, now) if (in_a_row := unbroken_since(membership)) else 0,
         ends_at=ends_at,
         former=not active and reason in {Reason.DECLINED, Reason.CANCELLED},
     )

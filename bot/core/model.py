@@ -82,6 +82,8 @@ class Membership:
     price among ``tiers`` (0 when they are all free, None when no price is known). ``declined_since`` is when a
     decline was first seen; ``paid_through`` the end of the time that is paid for. ``membership`` is v2's member id.
     ``listed`` is whether the answer itself named tiers or money as theirs, not only an earlier one (see ``readings``).
+    ``since`` is the first pledge known of, ``unbroken_since`` the start of the present one, over every change of tier;
+    ``left_at`` is when they were first read without one.
     ``serial`` is its place among all readings: of two, the one with the larger number was asked for later (or arrived
     later, a webhook). ``observed_at`` tells people its age and compares with ends; clocks jump, so it orders nothing.
     """
@@ -105,6 +107,8 @@ class Membership:
     membership: MembershipId | None = None
     source: Source = Source.FETCH
     listed: bool = False
+    unbroken_since: datetime | None = None
+    left_at: datetime | None = None
     serial: int = 0
 
 
@@ -115,6 +119,7 @@ class ConditionKind(Enum):
     AMOUNT = "amount"
     LIFETIME = "lifetime"
     MONTHS = "months"
+    MONTHS_IN_A_ROW = "months_in_a_row"
     PAYING = "paying"
     FREE = "free"
     GIFT_OR_TRIAL = "gift_or_trial"
@@ -123,7 +128,10 @@ class ConditionKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Exactly one question: TIER uses ``tier``; AMOUNT and LIFETIME ``threshold`` in cents, MONTHS in whole months."""
+    """Exactly one question: TIER uses ``tier``, AMOUNT and LIFETIME ``threshold`` in cents, the others in whole months.
+
+    MONTHS counts from the first pledge, MONTHS_IN_A_ROW from the start of the present one.
+    """
 
     kind: ConditionKind
     threshold: int = 0
@@ -204,6 +212,7 @@ class Entitlement:
 
     ``active`` is whether paid conditions can hold at all. ``ends_at`` is when it ends if nothing else is heard.
     ``amount_cents`` is what amount rules compare, None when it cannot be judged. ``former`` marks a lapsed patron.
+    ``months`` have passed since the first pledge, ``months_in_a_row`` since the start of the present one.
     """
 
     active: bool
@@ -212,6 +221,7 @@ class Entitlement:
     tiers: frozenset[TierId] = frozenset()
     lifetime_cents: int | None = None
     months: int = 0
+    months_in_a_row: int = 0
     ends_at: datetime | None = None
     former: bool = False
 

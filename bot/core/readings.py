@@ -6,12 +6,18 @@ and blanked answers.
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.core.model import CampaignId, Charge, Membership, PatronId, PatronStatus, Source
 from bot.core.months import month_end, months_later, whole_months
 
 _UNPAID = frozenset({Charge.PENDING, Charge.DECLINED, Charge.FRAUD, Charge.REFUNDED})
+
+
+_PLEDGED = frozenset({PatronStatus.ACTIVE, PatronStatus.DECLINED})
+
+SHORT_BREAK = timedelta(days=7)
+"""Who is back sooner than this after what they paid for was over has missed no month and counts as never gone."""
 
 
 def worth(membership: Membership) -> int | None:
@@ -51,13 +57,15 @@ def carry(previous: Membership | None, reading: Membership) -> Membership:
         declined_since=_first_decline(previous, reading),
         paid_through=_paid_through(previous, reading),
         listed=worth(reading) != 0,
+        left_at=_left_at(previous, reading),
     )
     if previous is None:
-        return reading
+        return replace(reading, unbroken_since=unbroken_since(reading))
     reading = replace(
         reading,
         lifetime_cents=previous.lifetime_cents if reading.lifetime_cents is None else reading.lifetime_cents,
-        since=reading.since or previous.since,
+        since=_first_pledge(previous, reading),
+        unbroken_since=_unbroken_since(previous, reading),
         currency=reading.currency or previous.currency,
         # Who is nobody's patron and no longer named is no free member either.
         membership=reading.membership or (None if reading.status is PatronStatus.NONE else previous.membership),
@@ -129,6 +137,45 @@ def _billed_until(paying: Membership) -> datetime:
     if paying.since is None or paying.since > paying.observed_at:
         return end
     return max(end, months_later(paying.since, whole_months(paying.since, paying.observed_at) + 1))
+
+
+def unbroken_since(membership: Membership) -> datetime | None:
+    """Return when the present pledge began; one read before that was told apart began with the first."""
+    return membership.unbroken_since or membership.since
+
+
+def _first_pledge(previous: Membership, reading: Membership) -> datetime | None:
+    """Return the earliest start told of a pledge.
+
+    v2 moves ``pledge_relationship_start`` for some who come back and not for others, v1 with each change of the pledge; of
+    a free member who never paid it is the day they joined.
+    """
+    pledged = previous.status is not PatronStatus.NONE or bool(previous.lifetime_cents)
+    known = previous.since if pledged else None
+    if reading.status is PatronStatus.NONE:
+        return known or reading.since or previous.since
+    return min(filter(None, (known, reading.since)), default=previous.since)
+
+
+def _left_at(previous: Membership | None, reading: Membership) -> datetime | None:
+    """Return when the first reading came that showed them without a pledge, None while one shows them with it."""
+    if reading.status in _PLEDGED or worth(reading) != 0:
+        return None
+    return (previous and previous.left_at) or reading.observed_at
+
+
+def _unbroken_since(previous: Membership, reading: Membership) -> datetime | None:
+    """Return the start of the present pledge: a new one for somebody who is back after what they had was over."""
+    known = unbroken_since(previous)
+    if reading.status not in _PLEDGED or previous.status in _PLEDGED or previous.listed:
+        return known or reading.since
+    if previous.status is PatronStatus.NONE and not previous.lifetime_cents:
+        return reading.since or reading.observed_at
+    over_at = max(filter(None, (previous.left_at, previous.paid_through)), default=previous.observed_at)
+    if reading.observed_at < over_at + SHORT_BREAK:
+        return known or reading.since
+    # Where Patreon still tells the first start of all, the first reading that shows them back is the nearest known.
+    return reading.since if reading.since and reading.since >= over_at else reading.observed_at
 
 
 def _paid(membership: Membership) -> bool:

@@ -25,6 +25,7 @@ from bot.core.model import (
     RoleId,
 )
 from bot.core.months import months_later
+from bot.core.readings import unbroken_since
 from bot.core.rules import judge
 
 
@@ -144,11 +145,13 @@ def _due_at(case: Case, entitlements: Mapping[CampaignId, Entitlement], now: dat
 
 def _anniversary(condition: Condition, membership: Membership | None) -> datetime | None:
     """Return the instant from which on time alone lets a condition hold; None when it waits for no time."""
-    if membership is None or membership.since is None:
+    if membership is None:
         return None
     match condition.kind:
         case ConditionKind.MONTHS:
-            return months_later(membership.since, condition.threshold)
+            return _later(membership.since, condition.threshold)
+        case ConditionKind.MONTHS_IN_A_ROW:
+            return _later(unbroken_since(membership), condition.threshold)
         case (
             ConditionKind.TIER
             | ConditionKind.AMOUNT
@@ -159,3 +162,7 @@ def _anniversary(condition: Condition, membership: Membership | None) -> datetim
             | ConditionKind.FORMER
         ):  # pragma: no branch - mypy knows that there is no other
             return None
+
+
+def _later(since: datetime | None, months: int) -> datetime | None:
+    return months_later(since, months) if since is not None else None

@@ -33,6 +33,8 @@ def holds(condition: Condition, entitlement: Entitlement) -> bool | None:
             return not nothing and _reaches(entitlement.lifetime_cents, condition.threshold)
         case ConditionKind.MONTHS:
             return entitlement.active and entitlement.months >= condition.threshold
+        case ConditionKind.MONTHS_IN_A_ROW:
+            return entitlement.active and entitlement.months_in_a_row >= condition.threshold
         case ConditionKind.PAYING:
             return entitlement.active
         case ConditionKind.FREE:

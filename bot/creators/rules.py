@@ -208,7 +208,7 @@ def _judge(condition: Condition, campaign: Campaign) -> int:
             if condition.threshold <= 0:
                 raise RuleRefused(texts.NEEDS_AMOUNT)
             return condition.threshold
-        case ConditionKind.MONTHS:
+        case ConditionKind.MONTHS | ConditionKind.MONTHS_IN_A_ROW:
             if not 1 <= condition.threshold <= _MOST_MONTHS:
                 raise RuleRefused(texts.NEEDS_MONTHS)
             return 0

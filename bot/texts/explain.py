@@ -152,7 +152,9 @@ def condition(asked: Condition, campaign: Campaign | None) -> str:
         case ConditionKind.LIFETIME:
             return f"at least {money(asked.threshold, currency)} in all"
         case ConditionKind.MONTHS:
-            return f"at least {counted(asked.threshold, 'month')} as a patron"
+            return f"at least {counted(asked.threshold, 'month')} since the first pledge"
+        case ConditionKind.MONTHS_IN_A_ROW:
+            return f"at least {counted(asked.threshold, 'month')} as a patron in a row"
         case ConditionKind.PAYING:
             return "every paying patron"
         case ConditionKind.FREE:
@@ -213,8 +215,10 @@ def _why_not(given: Verdict, entitlement: Entitlement | None, campaign: Campaign
         return _REASONS[Reason.NEVER]
     lapsed = None if entitlement.active else _REASONS[entitlement.reason]
     match asked.kind:
-        case ConditionKind.MONTHS:
-            return lapsed or f"it has been {counted(entitlement.months, 'month')} so far"
+        case ConditionKind.MONTHS | ConditionKind.MONTHS_IN_A_ROW:
+            in_a_row = asked.kind is ConditionKind.MONTHS_IN_A_ROW
+            months = counted(entitlement.months_in_a_row if in_a_row else entitlement.months, "month")
+            return lapsed or f"it has been {months}{' in a row' * in_a_row} so far"
         case ConditionKind.LIFETIME:
             return f"it is {money(entitlement.lifetime_cents or 0, currency)} so far"
         case ConditionKind.AMOUNT:

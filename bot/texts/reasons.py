@@ -80,7 +80,9 @@ def _condition(condition: Condition, tiers: Mapping[TierId, str]) -> str:
         case ConditionKind.LIFETIME:
             return f"at least {amount} in all"
         case ConditionKind.MONTHS:
-            return f"patron for at least {counted(condition.threshold, 'month')}"
+            return f"at least {counted(condition.threshold, 'month')} since the first pledge"
+        case ConditionKind.MONTHS_IN_A_ROW:
+            return f"patron for at least {counted(condition.threshold, 'month')} in a row"
         case ConditionKind.PAYING:
             return "any paying patron"
         case ConditionKind.FREE:

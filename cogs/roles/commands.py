@@ -190,7 +190,7 @@ def _condition(kind: ConditionKind, tier: TierId | None, amount: float | None, m
     unused = [name for name, value in given.items() if value is not None and name != _option_of(kind)]
     if unused:
         raise RuleRefused(texts.unused_options(unused, kind))
-    if kind is ConditionKind.MONTHS:
+    if kind in {ConditionKind.MONTHS, ConditionKind.MONTHS_IN_A_ROW}:
         return Condition(kind, threshold=months or 0)
     return Condition(kind, threshold=round((amount or 0) * 100), tier=tier)
 
@@ -202,7 +202,7 @@ def _option_of(kind: ConditionKind) -> str | None:
             return "tier"
         case ConditionKind.AMOUNT | ConditionKind.LIFETIME:
             return "amount"
-        case ConditionKind.MONTHS:
+        case ConditionKind.MONTHS | ConditionKind.MONTHS_IN_A_ROW:
             return "months"
         case (
             ConditionKind.PAYING | ConditionKind.FREE | ConditionKind.GIFT_OR_TRIAL | ConditionKind.FORMER

@@ -26,7 +26,8 @@ def next_charge(membership: Membership, now: datetime) -> datetime:
 
 def promise(membership: Membership, *, tier: Tier | None, cents: int, cadence: int, now: datetime) -> None:
     """Take the patron's order; the payment is pending: nothing is entitled yet."""
-    if membership.status != "active_patron":
+    came_back = any(event.kind == "pledge_start" for event in membership.history)
+    if membership.status != "active_patron" and not (came_back and membership.campaign.keeps_first_start):
         membership.started_at = now
     membership.status = "active_patron"
     membership.tier, membership.cents, membership.cadence = tier, cents, cadence

@@ -76,7 +76,11 @@ class Post:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Campaign:
-    """A creator's page. ``shows_discord``: Patreon's own Discord integration is connected, so Discord ids are told."""
+    """A creator's page. ``shows_discord``: Patreon's own Discord integration is connected, so Discord ids are told.
+
+    ``keeps_first_start``: who comes back is told with the start of their very first pledge, as it was recorded
+    (``seq1_members_update.json``), and not with that of the present one, as it is documented.
+    """
 
     id: str
     creator: Account
@@ -86,6 +90,7 @@ class Campaign:
     currency: str = "USD"
     is_monthly: bool = True
     shows_discord: bool = False
+    keeps_first_start: bool = False
     discord_server_id: str | None = None
     tiers: dict[str, Tier] = field(default_factory=dict)
     goals: list[Goal] = field(default_factory=list)

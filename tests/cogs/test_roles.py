@@ -47,7 +47,8 @@ async def test_a_rule_that_is_not_saved_is_not_there(place: Place) -> None:
     [
         ("amount", {"amount": 7.5}, "at least 7.50 EUR a month"),
         ("lifetime", {"amount": 100.0}, "at least 100.00 EUR in all"),
-        ("months", {"months": 6}, "at least 6 months as a patron"),
+        ("months", {"months": 6}, "at least 6 months since the first pledge"),
+        ("months_in_a_row", {"months": 6}, "at least 6 months as a patron in a row"),
         ("paying", {}, "every paying patron"),
         ("free", {}, "free members"),
         ("gift_or_trial", {}, "gifted and trial members"),

@@ -19,7 +19,7 @@ from bot.core.model import (
     Source,
     TierId,
 )
-from bot.core.readings import absent, carry, ended, names_none, vanished, worth
+from bot.core.readings import SHORT_BREAK, absent, carry, ended, names_none, vanished, worth
 from tests.core.states import BASE, OBSERVED_AT, STATES, serial_at
 
 DAY = timedelta(days=1)
@@ -32,6 +32,10 @@ FREE = TierId("free")
 def later(days: int = 1, **fields: Any) -> Membership:
     at = OBSERVED_AT + days * DAY
     return replace(BASE, observed_at=at, serial=serial_at(at), **fields)
+
+
+def at(reading: Membership, instant: datetime) -> Membership:
+    return replace(reading, observed_at=instant, serial=serial_at(instant))
 
 
 def blank(status: PatronStatus, days: int = 1, **fields: Any) -> Membership:
@@ -78,8 +82,8 @@ def test_what_a_reading_leaves_out_is_inherited_and_what_it_says_wins() -> None:
 
     inherited = carry(known, bare)
 
-    assert inherited == replace(known, observed_at=LATER, serial=serial_at(LATER), listed=True)
-    assert carry(known, full) == replace(full, listed=True)
+    assert inherited == replace(at(known, LATER), listed=True, unbroken_since=known.since)
+    assert carry(known, full) == replace(full, listed=True, since=known.since, unbroken_since=known.since)
 
 
 def test_a_tiers_price_is_inherited_for_the_same_tiers_only() -> None:
@@ -418,6 +422,102 @@ def test_an_ended_reading_of_v1_is_one_that_vanished() -> None:
     assert carry(V1, ended(later_v1)) == replace(
         vanished(V1, LATER, serial=serial_at(LATER), source=Source.FETCH), will_pay_cents=0
     )
+
+
+# --- since when somebody is a patron
+
+AWAY = later(30, status=PatronStatus.FORMER, charge=Charge.PAID, amount_cents=0, tiers=frozenset(), tier_cents=None)
+END = datetime.fromisoformat("2024-03-01T00:00:00Z")
+
+
+def back(days: int, since: datetime | None = BASE.since) -> Membership:
+    """Let somebody who was away since ``AWAY`` be read as a patron again, so many days after ``OBSERVED_AT``."""
+    gone = carry(carry(None, BASE), AWAY)
+    assert gone.paid_through == END
+    return carry(gone, later(days, since=since, paid_through=None))
+
+
+def test_the_first_pledge_counts_whatever_start_is_told_later() -> None:
+    assert back(200, OBSERVED_AT + 199 * DAY).since == BASE.since
+    assert back(200, None).since == BASE.since
+    assert back(200, datetime.fromisoformat("2021-01-01T00:00:00Z")).since == datetime.fromisoformat("2021-01-01T00:00:00Z")
+
+
+def test_the_day_somebody_joined_for_free_is_no_first_pledge() -> None:
+    free = replace(STATES["free member"].known(), since=OBSERVED_AT)
+
+    assert carry(free, later(40, since=OBSERVED_AT + 40 * DAY)).since == OBSERVED_AT + 40 * DAY
+    assert carry(replace(free, lifetime_cents=500), later(40, since=OBSERVED_AT + 40 * DAY)).since == OBSERVED_AT
+    assert carry(BASE, at(replace(free, since=LATER), LATER)).since == BASE.since
+    assert carry(free, at(replace(free, since=LATER), LATER)).since == LATER
+    assert carry(free, at(replace(free, since=None), LATER)).since == OBSERVED_AT
+
+
+def test_who_changes_and_declines_and_pays_again_is_a_patron_in_a_row() -> None:
+    changed = carry(carry(None, BASE), later(10, amount_cents=900, since=OBSERVED_AT + 10 * DAY))
+    declined = carry(changed, later(20, status=PatronStatus.DECLINED, charge=Charge.DECLINED))
+    paid = carry(declined, later(25))
+
+    assert [known.unbroken_since for known in (changed, declined, paid)] == [BASE.since] * 3
+    assert paid.left_at is None
+
+
+def test_who_comes_back_counts_anew_from_the_start_patreon_tells_or_from_being_seen() -> None:
+    told = OBSERVED_AT + 199 * DAY
+
+    assert back(200, told).unbroken_since == told
+    assert back(200).unbroken_since == OBSERVED_AT + 200 * DAY
+    assert back(200, None).unbroken_since == OBSERVED_AT + 200 * DAY
+    assert back(200).left_at is None
+
+
+def test_a_break_of_less_than_a_week_breaks_nothing() -> None:
+    # AWAY was read ten days after what was paid for had ended.
+    week = AWAY.observed_at + SHORT_BREAK - OBSERVED_AT
+    assert AWAY.observed_at > END
+
+    assert back(week.days - 1).unbroken_since == BASE.since
+    assert back(week.days).unbroken_since == OBSERVED_AT + week
+
+
+def test_who_comes_back_before_what_they_paid_for_is_over_never_left() -> None:
+    gone = carry(carry(None, BASE), at(replace(AWAY, paid_through=LATER + 200 * DAY), LATER))
+
+    assert carry(gone, later(200, since=None)).unbroken_since == BASE.since
+    assert carry(gone, later(208, since=None)).unbroken_since == OBSERVED_AT + 208 * DAY
+
+
+def test_when_somebody_left_is_when_that_was_first_read() -> None:
+    gone = carry(carry(None, BASE), AWAY)
+    still = carry(gone, at(AWAY, OBSERVED_AT + 90 * DAY))
+
+    assert gone.left_at == still.left_at == AWAY.observed_at
+    assert carry(None, AWAY).left_at == AWAY.observed_at
+    assert still.unbroken_since == BASE.since
+    assert carry(still, later(91, since=None)).unbroken_since == OBSERVED_AT + 91 * DAY
+
+
+def test_who_cancelled_and_is_still_listed_has_not_left() -> None:
+    listed = carry(carry(None, BASE), later(30, status=PatronStatus.FORMER, paid_through=None))
+
+    assert listed.left_at is None
+    assert carry(listed, later(300)).unbroken_since == BASE.since
+
+
+def test_what_was_stored_before_leaving_was_noted_counts_from_the_last_reading() -> None:
+    stored = replace(AWAY, paid_through=None)
+
+    assert carry(stored, later(36, since=None)).unbroken_since == BASE.since
+    assert carry(stored, later(37, since=None)).unbroken_since == OBSERVED_AT + 37 * DAY
+
+
+def test_a_first_pledge_begins_a_row_when_patreon_says_or_when_it_is_seen() -> None:
+    free = STATES["free member"].known()
+
+    assert carry(free, later(40, since=OBSERVED_AT)).unbroken_since == OBSERVED_AT
+    assert carry(replace(free, since=None), later(40, since=None)).unbroken_since == OBSERVED_AT + 40 * DAY
+    assert carry(carry(None, BASE), later(since=None)).unbroken_since == BASE.since
+    assert carry(replace(BASE, since=None), later(since=LATER)).unbroken_since == LATER
 
 
 def test_an_answer_older_than_the_reading_makes_nobody_vanish() -> None:

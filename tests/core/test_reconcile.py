@@ -266,9 +266,29 @@ def test_the_next_look_is_due_at_the_anniversary_a_rule_waits_for() -> None:
     assert reconcile(waiting, due).due_at == months_later(BASE.since, 36)
 
 
+def test_months_in_a_row_are_counted_and_waited_for_from_the_start_of_the_present_pledge() -> None:
+    assert BASE.since
+    returned = replace(BASE, unbroken_since=NOW - DAY)
+    waiting = case(
+        rule(SILVER, Condition(ConditionKind.MONTHS, 23)),
+        rule(GOLD, Condition(ConditionKind.MONTHS_IN_A_ROW, 23)),
+        membership=returned,
+    )
+    due = months_later(NOW - DAY, 23)
+
+    assert reconcile(waiting, NOW).entitlements[BASE.campaign].months_in_a_row == 0
+    assert reconcile(waiting, NOW).due_at == due
+    assert granted(reconcile(waiting, due - MINUTE)) == {SILVER}
+    assert granted(reconcile(waiting, due)) == {SILVER, GOLD}
+    never_away = case(rule(GOLD, Condition(ConditionKind.MONTHS_IN_A_ROW, 24)))
+    assert reconcile(never_away, NOW).due_at == months_later(BASE.since, 24)
+    assert reconcile(never_away, NOW).entitlements[BASE.campaign].months_in_a_row == 23
+
+
+@pytest.mark.parametrize("kind", [ConditionKind.MONTHS, ConditionKind.MONTHS_IN_A_ROW])
 @pytest.mark.parametrize("membership", [NOTHING, replace(BASE, since=None), None])
-def test_no_anniversary_is_waited_for_without_a_patron_who_counts_months(membership: None) -> None:
-    waiting = case(rule(SILVER, Condition(ConditionKind.MONTHS, 24)), membership=membership)
+def test_no_anniversary_is_waited_for_without_a_patron_who_counts_months(membership: None, kind: ConditionKind) -> None:
+    waiting = case(rule(SILVER, Condition(kind, 24)), membership=membership)
 
     assert reconcile(waiting, NOW).due_at is None
 

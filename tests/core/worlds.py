@@ -34,6 +34,7 @@ FREE, SMALL, LARGE = TierId("free"), TierId("small"), TierId("large")
 PRICES = {FREE: 0, SMALL: 300, LARGE: 900}
 ROLES = (BRONZE, SILVER, GOLD, RoleId(40))
 # Conditions that more money can only bring nearer; the others ask for its absence, or who paid.
+MONTHS = (ConditionKind.MONTHS, ConditionKind.MONTHS_IN_A_ROW)
 BOUGHT = (ConditionKind.TIER, ConditionKind.AMOUNT, ConditionKind.LIFETIME, ConditionKind.MONTHS, ConditionKind.PAYING)
 
 spans = st.integers(-20, 20).map(lambda half_days: timedelta(hours=12 * half_days))
@@ -77,7 +78,7 @@ def rules(draw: st.DrawFn, kinds: tuple[ConditionKind, ...] = tuple(ConditionKin
     if kind is ConditionKind.TIER:
         condition = Condition(kind, tier=draw(st.sampled_from(tiers)))
     else:
-        condition = Condition(kind, draw(st.integers(8, 12) if kind is ConditionKind.MONTHS else cents))
+        condition = Condition(kind, draw(st.integers(8, 12) if kind in MONTHS else cents))
     return RoleRule(
         rule=draw(st.integers(0, 99)),
         guild=GUILD,

@@ -304,3 +304,17 @@ def test_a_crowd_pays_for_all_tiers_in_turn_and_tells_nobody(world: World, event
     assert [one.account.discord_id for one in added][:2] == ["500", "501"]
     assert events == []
     assert len({one.pledged_at for one in added}) == 9
+
+
+@pytest.mark.parametrize("keeps_first_start", [False, True])
+def test_who_comes_back_starts_anew_as_documented_or_where_they_began_as_recorded(
+    world: World, patreon: PatreonWorld, *, keeps_first_start: bool
+) -> None:
+    patreon.campaign().keeps_first_start = keeps_first_start
+    first = patreon.pledge("Ben", tier="Gold").started_at
+    patreon.cancel("Ben", at_once=True)
+    world.clock.move(60 * DAY)
+
+    again = patreon.pledge("Ben", tier="Gold").started_at
+
+    assert again == (first if keeps_first_start else first + 60 * DAY)

@@ -154,6 +154,11 @@ def test_cancelled_but_paid_for_says_until_when() -> None:
             "it has been 2 months so far",
         ),
         (
+            Verdict(rule(ConditionKind.MONTHS_IN_A_ROW, 6), holds=False),
+            Entitlement(active=True, reason=Reason.PAID, months=20, months_in_a_row=1),
+            "it has been 1 month in a row so far",
+        ),
+        (
             Verdict(rule(ConditionKind.LIFETIME, 900), holds=False),
             Entitlement(active=True, reason=Reason.PAID, lifetime_cents=300),
             "it is 3.00 EUR so far",
