@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Compiled once: otherwise every test worker, and every process a test starts, compiles the whole bot anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo run test check bench lock clean
+.PHONY: help demo run test soak check bench lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -34,6 +34,12 @@ run: $(VENV)/.run ## the real bot, with config.json or the environment
 
 test: $(VENV)/.test ## every test
 	@$(BIN)/python -m pytest
+
+MINUTES ?= 10
+SEED ?= 1000
+DATABASE ?= sqlite
+soak: $(VENV)/.test ## histories of bad luck, for MINUTES, from SEED on, on DATABASE (sqlite or postgresql)
+	@$(BIN)/python -m tests.failures --minutes $(MINUTES) --seed $(SEED) --database $(DATABASE)
 
 check: $(VENV)/.test ## format, lint, types, imports, dependencies
 	@$(BIN)/ruff format --check .

@@ -68,7 +68,12 @@ class _Tree(app_commands.CommandTree["PatronRolesBot"]):
     async def interaction_check(self, interaction: discord.Interaction["PatronRolesBot"], /) -> bool:
         """Answer Discord at once: the three seconds it gives run out neither on a slow disk nor on a slow Patreon."""
         if interaction.type is discord.InteractionType.application_command:
-            await interaction.response.defer(ephemeral=True, thinking=True)
+            try:
+                await interaction.response.defer(ephemeral=True, thinking=True)
+            except Exception as error:  # noqa: BLE001 - Discord's errors, and those of the network below it
+                # Discord takes no answer, so nobody would see what the command did.
+                log.warning("interaction_not_answered", error=type(error).__name__)
+                return False
         return True
 
     async def on_error(

@@ -5,7 +5,6 @@ the dialect. Every method raises PatreonError, or what the vault raises, and not
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import datetime
 from types import TracebackType
@@ -41,7 +40,7 @@ from bot.patreon.paging import ListReading
 from bot.patreon.refusals import needs_creator
 from bot.patreon.renewal import Renewer
 from bot.patreon.settings import PatreonSettings
-from bot.patreon.transport import LIST_PATIENCE, PATIENCE, Transport
+from bot.patreon.transport import LIST_PATIENCE, PATIENCE, Transport, loop_time
 from bot.patreon.v2 import V2Dialect
 from bot.patreon.vault import TokenVault
 from bot.patreon.wire import Call
@@ -60,7 +59,7 @@ class PatreonClient:
         *,
         now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = loop_time,
         session: aiohttp.ClientSession | None = None,
     ) -> None:
         """Take the registration, where token pairs live, and time; a session handed in is not closed."""

@@ -3,7 +3,7 @@
 Knows nothing of token pairs, dialects or memberships.
 """
 
-import time
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from types import TracebackType
@@ -35,6 +35,11 @@ _TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10, sock_read=30)
 _CHUNK = 64 * 1024
 
 
+def loop_time() -> float:
+    """Return the running loop's own time in seconds: it never jumps, and every pause of this process passes in it."""
+    return asyncio.get_running_loop().time()
+
+
 class Transport:
     """Sends calls to one Patreon. An async context manager; a session that was handed in is not closed."""
 
@@ -43,7 +48,7 @@ class Transport:
         settings: PatreonSettings,
         *,
         sleep: Callable[[float], Awaitable[object]],
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = loop_time,
         session: aiohttp.ClientSession | None = None,
     ) -> None:
         """Take where Patreon is and how to wait."""

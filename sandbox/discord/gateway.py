@@ -117,6 +117,11 @@ class Gateway:
         for connection in self._connections:
             connection.outbox.put_nowait(encode({"op": _RECONNECT, "d": None}))
 
+    def ask_for_heartbeats(self) -> None:
+        """Send op 1: clients answer with a heartbeat at once, as they do by themselves every ``heartbeat_ms``."""
+        for connection in self._connections:
+            connection.outbox.put_nowait(encode({"op": _HEARTBEAT, "d": None}))
+
     def invalidate(self, *, resumable: bool = False) -> None:
         """Send op 9 to every session; without ``resumable`` clients have to identify anew."""
         for connection in self._connections:

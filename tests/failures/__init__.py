@@ -1,0 +1,1 @@
+"""Generated histories against a model: what a bot goes through in years of bad luck, played in a second each."""

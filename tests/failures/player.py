@@ -1,0 +1,260 @@
+"""Plays a history against the real thing: the assembled bot, over sockets, with its database, beside both simulators.
+
+A process is a :class:`~tests.failures.driven.Life` here: killed, it loses its tasks and connections in the middle of
+whatever they do, and only its database stays. Steps that make no sense where they stand are passed over, so that any part
+of a history is a history.
+"""
+
+import asyncio
+import threading
+from datetime import datetime, timedelta
+
+from discord.gateway import KeepAliveHandler
+
+from bot.app import App, open_app
+from bot.config import load_config
+from bot.core.model import DiscordUserId, GuildId
+from bot.errors import StoreError
+from sandbox.stage import Stage
+from tests.e2e.theatre import Theatre
+from tests.failures.acts import Acts
+from tests.failures.driven import DrivenLoop, Life
+from tests.failures.line import Line
+from tests.failures.model import Model
+from tests.failures.steps import Step
+from tests.failures.town import OTHERS, PEOPLE, ROLES
+from tests.failures.troubles import End
+from tests.failures.watch import Watch
+
+_FINE = 10.0
+"""Seconds that are lived through one by one before a long wait leaps."""
+
+_MOMENT = 1e-6
+"""Seconds below which a float knows no time."""
+
+_AT_MOST = 6
+"""Leaps in one wait."""
+
+
+class Player(Theatre):
+    """One town, one database, and the bot that comes and goes.
+
+    ``refresh`` is its interval in minutes, ``line`` the way to a database server.
+    """
+
+    def __init__(self, stage: Stage, database_url: str, loop: DrivenLoop, *, refresh: int, line: Line | None = None) -> None:
+        super().__init__(stage, database_url)
+        self.environment["SYNC_REFRESH_MINUTES"] = str(refresh)
+        self.refresh_every = timedelta(minutes=refresh)
+        self.loop = loop
+        self.line = line
+        self.skew = timedelta()
+        self.model = Model(stage.world)
+        self.watch = Watch(self)
+        self.acts = Acts(self)
+        self.died: BaseException | None = None
+        self._life: Life | None = None
+        self._stop = asyncio.Event()
+        self._living: asyncio.Task[None] | None = None
+        self._ends: list[tuple[float, End]] = []
+        self._doing: asyncio.Task[None] | None = None
+
+    # --- the process ----------------------------------------------------------------------------------------------------
+
+    @property
+    def running(self) -> App | None:
+        """The process that lives, if one does."""
+        return self._app
+
+    @property
+    def up(self) -> bool:
+        """Whether a process lives."""
+        return self._app is not None
+
+    @property
+    def troubled(self) -> bool:
+        """Whether anything around the bot is not as it should be."""
+        return bool(self._ends) or self.skew != timedelta()
+
+    def bot_now(self) -> datetime:
+        """Return the time as the bot's machine believes it is."""
+        return self.world.clock.now() + self.skew
+
+    async def start(self) -> None:
+        """Start a process where there is none."""
+        if self.up:
+            return
+        self._life, self._stop = Life(), asyncio.Event()
+        begun: asyncio.Future[App] = self.loop.create_future()
+        self._living = self._life.run(self._live(begun, self._stop))
+        self._living.add_done_callback(lambda _: begun.done() or begun.cancel())
+        await asyncio.wait([begun])
+        if not begun.cancelled():
+            self._app = begun.result()
+        else:
+            self._ended(self._living)
+
+    async def stop(self) -> None:
+        """Ask the process to end, and wait until it has."""
+        if self._living is not None and self.up:
+            self._stop.set()
+            await asyncio.wait([self._living])
+            self._ended(self._living)
+
+    async def kill(self) -> None:
+        """End the process wherever it is."""
+        if self._app is None or self._life is None:
+            return
+        app, self._app = self._app, None
+        if self.line is not None:
+            self.line.cut()
+        await self._life.kill()
+        _still_heartbeats()
+        # Connections of a dead process are closed by the system; a thread that waits for work would wait for ever.
+        await app.store.close()
+
+    async def _live(self, begun: "asyncio.Future[App]", stop: asyncio.Event) -> None:
+        config = load_config(None, self.environment)
+        async with open_app(config, now=self.bot_now, sleep=asyncio.sleep, guild_ready_timeout=0.1) as app:
+            begun.set_result(app)
+            await app.run_until(stop)
+
+    def _ended(self, living: "asyncio.Task[None]") -> None:
+        self._app = None
+        _still_heartbeats()
+        if not living.cancelled() and (error := living.exception()) is not None:
+            self.died = error
+
+    # --- playing --------------------------------------------------------------------------------------------------------
+
+    async def play(self, step: Step) -> None:
+        """Let one step happen. A kill comes in the midst of the step before it, others when that is over."""
+        if step.verb == "kill":
+            for _ in range(int(step.words[0])):
+                await asyncio.sleep(0)
+            await self.kill()
+            await self._done()
+            return
+        await self._done()
+        self._doing = asyncio.create_task(self.acts.do(step))
+        # What a step begins has begun when the next one comes.
+        await asyncio.sleep(0)
+
+    async def finish(self) -> bool:
+        """Wait for the last step, end every trouble, set the clock right and have a process live.
+
+        Returns whether there is anything to recover from.
+        """
+        await self._done()
+        hurt = self.troubled or not self.up
+        for _, end in self._ends:
+            end()
+        self._ends.clear()
+        self.skew = timedelta()
+        await self.start()
+        return hurt
+
+    async def _done(self) -> None:
+        if self._doing is not None:
+            await self._doing
+            self._doing = None
+        self._look_at_process()
+        self.watch.look()
+
+    def _look_at_process(self) -> None:
+        if self.up and self._living is not None and self._living.done():
+            self._ended(self._living)
+
+    # --- time -----------------------------------------------------------------------------------------------------------
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass: the first moments as they are, the rest in leaps, each to the next end of a trouble at most."""
+        end = self.loop.time() + seconds
+        await self.quiet()
+        fine = self.loop.time() + _FINE
+        leap = max(60.0, seconds / _AT_MOST)
+        while (left := end - self.loop.time()) > _MOMENT:
+            until_change = min((at for at, _ in self._ends), default=end) - self.loop.time()
+            span = max(min(left, until_change), 0.0)
+            if self.loop.time() < fine or span <= _FINE:
+                await self.live(min(span, _FINE))
+            else:
+                self.loop.leap(max(0.0, min(span, leap, end - self.loop.time())))
+                await asyncio.sleep(0)
+                self.world.patreon.settle()
+                await self.quiet()
+            self._end_troubles()
+            self._look_at_process()
+            self.watch.look()
+
+    async def live(self, seconds: float) -> None:
+        """Let time pass without any leap."""
+        end = self.loop.time() + seconds
+        while (left := end - self.loop.time()) > _MOMENT:
+            # discord.py's own heartbeats come from a thread, in the time of the machine.
+            self.stage.discord.gateway.ask_for_heartbeats()
+            await asyncio.sleep(min(left, _FINE))
+
+    async def quiet(self, seconds: float = 6.0) -> None:
+        """Wait until nothing is left to do now; no longer than it takes to see that something else stands in the way."""
+        end, pause = self.loop.time() + seconds, 0.02
+        calm = 0
+        while calm < 2 and self.loop.time() < end:
+            await asyncio.sleep(pause)
+            calm = calm + 1 if await self._rests() else 0
+            pause = min(pause * 1.5, 1.0) if not calm else pause
+
+    async def _rests(self) -> bool:
+        hooks, now = self.world.patreon.hooks, self.world.clock.now()
+        if hooks.due(now) is not None:
+            return False
+        if self._app is None or self._app.worker is None:
+            return True
+        try:
+            return await self._idle()
+        except StoreError:
+            return False
+
+    async def _idle(self) -> bool:
+        now = self.bot_now()
+        async with self.app.store.read() as t:
+            planned = [state.next_refresh_at for state in await t.campaigns.load_all()]
+            due = any(at is not None and at <= now for at in planned)
+            return not (due or await t.nudges.pending(now) or await t.memberships.due(now, 1))
+
+    def begin(self, trouble: End, seconds: float) -> None:
+        """Let a trouble that has begun end after so long."""
+        self._ends.append((self.loop.time() + seconds, trouble))
+
+    def _end_troubles(self) -> None:
+        now = self.loop.time()
+        for _, end in [each for each in self._ends if each[0] <= now]:
+            end()
+        self._ends = [each for each in self._ends if each[0] > now]
+
+    async def learn(self) -> None:
+        """See what came of requests that nobody answered."""
+        accounts = {account.id: account.first_name for account in self.world.patreon.accounts.values()}
+        guild = GuildId(self.guild.id)
+        async with self.app.store.read() as t:
+            links = {name: await t.links.load(DiscordUserId(self.user(name))) for name in (*PEOPLE, *OTHERS)}
+            rules = await t.rules.of_guild(guild)
+            policy = (await t.guilds.load(guild)).policy
+        names = {self.role(name): name for name in ROLES}
+        known = {user: accounts[link.patron] for user, link in links.items() if link is not None}
+        if not self.model.unsure:
+            if known != self.model.links:
+                self.watch.blame(f"linked are {known}, and not {self.model.links}")
+            if {names[rule.role] for rule in rules} != self.model.rules:
+                found = sorted(names[rule.role] for rule in rules)
+                self.watch.blame(f"rules are {found}, and not {sorted(self.model.rules)}")
+        self.model.learn(known, [names[rule.role] for rule in rules])
+        stopped = {"paused": policy.paused, "shadowed": policy.shadow}
+        self.watch.stopped = {how: self.world.clock.now() for how, holds in stopped.items() if holds}
+
+
+def _still_heartbeats() -> None:
+    """Stop the threads in which discord.py keeps connections alive that are no more."""
+    for thread in threading.enumerate():
+        if isinstance(thread, KeepAliveHandler):
+            thread.stop()
