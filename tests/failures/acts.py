@@ -34,10 +34,11 @@ UNANSWERED = (NoAnswer, TimeoutError, aiohttp.ClientError, OSError, StoreError, 
 
 
 class Acts:
-    """Everything that may happen around one player."""
+    """Everything that may happen around one player. ``asked_at`` is when the bot was last asked to change something."""
 
     def __init__(self, player: "Player") -> None:
         self._player = player
+        self.asked_at = 0.0
 
     async def do(self, step: Step) -> None:
         """Let a step happen; one that makes no sense, or that nobody answers, is over with that."""
@@ -262,6 +263,7 @@ class Acts:
     async def _asking(self) -> AsyncIterator[None]:
         """Count what the block asks for as neither done nor undone when it ends in the middle."""
         before, self._player.model.unsure = self._player.model.unsure, True
+        self.asked_at = self._player.loop.time()
         yield
         self._player.model.unsure = before
 

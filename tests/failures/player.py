@@ -7,6 +7,7 @@ of a history is a history.
 
 import asyncio
 import threading
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from discord.gateway import KeepAliveHandler
@@ -28,6 +29,9 @@ from tests.failures.watch import Watch
 
 _FINE = 10.0
 """Seconds that are lived through one by one before a long wait leaps."""
+
+SETTLED_AFTER = 90.0
+"""Seconds after which a request that nobody answered is over."""
 
 _MOMENT = 1e-6
 """Seconds below which a float knows no time."""
@@ -185,6 +189,7 @@ class Player(Theatre):
                 await self.quiet()
             self._end_troubles()
             self._look_at_process()
+            await self._look_into_it()
             self.watch.look()
 
     async def live(self, seconds: float) -> None:
@@ -231,6 +236,12 @@ class Player(Theatre):
         for _, end in [each for each in self._ends if each[0] <= now]:
             end()
         self._ends = [each for each in self._ends if each[0] > now]
+
+    async def _look_into_it(self) -> None:
+        """See what came of what nobody answered, once it can only have come about or not."""
+        if self.model.unsure and self.up and self.loop.time() - self.acts.asked_at > SETTLED_AFTER:
+            with suppress(StoreError):
+                await self.learn()
 
     async def learn(self) -> None:
         """See what came of requests that nobody answered."""

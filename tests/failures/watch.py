@@ -106,7 +106,7 @@ class Watch:
         if self._must_rest():
             self.blame(f"{role} was taken from {user} in a guild that is {' and '.join(self.stopped)}")
         now = self._now
-        if role not in self._player.model.roles(user, now).must:
+        if self._player.model.unsure or role not in self._player.model.roles(user, now).must:
             return
         since = self._due_since.get((user, role), now)
         if self._late(since, now):
