@@ -217,8 +217,11 @@ class Acts:
             self._player.watch.stopped.setdefault("paused", self._player.world.clock.now())
 
     async def resume(self) -> None:
+        async def saved(t: Tables) -> bool:
+            return not (await t.guilds.load(GuildId(self._player.guild.id))).policy.paused
+
         async with self._asking():
-            await self._command("Clara", "sync resume")
+            await self._agree("Clara", "sync resume", saved)
             self._player.watch.stopped.pop("paused", None)
 
     async def shadow(self, how: str) -> None:

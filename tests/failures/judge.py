@@ -101,9 +101,8 @@ async def _what_it_says(player: Player) -> None:
     assert player.running.worker is not None
     previews = player.running.worker.bot.use_cases.previews
     async with player.running.store.read() as t:
-        policy = (await t.guilds.load(guild)).policy
         waiting = await t.nudges.pending()
-    effect = await previews.outlook(guild, policy)
+    effect = await previews.outlook(guild)
     if effect.adds or effect.takes or effect.holds:
         player.watch.blame(f"the preview says {effect.adds} given, {effect.takes} taken, {effect.holds} held")
     if waiting:
