@@ -121,6 +121,7 @@ class LinkProblem(Enum):
     USER_TAKEN = "user_taken"
     CREATOR = "creator"
     NOT_LINKED = "not_linked"
+    TOO_MANY = "too_many"
 
 
 class LinkError(BotError):

@@ -18,8 +18,16 @@ from bot.core.model import (
     Tokens,
     patron_owner,
 )
-from bot.errors import AccessRevoked, LinkError, LinkProblem, PatreonUnavailable, RateLimited
-from bot.linking import Confirmation, Linked, Linking, PersonalData
+from bot.errors import (
+    AccessDenied,
+    AccessRevoked,
+    LinkError,
+    LinkProblem,
+    PatreonError,
+    PatreonUnavailable,
+    RateLimited,
+)
+from bot.linking import Confirmation, Linked, Linking, PersonalData, Wait
 from bot.patreon.renewal import Renewer
 from bot.store import Store
 from bot.store.records import LogAction, LogEntry, Nudge, NudgeKind, fingerprint
@@ -71,7 +79,13 @@ class World:
         return parse_qs(urlsplit(consent).query)["state"][0]
 
     async def ask(self, code: str = "ann", user: int = ANN) -> Confirmation:
-        return await self.linking.returned(await self.start(user), code)
+        return await self.back(await self.start(user), code)
+
+    async def back(self, state: str, code: str = "ann") -> Confirmation:
+        """Come back from Patreon and be asked."""
+        asked = await self.linking.returned(state, code)
+        assert isinstance(asked, Confirmation)
+        return asked
 
     async def link(self, code: str = "ann", user: int = ANN) -> Linked:
         return await self.linking.finish((await self.ask(code, user)).token)
@@ -253,7 +267,7 @@ async def test_a_question_nobody_answers_keeps_name_and_tokens_ten_minutes_and_n
 async def test_the_button_may_be_opened_twice_and_finished_in_either_tab_once(world: World) -> None:
     url = await world.linking.begin(ANN, GUILD)
     first, second = await world.open(url), await world.open(url)
-    assert (await world.linking.returned(first, "ann")).user == ANN
+    assert (await world.back(first)).user == ANN
 
     await fails(world.linking.returned(second, "ann"), LinkProblem.USED)
 
@@ -280,7 +294,7 @@ async def test_coming_back_without_a_code_is_a_refusal_and_ends_the_attempt(worl
 
 async def test_saying_this_is_not_me_links_nothing_and_forgets_name_and_tokens(world: World) -> None:
     url = await world.linking.begin(ANN, GUILD)
-    asked = await world.linking.returned(await world.open(url), "ann")
+    asked = await world.back(await world.open(url))
 
     await world.linking.refuse(asked.token)
 
@@ -416,15 +430,133 @@ async def test_a_patron_of_another_creator_only_is_linked_and_told_which_campaig
         assert await t.memberships.load_all(PATRON) == {}, "other creators' memberships are nobody's business here"
 
 
-@pytest.mark.parametrize("down", [PatreonUnavailable("503"), RateLimited(timedelta(seconds=9))])
-async def test_patreon_down_on_the_way_back_links_nothing(world: World, down: Exception) -> None:
+async def test_patreon_down_on_the_way_back_links_nothing_and_the_page_may_be_opened_again(world: World) -> None:
     state = await world.start()
-    world.patreon.down = down  # type: ignore[assignment]
+    world.patreon.down = PatreonUnavailable("503")
 
-    with pytest.raises(type(down)):
+    with pytest.raises(PatreonUnavailable):
         await world.linking.returned(state, "ann")
 
     assert await world.stored_link() is None
+    world.patreon.down = None
+    assert (await world.back(state)).user == ANN
+
+
+async def test_who_has_to_wait_for_a_turn_keeps_the_attempt_and_goes_on_with_it(world: World) -> None:
+    state = await world.start()
+    world.patreon.down = RateLimited(timedelta(seconds=12))
+
+    for _ in range(20):
+        assert await world.linking.returned(state, "ann") == Wait(timedelta(seconds=12))
+
+    world.patreon.down = None
+    world.clock.move(timedelta(minutes=9))
+    linked = await world.linking.finish((await world.back(state)).token)
+    assert linked.link.user == ANN
+
+
+@pytest.mark.parametrize("trouble", [RateLimited(timedelta(seconds=12)), PatreonUnavailable("401")])
+async def test_trouble_behind_the_exchange_keeps_the_pair_and_redeems_the_code_once(
+    world: World, trouble: PatreonError
+) -> None:
+    state = await world.start()
+
+    async def fail(_tokens: Tokens) -> None:
+        raise trouble
+
+    world.patreon.watch = fail
+    assert isinstance(await world.linking.returned(state, "ann"), Wait)
+
+    world.patreon.watch = None
+    assert (await world.back(state, "a code that is used up by now")).patron == PATRON
+
+
+async def test_the_page_opened_again_while_the_first_is_under_way_gets_the_same_question(world: World) -> None:
+    state = await world.start()
+    gate, reached = asyncio.Event(), asyncio.Event()
+
+    async def hold(_tokens: Tokens) -> None:
+        reached.set()
+        await gate.wait()
+
+    world.patreon.watch = hold
+    first = asyncio.create_task(world.back(state))
+    await reached.wait()
+    first.cancel()
+    second = asyncio.create_task(world.back(state))
+    await fails(world.linking.returned(state, "another code"), LinkProblem.USED)
+    gate.set()
+
+    assert (await world.linking.finish((await second).token)).link.user == ANN
+
+
+async def test_a_wait_that_outlives_the_attempt_is_told_as_it_is(world: World) -> None:
+    state = await world.start()
+    world.patreon.down = RateLimited(timedelta(minutes=30))
+
+    with pytest.raises(RateLimited):
+        await world.linking.returned(state, "ann")
+
+
+async def test_opening_the_button_again_forgets_the_pair_of_the_sign_in_before(world: World) -> None:
+    url = await world.linking.begin(ANN, GUILD)
+    state = await world.open(url)
+
+    async def fail(_tokens: Tokens) -> None:
+        raise RateLimited(timedelta(seconds=12))
+
+    world.patreon.watch = fail
+    assert isinstance(await world.linking.returned(state, "ann"), Wait)
+    world.patreon.watch = None
+    world.patreon.people["other"] = identity(OTHER_PATRON, membership(OTHER_PATRON))
+
+    assert (await world.back(await world.open(url), "other")).patron == OTHER_PATRON
+
+
+async def test_a_code_that_patreon_refuses_ends_the_attempt(world: World) -> None:
+    state = await world.start()
+
+    with pytest.raises(AccessRevoked):
+        await world.linking.returned(state, "made up")
+
+    await fails(world.linking.returned(state, "ann"), LinkProblem.USED)
+
+
+async def test_ten_refused_codes_an_hour_stop_their_user_and_nobody_else(world: World) -> None:
+    last = [await world.start() for _ in range(2)]
+    for _ in range(10):
+        with pytest.raises(AccessRevoked):
+            await world.linking.returned(await world.start(), "made up")
+    world.patreon.people["bob"] = identity(OTHER_PATRON, membership(OTHER_PATRON))
+
+    await fails(world.start(), LinkProblem.TOO_MANY)
+    await fails(world.linking.returned(last[1], "ann"), LinkProblem.TOO_MANY)
+    assert world.patreon.used == set(), "Patreon was not asked"
+    assert (await world.link("bob", BOB)).link.user == BOB
+    world.clock.move(timedelta(hours=1, seconds=1))
+    assert (await world.link()).link.user == ANN
+
+
+async def test_of_more_than_five_attempts_the_oldest_expires_and_its_message_is_forgotten(world: World) -> None:
+    urls = []
+    for number in range(6):
+        urls.append(await world.linking.begin(ANN, GUILD, 99, f"interaction-{number}"))
+        world.clock.move(timedelta(seconds=1))
+
+    await fails(world.open(urls[0]), LinkProblem.EXPIRED)
+    states = [await world.open(url) for url in urls[1:]]
+    assert (await world.back(states[0])).user == ANN
+    assert await world.linking.begin(BOB, GUILD)
+    assert await world.open(urls[5]), "somebody else's attempts count for themselves"
+
+
+async def test_attempts_that_have_ended_leave_room_for_others(world: World) -> None:
+    first = await world.linking.begin(ANN, GUILD)
+    for _ in range(8):
+        world.clock.move(timedelta(seconds=1))
+        await fails(world.linking.returned(await world.start(), None), LinkProblem.REFUSED)
+
+    assert await world.open(first)
 
 
 async def test_patreon_down_at_the_last_step_still_links_and_the_engine_reads_later(world: World) -> None:
@@ -437,11 +569,11 @@ async def test_patreon_down_at_the_last_step_still_links_and_the_engine_reads_la
     assert [nudge.cause for nudge in await world.nudges()] == [Cause.LINKED]
 
 
-async def test_a_pair_that_is_void_at_the_last_step_links_nothing(world: World) -> None:
+async def test_a_pair_that_may_not_show_its_owner_at_the_last_step_links_nothing(world: World) -> None:
     asked = await world.ask()
-    world.patreon.down = AccessRevoked("401")
+    world.patreon.down = AccessDenied("403")
 
-    with pytest.raises(AccessRevoked):
+    with pytest.raises(AccessDenied):
         await world.linking.finish(asked.token)
 
     assert await world.stored_link() is None

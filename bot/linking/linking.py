@@ -5,6 +5,7 @@ and Patreon, so every step starts from the stored attempt. What a page or a mess
 roles is the engine's, which a row of ``finish`` makes look.
 """
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,15 @@ from bot.core.model import (
     patron_owner,
 )
 from bot.core.readings import carry
-from bot.errors import AccessDenied, AccessRevoked, LinkError, LinkProblem, PatreonError
+from bot.errors import (
+    AccessDenied,
+    AccessRevoked,
+    LinkError,
+    LinkProblem,
+    PatreonError,
+    PatreonUnavailable,
+    RateLimited,
+)
 from bot.linking.consent import refusal
 from bot.linking.outlook import Linked, look_ahead
 from bot.linking.repeats import agreed, denied, state_of
@@ -34,6 +43,12 @@ from bot.store.codec import digest
 from bot.store.records import LinkAttempt, NudgeKind, fingerprint
 
 log = structlog.get_logger(__name__)
+
+LIVE_AT_ONCE = 5
+"""How many attempts of a user can be under way; one more lets the oldest expire."""
+
+BAD_CODES_AN_HOUR = 10
+"""How many codes of a user Patreon may refuse in an hour: each counts against the bot's address there."""
 
 GOOD_FOR = timedelta(minutes=10)
 """How long an attempt may take, from the button to the last confirmation."""
@@ -69,6 +84,17 @@ class Confirmation:
     patron_name: str | None = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Patreon, or our own pacing, has no turn yet: the same step can be taken again after ``span``, and goes on then."""
+
+    span: timedelta
+
+
+# How soon a step is worth taking again that met trouble at Patreon and not a wait somebody named.
+_AGAIN = timedelta(seconds=10)
+
+
 class Linking:
     """The four steps, each one call; every one raises ``LinkError`` when the way ends there."""
 
@@ -94,6 +120,7 @@ class Linking:
         self._wake = wake
         self._name_of = name_of
         self._new_token = new_token
+        self._returning: dict[tuple[str, str | None], asyncio.Task[Confirmation | Wait]] = {}
 
     async def begin(
         self,
@@ -104,7 +131,8 @@ class Linking:
     ) -> str:
         """Give the address of the link button; it is good for ten minutes and for this user only.
 
-        The two of the interaction let its answer be edited once the roles are there.
+        The two of the interaction let its answer be edited once the roles are there. Raise LinkError TOO_MANY for a user
+        with ten refused codes within the last hour.
         """
         token, now = self._new_token(), self._now()
         attempt = LinkAttempt(
@@ -117,6 +145,8 @@ class Linking:
             interaction_token=interaction_token,
         )
         async with self._store.write() as t:
+            await _raise_if_too_many(t, user, now)
+            await t.attempts.retire(user, now, keep=LIVE_AT_ONCE - 1)
             await t.attempts.add(attempt)
         log.info("link_begun", user=user, guild=guild)
         return f"{self._public_url}/link/{token}"
@@ -128,25 +158,41 @@ class Linking:
             await t.attempts.take_start(fingerprint(token), fingerprint(state), self._now())
         return self._patreon.authorize_url(state)
 
-    async def returned(self, state: str, code: str | None, error: str | None = None) -> Confirmation:
+    async def returned(self, state: str, code: str | None, error: str | None = None) -> Confirmation | Wait:
         """Use up the state, redeem the code, see who it is, and prepare the question; ``error`` is for want of a code.
+
+        A page opened once more while this is under way, by somebody impatient, gets the same outcome.
 
         Raises:
             LinkError: the state is unknown, old or used; the person said no; or the two cannot be linked.
-            PatreonError: Patreon did not answer, or refused code or client; the state is used up all the same.
+            RateLimited, PatreonUnavailable: the state is not used up, yet coming back to it within its time is of no use.
+            PatreonError: Patreon refused code or client; the state is used up all the same.
 
         """
+        which = fingerprint(state), code
+        step = self._returning.get(which)
+        if step is None:
+            step = self._returning[which] = asyncio.create_task(self._return(state, code, error), name="return")
+            step.add_done_callback(lambda _: self._returning.pop(which))
+        return await asyncio.shield(step)
+
+    async def _return(self, state: str, code: str | None, error: str | None) -> Confirmation | Wait:
         async with self._store.write() as t:
             attempt = await t.attempts.take_state(fingerprint(state), self._now())
             if not code:
                 await t.attempts.refuse(attempt.key)
+            elif attempt.tokens is None:
+                await _raise_if_too_many(t, attempt.user, self._now())
         if not code:
             raise refusal(error or "")
-        tokens = await self._patreon.exchange_code(code)
-        async with self._store.write() as t:
-            # On disk before it is used, as every pair (law 8).
-            await t.attempts.keep(attempt.key, tokens)
-        identity = await self._patreon.fetch_identity(tokens)
+        tokens = attempt.tokens
+        try:
+            tokens = tokens or await self._exchange(attempt, code)
+            identity = await self._patreon.fetch_identity(tokens)
+        except (RateLimited, PatreonUnavailable) as busy:
+            async with self._store.write() as t:
+                await t.attempts.give_back(attempt.key)
+            return self._wait(attempt, tokens, busy)
         token = await self._ask(attempt, identity, tokens)
         return Confirmation(
             token=token,
@@ -172,7 +218,7 @@ class Linking:
 
         Raises:
             LinkError: the token is unknown, old or used; or one of the two was linked elsewhere in between.
-            AccessRevoked, AccessDenied: the pair that Patreon gave a moment ago is void.
+            AccessDenied: the pair that Patreon gave a moment ago may not show its owner.
 
         """
         async with self._store.read() as t:
@@ -205,6 +251,27 @@ class Linking:
         async with self._store.write() as t:
             await t.attempts.forget(now, begun_before=now - EDITABLE_FOR)
             await t.attempts.purge(now - REMEMBERED_FOR)
+
+    async def _exchange(self, attempt: LinkAttempt, code: str) -> Tokens:
+        try:
+            tokens = await self._patreon.exchange_code(code)
+        except AccessRevoked:
+            async with self._store.write() as t:
+                await t.attempts.refuse_code(attempt.key, self._now())
+            raise
+        async with self._store.write() as t:
+            # On disk before it is used, as every pair (law 8).
+            await t.attempts.keep(attempt.key, tokens)
+        return tokens
+
+    def _wait(self, attempt: LinkAttempt, tokens: Tokens | None, busy: RateLimited | PatreonUnavailable) -> Wait:
+        """Return how long to wait before the step is taken again; raise ``busy`` when that may lead nowhere."""
+        # A code that was sent without an answer may be spent; a pair that came is kept.
+        named = busy.retry_after if isinstance(busy, RateLimited) else None if tokens is None else _AGAIN
+        if named is None or self._now() + named >= attempt.expires_at:
+            raise busy
+        log.info("link_waits", user=attempt.user, seconds=round(named.total_seconds()))
+        return Wait(named)
 
     async def _link(self, confirm_token: str, readings: tuple[Membership, ...] | None) -> Linked:
         """Use up the confirmation and write everything that follows from it, in one transaction."""
@@ -261,7 +328,7 @@ class Linking:
             return None  # nothing to ask with: taking the token says what is wrong with it
         try:
             identity = await self._patreon.fetch_identity(attempt.tokens)
-        except (AccessRevoked, AccessDenied):
+        except AccessDenied:
             raise
         except PatreonError as error:
             log.warning("link_without_reading", user=attempt.user, error=type(error).__name__)
@@ -273,7 +340,7 @@ class Linking:
             raise LinkError(LinkProblem.FORGED)
         link = Link(attempt.user, attempt.patron, linked_at=now)
         await t.links.save(link)
-        await t.tokens.save(patron_owner(attempt.patron), attempt.tokens, worked=True)
+        await t.tokens.save(patron_owner(attempt.patron), attempt.tokens, worked=True, issued=(now,))
         served = {state.campaign.campaign for state in await t.campaigns.load_all()}
         for reading in readings or ():
             if reading.campaign in served:
@@ -282,6 +349,11 @@ class Linking:
                     await t.memberships.save(carry(previous, reading), due_at=None, digest=digest(reading))
         await t.nudges.add(NudgeKind.USER, str(attempt.user), Cause.LINKED, now)
         return link
+
+
+async def _raise_if_too_many(t: Tables, user: DiscordUserId, now: datetime) -> None:
+    if await t.attempts.refused_codes(user, now - timedelta(hours=1), now) >= BAD_CODES_AN_HOUR:
+        raise LinkError(LinkProblem.TOO_MANY)
 
 
 async def _keep_spare(t: Tables, patron: PatronId, tokens: Tokens) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -61,15 +61,22 @@ class Attempts(Subject):
     async def take_start(self, key: str, state_hash: str, now: datetime) -> LinkAttempt:
         """Move to AUTHORIZING with a new state. Opening the link again replaces a state that was not used yet.
 
-        Raises LinkError: FORGED for an unknown key, EXPIRED, or USED once the person came back from Patreon.
+        A pair kept for a sign-in before is forgotten: this one may be another account's. Raises LinkError: FORGED for an
+        unknown key, EXPIRED, or USED once the person came back from Patreon.
         """
         before = (AttemptStage.STARTED, AttemptStage.AUTHORIZING)
-        return await self._take(_c.key == key, before, now, stage=AttemptStage.AUTHORIZING.value, state_hash=state_hash)
+        changes = {"stage": AttemptStage.AUTHORIZING.value, "state_hash": state_hash, "tokens_sealed": None}
+        return await self._take(_c.key == key, before, now, **changes)
 
     async def take_state(self, state_hash: str, now: datetime) -> LinkAttempt:
         """Use up a state, moving to EXCHANGING; raises LinkError as ``take_start`` does."""
         before = (AttemptStage.AUTHORIZING,)
         return await self._take(_c.state_hash == state_hash, before, now, stage=AttemptStage.EXCHANGING.value)
+
+    async def give_back(self, key: str) -> None:
+        """Return to AUTHORIZING with the same state, for it was not the person who stood in the way."""
+        exchanging = (_c.key == key) & (_c.stage == AttemptStage.EXCHANGING.value)
+        await self._run(update(link_attempts).where(exchanging).values(stage=AttemptStage.AUTHORIZING.value))
 
     async def keep(self, key: str, tokens: Tokens) -> None:
         """Store the pair the code was redeemed for, while it is not known whose it is; not for an attempt that has ended."""
@@ -105,6 +112,25 @@ class Attempts(Subject):
         """End an attempt that is not done, and forget its secrets."""
         going = (_c.key == key) & (_c.stage != AttemptStage.DONE.value)
         await self._run(update(link_attempts).where(going).values(stage=AttemptStage.REFUSED.value, **_FORGET))
+
+    async def refuse_code(self, key: str, at: datetime) -> None:
+        """End an attempt whose code Patreon refused, and count that against its user."""
+        await self.refuse(key)
+        await self._run(update(link_attempts).where(_c.key == key).values(code_refused_at=at))
+
+    async def refused_codes(self, user: DiscordUserId, since: datetime, now: datetime) -> int:
+        """Count the codes of a Discord user that Patreon refused since then."""
+        which = (_c.user_id == user) & _c.code_refused_at.between(since, now)
+        return int(await self._scalar(select(func.count()).select_from(link_attempts).where(which)))
+
+    async def retire(self, user: DiscordUserId, now: datetime, *, keep: int) -> None:
+        """Let a Discord user's attempts that are under way expire, but for the newest ``keep``; their secrets go."""
+        ended = (AttemptStage.DONE.value, AttemptStage.REFUSED.value)
+        mine = (_c.user_id == user) & (_c.expires_at > now) & _c.stage.not_in(ended)
+        old = select(_c.key).where(mine).order_by(_c.created_at.desc(), _c.key).offset(keep)
+        keys = [row.key for row in await self._rows(old)]
+        values = {"expires_at": now, "interaction_token_sealed": None, **_FORGET}
+        await self._change_many(update(link_attempts).where(_c.key.in_(keys)).values(values))
 
     async def forget(self, now: datetime, *, begun_before: datetime) -> None:
         """Forget names and tokens of attempts whose time is over, and Discord's token of those ``begun_before``."""

@@ -78,6 +78,7 @@ _LINK_PROBLEMS = {
     LinkProblem.USER_TAKEN: "You are linked to another Patreon account. Type /unlink first, then /link.",
     LinkProblem.CREATOR: "A creator is not a patron of their own page, so there is nothing to link.",
     LinkProblem.NOT_LINKED: NOT_LINKED,
+    LinkProblem.TOO_MANY: "Patreon turned down ten of your sign-ins within an hour. Wait an hour, then type /link again.",
 }
 
 

@@ -3,7 +3,9 @@
 Names and links that belong into a page are put there by its template, escaped; a text never holds one.
 """
 
+import math
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
 
 from bot.errors import LinkProblem
@@ -34,7 +36,10 @@ LINK_PROBLEMS: dict[LinkProblem, Page] = {
     LinkProblem.EXPIRED: Page(
         410,
         "This link has expired",
-        ("A link is good for ten minutes. " + NOTHING_CHANGED, START_AGAIN),
+        (
+            "A link is good for ten minutes, unless you have asked for several newer ones since. " + NOTHING_CHANGED,
+            START_AGAIN,
+        ),
     ),
     LinkProblem.USED: Page(
         410,
@@ -89,6 +94,14 @@ LINK_PROBLEMS: dict[LinkProblem, Page] = {
         "No accounts are linked",
         ("There is no Patreon account linked to your Discord user. Type /link in Discord to link one.",),
     ),
+    LinkProblem.TOO_MANY: Page(
+        429,
+        "Too many sign-ins went wrong",
+        (
+            "Patreon turned down ten of your sign-ins within an hour. " + NOTHING_CHANGED,
+            "Wait an hour, then type /link in Discord again.",
+        ),
+    ),
 }
 
 PATREON_DOWN = Page(
@@ -100,6 +113,28 @@ PATREON_DOWN = Page(
         "Wait a few minutes, then type /link in Discord once more.",
     ),
 )
+
+
+def patreon_busy(wait: timedelta) -> Page:
+    """Return the page for a wait that Patreon asks for and no link outlives."""
+    return Page(
+        503,
+        "Patreon asks us to wait",
+        (
+            f"Patreon takes no more sign-ins from this bot for {_about(wait)}.",
+            "Nothing was changed, and nobody loses a role.",
+            "Type /link in Discord again after that.",
+        ),
+    )
+
+
+def _about(wait: timedelta) -> str:
+    """Return a wait as people say it, and never less than it is."""
+    seconds = math.ceil(wait.total_seconds())
+    if seconds <= 90:  # noqa: PLR2004
+        return "a second" if seconds <= 1 else f"about {seconds} seconds"
+    return f"about {math.ceil(seconds / 60)} minutes"
+
 
 PATREON_DENIED = Page(
     502,
@@ -138,6 +173,16 @@ WRONG_METHOD = Page(405, "This does not work that way", ("The address is right, 
 TOO_LARGE = Page(413, "That is too much", ("What was sent is larger than anything this page takes.",))
 
 BAD_REQUEST = Page(400, "That was not understood", ("The request could not be read.", START_AGAIN))
+
+WAITING_TITLE = "You're in line"
+WAITING_LEAD = "Patreon is busy right now, so this takes a little longer than usual. You don't need to do anything."
+WAITING_NOW = "Try now"
+
+
+def waiting(seconds: int) -> str:
+    """Return when the page goes on; it is opened anew at least once a minute until then."""
+    return f"This page goes on by itself in {_about(timedelta(seconds=seconds))}."
+
 
 CONFIRM_TITLE = "Link these two accounts?"
 CONFIRM_LEAD = "Roles from this Patreon account will go to this Discord user, and to nobody else."

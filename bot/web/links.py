@@ -6,18 +6,22 @@ as a hash: the start link, the OAuth state, and the hidden field of the confirmi
 accounts carries, so that nobody else's page can send it.
 """
 
+import math
 from collections.abc import Awaitable, Iterator, Sequence
 from typing import TypeVar
 
 from aiohttp import web
 
 from bot.errors import LinkError, LinkProblem
-from bot.linking import Linked, Linking, RoleAhead
+from bot.linking import Linked, Linking, RoleAhead, Wait
 from bot.metrics import Metrics
 from bot.texts import pages as texts
 from bot.web.pages import PAGES, page_for
 
 Step = TypeVar("Step")
+
+RELOAD_AT_LATEST = 60
+"""Seconds; somebody who waits for longer sees meanwhile that the page is alive."""
 
 
 class LinkRoutes:
@@ -42,10 +46,14 @@ class LinkRoutes:
         raise web.HTTPSeeOther(url)
 
     async def come_back(self, request: web.Request) -> web.StreamResponse:
-        """Take Patreon's code and ask about both accounts."""
+        """Take Patreon's code and ask about both accounts, or show a page that opens this address anew by itself."""
         query = request.query
         step = self._linking.returned(query.get("state", ""), query.get("code"), query.get("error"))
         asked = await self._counted("asked", step)
+        if isinstance(asked, Wait):
+            seconds = math.ceil(asked.span.total_seconds()) + 1
+            sentence = texts.waiting(seconds)
+            return request.app[PAGES].show("waiting.html", sentence=sentence, reload=min(seconds, RELOAD_AT_LATEST))
         return request.app[PAGES].show(
             "confirm.html",
             token=asked.token,
@@ -82,7 +90,7 @@ class LinkRoutes:
         except LinkError as error:
             self._metrics.links.labels(error.problem.value).inc()
             raise
-        self._metrics.links.labels(outcome).inc()
+        self._metrics.links.labels("waiting" if isinstance(result, Wait) else outcome).inc()
         return result
 
 

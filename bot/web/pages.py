@@ -69,7 +69,9 @@ def page_for(error: Exception) -> texts.Page:
     match error:
         case LinkError(problem=problem):
             return texts.LINK_PROBLEMS[problem]
-        case PatreonUnavailable() | RateLimited():
+        case RateLimited(retry_after=wait):
+            return texts.patreon_busy(wait)
+        case PatreonUnavailable():
             return texts.PATREON_DOWN
         case AccessDenied() | RequestRefused():
             return texts.PATREON_SET_UP

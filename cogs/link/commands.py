@@ -11,6 +11,7 @@ from bot.core.model import Cause, DiscordUserId, GuildId, Holding, Origin, RoleI
 from bot.creators import OpenAnswer
 from bot.discord_bot import Option, Panel, PatronRolesBot, UseCases, Waiting, ask, fresh_id, say, say_later, try_say
 from bot.errors import LinkError, LinkProblem
+from bot.linking import LIVE_AT_ONCE
 from bot.sync.reports import PatronSynced, ReadFailed, Report
 from bot.sync.turns import Turns
 from bot.texts import commands as texts
@@ -173,7 +174,8 @@ class LinkCog(commands.Cog):
 
         A button that was not pressed yet stays. The report's cause does not tell: merged nudges keep the strongest.
         """
-        if typed := self._linking.of(report.user):
+        # Of buttons beyond these the older have expired.
+        if typed := self._linking.of(report.user)[-LIVE_AT_ONCE:]:
             link = await self._use.patrons.link(report.user)
             return [answer for at, answer in typed if link is not None and link.linked_at >= at]
         stored = await self._use.patrons.open_answer(report.user) if report.cause is Cause.LINKED else None

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from bot.core.model import Cause, Condition, ConditionKind, GuildId, PatronId, RoleChange, RoleId
 from bot.errors import PatreonUnavailable
+from bot.linking import Confirmation
 from bot.sync.reports import PatronSynced
 from sandbox.discord.components import text_of
 from tests.cogs.place import Place, Site, open_place
@@ -23,7 +24,9 @@ async def go_through_patreon(place: Place, url: str, patron: str) -> None:
     """Do what the browser does, without one."""
     linking = place.use_cases.linking
     state = parse_qs(urlsplit(await linking.authorize(url.rsplit("/", 1)[1])).query)["state"][0]
-    await linking.finish((await linking.returned(state, patron)).token)
+    asked = await linking.returned(state, patron)
+    assert isinstance(asked, Confirmation)
+    await linking.finish(asked.token)
 
 
 async def test_link_shows_a_personal_button_and_then_the_roles(place: Place) -> None:
@@ -50,6 +53,7 @@ async def test_link_is_answered_after_a_restart_in_the_middle(site: Site) -> Non
         linking = before.use_cases.linking
         url = await linking.authorize(message.components[0]["components"][0]["url"].rsplit("/", 1)[1])
         asked = await linking.returned(parse_qs(urlsplit(url).query)["state"][0], "ann-at-patreon")
+        assert isinstance(asked, Confirmation)
     async with open_place(site) as after:
         await after.use_cases.linking.finish(asked.token)
         linked = await interaction.wait_for(lambda answer: "Linked." in answer.content)
@@ -244,3 +248,15 @@ async def test_privacy_still_answers_when_somebody_takes_their_time(place: Place
         pressed = await place.press(message, button, place.ann)
         words = "cannot be undone" if button != "Delete" else "Deleted."
         message = await pressed.wait_for(lambda answer, words=words: words in answer.content)  # type: ignore[misc]
+
+
+async def test_of_many_buttons_only_the_newest_five_are_told_what_came_of_it(place: Place) -> None:
+    await make_gold_rule(place)
+    place.patreon.pledge(PatronId("ann-at-patreon"))
+    typed = [await place.type("link", place.ann) for _ in range(7)]
+    buttons = [(await interaction.settled()).components[0]["components"][0]["url"] for interaction in typed]
+    await go_through_patreon(place, buttons[-1], "ann-at-patreon")
+    for interaction in typed[2:]:
+        await interaction.wait_for(lambda answer: "Linked." in answer.content)
+    # The oldest would have been told first.
+    assert [bool((await interaction.settled()).components) for interaction in typed[:2]] == [True, True]

@@ -242,3 +242,60 @@ def test_a_window_that_was_never_used_is_idle() -> None:
     window.take(0.0)
     assert not window.idle(9.9)
     assert window.idle(10.0)
+
+
+class Leaping(Held):
+    """Time that jumps to the next sleeper once everybody sleeps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._due: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self._due.append(self.at + seconds)
+        await super().sleep(seconds)
+
+    async def run(self, tasks: list[asyncio.Task[None]]) -> None:
+        while not all(task.done() for task in tasks):
+            await breathe()
+            self._due = [due for due in self._due if due > self.at]
+            if self._due:
+                await self.move_to(min(self._due))
+        await asyncio.gather(*tasks)
+
+
+async def _turn_or_wait(pacer: Pacer, key: str, patience: timedelta) -> float | None:
+    try:
+        await pacer.turn(key, patience)
+    except RateLimited as limited:
+        return limited.retry_after.total_seconds()
+    return None
+
+
+async def test_five_hundred_people_who_link_within_a_minute_are_all_through_soon_after_it() -> None:
+    """Each opens the page anew when told to, as their browsers do; nobody's browser hangs for more than ten seconds."""
+    time = Leaping()
+    pacer = Pacer(time.sleep, time.now)
+    patience = timedelta(seconds=5)
+    sent, hung = [], []
+
+    async def person(number: int, comes_at: float) -> None:
+        await time.sleep(comes_at)
+        for key in (EXCHANGE, f"patron:{number}"):
+            while True:
+                opened_at = time.now()
+                wait = await _turn_or_wait(pacer, key, patience)
+                hung.append(time.now() - opened_at)
+                if wait is None:
+                    break
+                await time.sleep(wait + 1)
+            sent.append(time.now())
+
+    # Most of them in the first seconds: a creator has told a crowd to link.
+    arrivals = [0.01 * number if number < 400 else 0.1 * number for number in range(500)]
+    await time.run([asyncio.create_task(person(number, at)) for number, at in enumerate(arrivals)])
+
+    assert len(sent) == 1000
+    assert max(sent) < 75
+    assert max(hung) <= patience.total_seconds()
+    assert all(later - sooner >= 2 for sooner, later in zip(sorted(sent), sorted(sent)[100:], strict=False))

@@ -200,3 +200,35 @@ async def test_an_attempt_shows_no_secret(any_store: Store) -> None:
         shown = repr(await _walk(t, AttemptStage.CONFIRMING))
     for secret in ("Ann Patron", "access-first", "refresh-first", "discord-interaction-token"):
         assert secret not in shown
+
+
+async def test_an_attempt_given_back_goes_on_with_the_same_state_and_its_pair(any_store: Store) -> None:
+    async with any_store.write() as t:
+        await _walk(t, AttemptStage.EXCHANGING)
+        await t.attempts.keep(KEY, tokens())
+        await t.attempts.give_back(KEY)
+        assert (await t.attempts.take_state(STATE, NOW)).tokens == tokens()
+        await t.attempts.give_back(KEY)
+        assert (await t.attempts.take_start(KEY, STATE, NOW)).tokens is None, "another account may sign in"
+
+
+@pytest.mark.parametrize("stage", [AttemptStage.CONFIRMING, AttemptStage.DONE])
+async def test_what_is_not_under_way_at_patreon_is_not_given_back(any_store: Store, stage: AttemptStage) -> None:
+    async with any_store.write() as t:
+        walked = await _walk(t, stage)
+        await t.attempts.give_back(KEY)
+        assert await t.attempts.load_latest(ANN) == walked
+
+
+async def test_refused_codes_are_counted_for_their_user_in_the_time_asked_for(any_store: Store) -> None:
+    async with any_store.write() as t:
+        await _walk(t, AttemptStage.EXCHANGING)
+        await t.attempts.keep(KEY, tokens())
+        await t.attempts.refuse_code(KEY, NOW)
+        refused = await t.attempts.load_latest(ANN)
+        counts = [await t.attempts.refused_codes(ANN, since, NOW) for since in (NOW - HOUR, NOW + HOUR)]
+        assert await t.attempts.refused_codes(ANN, NOW - DAY, NOW - HOUR) == 0, "a clock that was ahead counted it"
+        assert await t.attempts.refused_codes(BOB, NOW - HOUR, NOW) == 0
+    assert counts == [1, 0]
+    assert refused is not None
+    assert (refused.stage, refused.tokens) == (AttemptStage.REFUSED, None)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.core.model import CampaignId
-from bot.errors import AccessDenied, AccessRevoked, PatreonError, PatreonUnavailable, UnexpectedAnswer
+from bot.errors import AccessDenied, AccessRevoked, PatreonError, PatreonUnavailable, RateLimited, UnexpectedAnswer
 from bot.texts import pages as texts
 from tests.doors import ANN, BOB, CREATOR_ID, OTHER_PATRON, PATRON, identity, membership
 from tests.web.conftest import Doors
@@ -267,6 +267,55 @@ async def test_patreons_failures_are_told_in_plain_words(
     assert answer.status == status
     assert sentence in page
     assert str(failure) not in page
+
+
+async def test_who_has_to_wait_sees_a_page_that_says_so_and_goes_on_by_itself(doors: Doors) -> None:
+    address = f"/oauth/redirect?code=ann&state={await doors.consent()}"
+    doors.patreon.down = RateLimited(timedelta(seconds=12.4))
+
+    answer = await doors.client.get(address)
+    page = await answer.text()
+
+    assert answer.status == 200
+    assert '<meta http-equiv="refresh" content="14">' in page
+    assert "in about 14 seconds" in page
+    assert '<a class="button" href="">' in page, "for those whose browser does not open it anew"
+    assert "<script" not in page
+    assert await doors.count("patron_roles_link_steps_total", outcome="waiting") == 1
+    doors.patreon.down = None
+    assert texts.CONFIRM_TITLE in await (await doors.client.get(address)).text()
+
+
+async def test_a_page_that_waits_for_minutes_shows_every_minute_that_it_is_alive(doors: Doors) -> None:
+    doors.patreon.down = RateLimited(timedelta(minutes=4))
+
+    page = await (await doors.client.get(f"/oauth/redirect?code=ann&state={await doors.consent()}")).text()
+
+    assert 'content="60"' in page
+    assert "in about 5 minutes" in page
+
+
+async def test_a_wait_that_no_link_outlives_says_when_to_come_back(doors: Doors) -> None:
+    doors.patreon.down = RateLimited(timedelta(minutes=30))
+
+    answer = await doors.client.get(f"/oauth/redirect?code=ann&state={await doors.consent()}")
+    page = await answer.text()
+
+    assert answer.status == 503
+    assert "for about 30 minutes" in page
+    assert "http-equiv" not in page
+
+
+async def test_ten_refused_codes_an_hour_are_told_as_that(doors: Doors) -> None:
+    states = [await doors.consent()]
+    for _ in range(10):
+        states.append(await doors.consent())
+        await doors.client.get(f"/oauth/redirect?code=made-up&state={states.pop()}")
+
+    answer = await doors.client.get(f"/oauth/redirect?code=ann&state={states[0]}")
+
+    assert answer.status == 429
+    assert "Too many sign-ins" in await answer.text()
 
 
 async def test_patreon_down_at_the_last_step_links_and_says_that_roles_follow(doors: Doors) -> None:
