@@ -30,7 +30,7 @@ class Case:
     ``ledger`` holds every managed role the person is known to have or have had, by role. ``unreadable`` are campaigns
     whose answers may not count against anybody now (Patreon is down, the creator's access is refused, an answer lost
     everything at once). ``broken_since`` is when the person's own link died (``Link.broken_since``): their last
-    reading then stands for the declined grace.
+    reading then stands for the declined grace. ``earned`` says since when which sticky rules' roles are theirs for good.
     """
 
     guild: GuildId
@@ -45,20 +45,26 @@ class Case:
     doubts: Mapping[RoleId, Doubt] = field(default_factory=dict)
     unreadable: frozenset[CampaignId] = frozenset()
     broken_since: datetime | None = None
+    earned: Mapping[int, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """One rule's answer for one person. ``holds`` is None when it cannot be judged (an amount in another currency).
 
-    ``outranked`` marks a rule that holds but loses to a higher one of its highest-only group. ``kept`` marks a sticky
-    role.
+    ``outranked`` marks a rule that holds but loses to a higher one of its highest-only group. ``earned_at`` is set where
+    nothing but having earned the role once, then, gives it now.
     """
 
     rule: RoleRule
     holds: bool | None
     outranked: bool = False
-    kept: bool = False
+    earned_at: datetime | None = None
+
+    @property
+    def kept(self) -> bool:
+        """Return whether a sticky rule keeps a role that its condition does not give now."""
+        return self.earned_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,7 @@ class Decision:
     ``doubts`` replaces the stored ones: revocations waiting for a second reading. ``due_at`` is the next instant at
     which time alone could change the outcome. ``protected`` are roles that are not desired but stay, since they are not
     ours to take. ``claimed`` are roles held by a creator's hand or adopted that a rule gives now: they become ours.
+    ``earned`` are sticky rules, by number, that give their role for the first time.
     """
 
     entitlements: Mapping[CampaignId, Entitlement]
@@ -78,3 +85,4 @@ class Decision:
     protected: frozenset[RoleId] = frozenset()
     claimed: frozenset[RoleId] = frozenset()
     due_at: datetime | None = None
+    earned: frozenset[int] = frozenset()

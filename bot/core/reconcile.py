@@ -26,7 +26,7 @@ from bot.core.model import (
 )
 from bot.core.months import months_later
 from bot.core.readings import unbroken_since
-from bot.core.rules import judge
+from bot.core.rules import judge, newly_earned
 
 
 def reconcile(case: Case, now: datetime) -> Decision:
@@ -44,6 +44,7 @@ def reconcile(case: Case, now: datetime) -> Decision:
         protected=protected,
         claimed=_claimed(case, verdicts),
         due_at=_due_at(case, entitlements, now),
+        earned=newly_earned(case, verdicts),
     )
 
 

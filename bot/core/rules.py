@@ -1,9 +1,10 @@
-"""What the rules of a guild say of one person's entitlements. No ledger but for sticky roles, and no revocations."""
+"""What the rules of a guild say of one person's entitlements. No ledger and no revocations."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from bot.core.case import Case, Verdict
-from bot.core.model import CampaignId, Condition, ConditionKind, Entitlement, Origin, Reason, RoleRule
+from bot.core.model import CampaignId, Condition, ConditionKind, Entitlement, Reason, RoleRule
 
 
 def judge(case: Case, entitlements: Mapping[CampaignId, Entitlement]) -> tuple[Verdict, ...]:
@@ -16,8 +17,8 @@ def judge(case: Case, entitlements: Mapping[CampaignId, Entitlement]) -> tuple[V
     verdicts = []
     for rule, answer in answers:
         outranked = answer is True and _rank(rule) < best.get(rule.group, _rank(rule))
-        kept = (answer is not True or outranked) and _is_kept(case, rule)
-        verdicts.append(Verdict(rule, answer, outranked, kept))
+        gives = answer is True and not outranked
+        verdicts.append(Verdict(rule, answer, outranked, None if gives else _earned_at(case, rule)))
     return tuple(verdicts)
 
 
@@ -62,7 +63,14 @@ def _best_of_groups(case: Case, holding: list[RoleRule]) -> dict[str, tuple[int,
     return best
 
 
-def _is_kept(case: Case, rule: RoleRule) -> bool:
-    """Say whether a sticky role was earned: a rule gave it. Unlinking gives it back, or it could be earned for others."""
-    grant = case.ledger.get(rule.role)
-    return rule.sticky and case.linked and grant is not None and grant.origin is Origin.OURS
+def newly_earned(case: Case, verdicts: tuple[Verdict, ...]) -> frozenset[int]:
+    """Return the numbers of the sticky rules that give their role by their own condition for the first time."""
+    if not (case.linked and case.present):
+        return frozenset()
+    giving = (verdict.rule for verdict in verdicts if verdict.holds and not verdict.outranked)
+    return frozenset(rule.rule for rule in giving if rule.sticky and rule.rule not in case.earned)
+
+
+def _earned_at(case: Case, rule: RoleRule) -> datetime | None:
+    """Return when a sticky rule's role was earned by its own condition. Whoever is not linked has earned nothing."""
+    return case.earned.get(rule.rule) if rule.sticky and case.linked else None

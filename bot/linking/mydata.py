@@ -25,7 +25,10 @@ _ERASED = "erased:"
 
 @dataclass(frozen=True, slots=True)
 class MyData:
-    """Everything stored about a Discord user; ``memberships`` is what Patreon said of their patron."""
+    """Everything stored about a Discord user.
+
+    ``memberships`` is what Patreon said of their patron, ``earned`` since when which rules' roles are theirs for good.
+    """
 
     user: DiscordUserId
     link: Link | None
@@ -35,6 +38,7 @@ class MyData:
     guilds: tuple[GuildId, ...]
     log: tuple[LogEntry, ...]
     tokens_expire_at: datetime | None
+    earned: dict[int, datetime]
 
 
 class PersonalData:
@@ -78,6 +82,7 @@ class PersonalData:
                 guilds=guilds,
                 log=tuple([entry for guild in guilds for entry in await t.log.of(guild, user, LOG_ENTRIES)]),
                 tokens_expire_at=pair.tokens.expires_at if pair else None,
+                earned=await t.earned.of_patron(link.patron) if link else {},
             )
 
     async def erase(self, user: DiscordUserId) -> bool:

@@ -78,6 +78,7 @@ async def _roles_in(t: Tables, guild: GuildId, policy: Policy, link: Link, now: 
         memberships=await t.memberships.load_all(link.patron),
         manual=tuple(await t.manual.of(guild, link.user)),
         ledger=await t.ledger.of(guild, link.user),
+        earned=(await t.earned.of_patrons(guild, [link.patron])).get(link.patron, {}),
     )
     return reconcile(case, now).desired
 

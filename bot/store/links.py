@@ -10,7 +10,16 @@ from sqlalchemy.engine import Row
 from bot.core.model import DiscordUserId, GuildId, Link, PatronId, patron_owner
 from bot.errors import LinkError, LinkProblem
 from bot.store.records import NudgeKind
-from bot.store.schema import link_attempts, links, memberships, nudge_readings, presence, staged_memberships, token_pairs
+from bot.store.schema import (
+    earned,
+    link_attempts,
+    links,
+    memberships,
+    nudge_readings,
+    presence,
+    staged_memberships,
+    token_pairs,
+)
 from bot.store.statements import Subject, pieces
 
 
@@ -99,7 +108,7 @@ class Links(Subject):
         return None if row is None else DiscordUserId(row.user_id)
 
     async def erase(self, user: DiscordUserId) -> Link | None:
-        """Wipe a link and what it brought: tokens, attempts, memberships and readings of the patron; returns the link.
+        """Wipe a link and all it brought: tokens, attempts, the patron's memberships, readings and earned rules; returns it.
 
         The ledger stays, for the engine to revoke from.
         """
@@ -110,6 +119,7 @@ class Links(Subject):
         await self._run(delete(links).where(links.c.user_id == user))
         await self._run(delete(token_pairs).where(token_pairs.c.owner == patron_owner(link.patron)))
         await self._change_many(delete(memberships).where(memberships.c.patron_id == link.patron))
+        await self._change_many(delete(earned).where(earned.c.patron_id == link.patron))
         await self._change_many(delete(staged_memberships).where(staged_memberships.c.patron_id == link.patron))
         told = (nudge_readings.c.kind == NudgeKind.USER.value) & (nudge_readings.c.key == str(user))
         await self._change_many(delete(nudge_readings).where(told))

@@ -155,6 +155,15 @@ rules = Table(
     sqlite_autoincrement=True,
 )
 
+earned = Table(
+    "earned",
+    metadata,
+    Column("rule_id", BigInteger, primary_key=True, autoincrement=False, doc="a sticky rule"),
+    Column("patron_id", Text, primary_key=True, index=True, doc="who met its condition, and had its role by it"),
+    Column("earned_at", Instant, nullable=False, doc="when that was first seen"),
+    ForeignKeyConstraint(["rule_id"], ["rules.rule_id"], ondelete="CASCADE"),
+)
+
 ledger = Table(
     "ledger",
     metadata,

@@ -11,6 +11,7 @@ from bot.store.attempts import Attempts
 from bot.store.campaigns import Campaigns
 from bot.store.crypto import Cipher
 from bot.store.doubts import Doubts
+from bot.store.earned import Earned
 from bot.store.facts import Facts
 from bot.store.guilds import GuildRows
 from bot.store.holds import Holds
@@ -52,6 +53,7 @@ class Tables(Subject):
         self.campaigns = Campaigns(connection)
         self.guilds = GuildRows(connection, policy)
         self.rules = Rules(connection)
+        self.earned = Earned(connection)
         self.ledger = Ledger(connection)
         self.manual = ManualGrants(connection)
         self.presence = Presence(connection)

@@ -119,7 +119,7 @@ class Bulk:
         return lost
 
     async def hand_out(self, views: list[GuildView], batches: Batches, cause: Cause) -> Tally:
-        """Store readings and doubts, and nudge everybody whose roles are to change; each batch is all or nothing.
+        """Store readings, doubts and what was earned, and nudge whose roles are to change; each batch is all or nothing.
 
         Grants come before revocations, and the newest patrons first.
         """
@@ -139,15 +139,19 @@ class Bulk:
             judged = await self._judge(t, view, batch)
             answers = await t.holds.of_users(view.guild, judged)
             doubts: dict[DiscordUserId, tuple[Doubt, ...]] = {}
+            earned: dict[PatronId, frozenset[int]] = {}
             for user, (case, decision) in judged.items():
                 if decision.due_at is not None:
                     due[user] = min(due.get(user, decision.due_at), decision.due_at)
+                if (link := batch.people[user]) is not None and decision.earned:
+                    earned[link.patron] = decision.earned
                 in_doubt_now = tuple(in_doubt(case, decision))
                 if {*in_doubt_now} != {*case.doubts.values()}:
                     doubts[user] = in_doubt_now
                 if self._concerns(view, case, decision, answers.get(user, {}), tally):
                     turns[user] = min(self._turn(case, decision), turns.get(user, self._parts.now()))
             await t.doubts.replace_many(view.guild, doubts)
+            await t.earned.add(earned, self._parts.now())
         await t.memberships.save_many(self._due_rows(batch, due))
         for user, link in batch.people.items():
             if link is not None and not batch.rows and user in due:

@@ -56,6 +56,8 @@ class Carrier:
             await t.guilds.lock(guild)
             await t.links.lock([user])
             order = await self.order(t, guild, user, cause)
+            if order.link is not None:
+                await t.earned.add({order.link.patron: order.decision.earned}, order.decided_at)
             begun = None
             if order.view.settings.policy.acts:
                 begun = await self._begin(t, order)

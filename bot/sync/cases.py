@@ -6,6 +6,7 @@ was read again by it.
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from bot.core.case import Case
 from bot.core.model import CampaignId, DiscordUserId, GuildId, Link, Membership, PatronId, RoleId, RoleRule, Source, TierId
@@ -120,6 +121,7 @@ async def load_cases(
     present = await t.presence.of_users(guild, users)
     manual = await t.manual.of_users(guild, users)
     doubts = await t.doubts.of_users(guild, users)
+    earned = await load_earned(t, view.guild, view.rules, [link.patron for link in people.values() if link])
     return {
         user: Case(
             guild=guild,
@@ -134,9 +136,17 @@ async def load_cases(
             doubts=doubts.get(user, {}),
             unreadable=view.unreadable,
             broken_since=link.broken_since if link else None,
+            earned=earned.get(link.patron, {}) if link else {},
         )
         for user, link in people.items()
     }
+
+
+async def load_earned(
+    t: Tables, guild: GuildId, rules: Iterable[RoleRule], patrons: Iterable[PatronId]
+) -> dict[PatronId, dict[int, datetime]]:
+    """Load what patrons earned for good in a guild; without a sticky rule there is nothing to ask for."""
+    return await t.earned.of_patrons(guild, patrons) if any(rule.sticky for rule in rules) else {}
 
 
 async def load_case(t: Tables, guild: GuildId, user: DiscordUserId) -> tuple[GuildView, Link | None, Case]:

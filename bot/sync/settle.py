@@ -112,7 +112,7 @@ class Settler:
         case, decision = order.case, order.decision
         doubts_changed = {*decision.doubts} != {*case.doubts.values()}
         ended = over(order) or (order.link is None and case.ledger)
-        return bool(decision.change or decision.claimed or doubts_changed or ended)
+        return bool(decision.change or decision.claimed or decision.earned or doubts_changed or ended)
 
     async def _workable(self, view: GuildView) -> bool:
         """Say whether roles may move in a guild now; when not, everybody there is looked at when they may."""

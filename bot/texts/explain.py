@@ -110,6 +110,11 @@ def moment(at: datetime) -> str:
     return f"<t:{int(at.timestamp())}:f> (<t:{int(at.timestamp())}:R>)"
 
 
+def day(at: datetime) -> str:
+    """Write an instant as Discord's date in the reader's own time zone and language, such as "3 March 2026"."""
+    return f"<t:{int(at.timestamp())}:D>"
+
+
 def ago(at: datetime) -> str:
     """Write an instant as Discord's "5 minutes ago"."""
     return f"<t:{int(at.timestamp())}:R>"
@@ -199,8 +204,8 @@ def verdict(given: Verdict, decision: Decision, names: Mapping[RoleId, str], cam
     """Write one rule with its answer for one person and why."""
     text = rule(given.rule, names, campaign)
     entitlement = decision.entitlements.get(given.rule.campaign)
-    if given.kept:
-        return f"✅ {text}: stays, since it was earned once"
+    if given.earned_at is not None:
+        return f"✅ {text}: earned for good on {day(given.earned_at)}"
     if given.holds is None:
         return f"❔ {text}: cannot be judged, the pledge is in another currency or Patreon does not tell"
     if given.holds:

@@ -88,4 +88,5 @@ def carried_out(case: Case, decision: Decision) -> Case:
     ledger = {role: grant for role, grant in case.ledger.items() if role not in decision.change.revoke}
     for role in decision.change.grant:
         ledger |= grant(role)
-    return replace(case, ledger=ledger, doubts={doubt.role: doubt for doubt in decision.doubts})
+    earned = {**case.earned, **dict.fromkeys(decision.earned, NOW)}
+    return replace(case, ledger=ledger, doubts={doubt.role: doubt for doubt in decision.doubts}, earned=earned)

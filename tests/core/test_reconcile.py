@@ -178,7 +178,7 @@ def test_a_role_given_by_hand_is_not_earned_for_good() -> None:
     by_a_creator = case(rule(BRONZE, sticky=True), membership=NOTHING, ledger=grant(BRONZE, Origin.HAND))
 
     assert reconcile(by_a_creator, NOW).desired == frozenset()
-    assert reconcile(replace(by_a_creator, ledger=grant(BRONZE)), NOW).desired == {BRONZE}
+    assert reconcile(replace(by_a_creator, earned={0: NOW}), NOW).desired == {BRONZE}
 
 
 def test_a_role_a_moderator_took_comes_back_when_a_creator_gives_it_by_hand() -> None:

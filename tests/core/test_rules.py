@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from bot.core.model import Condition, ConditionKind, Entitlement, Holding, Origin, Policy, Reason, RoleRule, TierId
+from bot.core.model import Condition, ConditionKind, Entitlement, Holding, Policy, Reason, RoleRule, TierId
 from bot.core.reconcile import reconcile
 from bot.core.rules import holds
-from tests.core.cases import BRONZE, GOLD, NOTHING, NOW, PAYING, SILVER, THEIRS, TIER, amount, case, grant, rule
+from tests.core.cases import BRONZE, DAY, GOLD, NOTHING, NOW, PAYING, SILVER, THEIRS, TIER, amount, case, grant, rule
 from tests.core.states import STATES
 
 PAID = Entitlement(
@@ -130,37 +130,74 @@ def test_what_cannot_be_judged_outranks_nobody() -> None:
 STICKY: RoleRule = rule(GOLD, amount(900), sticky=True)
 
 
+EARNED = {0: NOW - 100 * DAY}
+
+
 @pytest.mark.parametrize(
     ("known", "kept"),
     [
-        ({"ledger": grant(GOLD)}, True),
-        ({"ledger": grant(GOLD, holding=Holding.LEFT)}, True),
-        ({"ledger": grant(GOLD, Origin.FOUND)}, False),
-        ({"ledger": {}}, False),
-        ({"ledger": grant(GOLD), "linked": False}, False),
-        ({"ledger": grant(GOLD), "membership": NOTHING}, True),
+        ({"earned": EARNED}, True),
+        ({"earned": EARNED, "ledger": grant(GOLD, holding=Holding.LEFT)}, True),
+        ({"earned": EARNED, "membership": NOTHING}, True),
+        ({"earned": EARNED, "linked": False}, False),
+        ({"earned": {1: NOW}}, False),
+        ({"ledger": grant(GOLD)}, False),
+        ({}, False),
     ],
 )
-def test_a_sticky_role_is_kept_once_we_gave_it(known: dict[str, Any], *, kept: bool) -> None:
+def test_a_sticky_role_is_kept_by_whoever_met_its_own_condition_once(known: dict[str, Any], *, kept: bool) -> None:
     decision = reconcile(case(STICKY, **known), NOW)
 
     assert decision.verdicts[0].kept is kept
+    assert decision.verdicts[0].earned_at == (EARNED[0] if kept else None)
     assert (GOLD in decision.desired) is kept
+    assert decision.earned == frozenset()
 
 
-def test_a_role_that_is_not_sticky_is_not_kept() -> None:
-    decision = reconcile(case(replace(STICKY, sticky=False), ledger=grant(GOLD)), NOW)
+def test_a_role_that_another_rule_gave_was_not_earned_by_the_sticky_one() -> None:
+    rules = (replace(STICKY, rule=7), replace(rule(GOLD, amount(300)), rule=8))
+
+    paying = reconcile(case(*rules), NOW)
+    lapsed = reconcile(case(*rules, membership=NOTHING, ledger=grant(GOLD)), NOW)
+
+    assert paying.desired == {GOLD}
+    assert not paying.earned
+    assert lapsed.desired == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("known", "earned"),
+    [
+        ({}, {7}),
+        ({"earned": {7: NOW}}, set()),
+        ({"earned": {8: NOW}}, {7}),
+        ({"linked": False}, set()),
+        ({"present": False}, set()),
+        ({"membership": NOTHING}, set()),
+    ],
+)
+def test_a_sticky_rule_is_earned_when_it_gives_its_role_the_first_time(known: dict[str, Any], earned: set[int]) -> None:
+    sticky, plain = rule(GOLD, amount(500), sticky=True), rule(BRONZE, amount(500))
+
+    assert reconcile(case(replace(sticky, rule=7), replace(plain, rule=9), **known), NOW).earned == earned
+
+
+def test_a_rule_that_is_not_sticky_any_more_keeps_nothing() -> None:
+    decision = reconcile(case(replace(STICKY, sticky=False), earned=EARNED), NOW)
 
     assert not decision.verdicts[0].kept
 
 
 def test_a_sticky_role_that_holds_is_kept_only_against_its_rivals() -> None:
-    rules = (rule(BRONZE, group="tiers", worth_cents=1, sticky=True), rule(GOLD, group="tiers", worth_cents=2))
+    low, high = rule(BRONZE, group="tiers", worth_cents=1, sticky=True), rule(GOLD, group="tiers", worth_cents=2)
 
-    alone = reconcile(case(rules[0], ledger=grant(BRONZE), policy=TIERED), NOW)
-    outranked = reconcile(case(*rules, ledger=grant(BRONZE), policy=TIERED), NOW)
+    alone = reconcile(case(low, earned=EARNED, policy=TIERED), NOW)
+    outranked = reconcile(case(low, high, earned=EARNED, policy=TIERED), NOW)
+    never_given = reconcile(case(low, high, policy=TIERED), NOW)
 
     assert not alone.verdicts[0].kept
     assert outranked.verdicts[0].outranked
     assert outranked.verdicts[0].kept
     assert outranked.desired == {BRONZE, GOLD}
+    assert never_given.desired == {GOLD}
+    assert not never_given.earned

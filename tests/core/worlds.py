@@ -140,4 +140,5 @@ def cases(draw: st.DrawFn, kinds: tuple[ConditionKind, ...] = tuple(ConditionKin
         doubts={role: Doubt(GUILD, USER, role, serial_at(at), source) for role, (at, source) in doubted.items()},
         unreadable=draw(st.sampled_from([frozenset(), frozenset(), frozenset({OURS})])),
         broken_since=draw(st.none() | instants),
+        earned=draw(st.dictionaries(st.integers(0, 99), instants, max_size=3)),
     )

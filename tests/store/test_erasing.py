@@ -1,6 +1,6 @@
 """What is left of a person who unlinks, of one who asks to be forgotten, and of a guild that threw the bot out."""
 
-from bot.core.model import Cause, Doubt, Source, patron_owner
+from bot.core.model import Cause, Condition, ConditionKind, Doubt, Source, patron_owner
 from bot.store import Store, Tables
 from bot.store.records import LogAction, LogEntry, NudgeKind, RunKind
 from tests.store.makers import (
@@ -39,6 +39,8 @@ async def _fill(t: Tables) -> int:
         await t.presence.put(OTHER_GUILD, user, present=True, seen_at=NOW)
         await t.doubts.replace(GUILD, user, [Doubt(GUILD, user, GOLD, 1, Source.LIST)])
         await t.log.add([LogEntry(GUILD, user, GOLD, LogAction.GRANTED, Cause.LINKED, NOW)])
+    rule = await t.rules.add(GUILD, PAGE, GOLD, Condition(ConditionKind.PAYING), sticky=True)
+    await t.earned.add({patron(1): [rule.rule], patron(2): [rule.rule]}, NOW)
     run = await t.runs.start(RunKind.REFRESH, NOW, campaign=PAGE)
     await t.memberships.stage(run, [membership(1, amount_cents=1), membership(2, amount_cents=1)])
     return run
@@ -53,6 +55,8 @@ async def test_an_erased_link_takes_everything_of_patreon_with_it(any_store: Sto
         assert await t.tokens.load(patron_owner(patron(1))) is None
         assert await t.attempts.load_latest(ANN) is None
         assert await t.memberships.load_all(patron(1)) == {}
+        assert await t.earned.of_patron(patron(1)) == {}
+        assert await t.earned.of_patron(patron(2)) != {}
         assert [each.patron for each in await t.memberships.staged(run)] == [patron(2)]
         nudge = await t.nudges.load(NudgeKind.USER, str(ANN))
         assert nudge is not None

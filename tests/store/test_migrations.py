@@ -241,3 +241,35 @@ def _walk(url: str, revision: str) -> None:
         there = MigrationContext.configure(connection).get_current_revision() or ""
         (command.upgrade if there < revision else command.downgrade)(config, revision)
     engine.dispose()
+
+
+_GRANTED = "INSERT INTO role_log (guild_id, user_id, role_id, action, cause, at, detail) VALUES "
+
+
+def test_what_was_given_counts_as_earned_only_where_the_sticky_rule_is_known_to_have_given_it(empty_url: str) -> None:
+    _walk(empty_url, "0003")
+    _run(
+        empty_url,
+        "INSERT INTO rules (rule_id, guild_id, campaign_id, role_id, kind, threshold, tier_id, group_name, sticky, "
+        "worth_cents) VALUES (1, 1, 'c', 10, 'amount', 1, '', '', true, 0), (2, 1, 'c', 10, 'amount', 2, '', '', true, 0), "
+        "(3, 1, 'c', 20, 'amount', 3, '', '', true, 0), (4, 1, 'c', 20, 'amount', 4, '', '', false, 0), "
+        "(33, 1, 'c', 20, 'amount', 5, '', '', false, 0), (5, 1, 'c', 30, 'amount', 6, '', '', false, 0)",
+        "INSERT INTO ledger (guild_id, user_id, role_id, origin, since, cause, holding) "
+        "VALUES (1, 7, 10, 'ours', 710, 'linked', 'held'), (1, 7, 20, 'ours', 720, 'linked', 'held'), "
+        "(1, 7, 30, 'ours', 730, 'linked', 'held'), (1, 8, 20, 'ours', 820, 'linked', 'held'), "
+        "(1, 8, 10, 'found', 810, 'linked', 'held'), (1, 9, 10, 'ours', 910, 'linked', 'held')",
+        "INSERT INTO links (user_id, patron_id, linked_at) VALUES (7, 'ann', 0), (8, 'bob', 0)",
+        f"{_GRANTED} (1, 7, 20, 'granted', 'linked', 0, 'account linked: at least 5.00 a month (paid, rule 33)')",
+        f"{_GRANTED} (1, 8, 20, 'revoked', 'linked', 0, 'account linked: no longer at least 5.00 a month (paid, rule 3)')",
+        f"{_GRANTED} (1, 8, 20, 'granted', 'linked', 0, 'account linked: at least 5.00 a month (paid, rule 3)')",
+    )
+
+    _walk(empty_url, "0004")
+
+    found = _ask(empty_url, "SELECT patron_id || ' ' || rule_id || ' ' || earned_at FROM earned ORDER BY patron_id, rule_id")
+    assert found == ["ann 1 710", "bob 3 820"]
+    assert _ask(empty_url, "SELECT key FROM nudges WHERE kind = 'guild' AND cause = 'rules'") == ["1"]
+    _walk(empty_url, "0003")
+    assert "earned" not in _tables(empty_url)
+    _walk(empty_url, "0004")
+    assert _ask(empty_url, "SELECT version FROM nudges") == [1]

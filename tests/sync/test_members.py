@@ -1,13 +1,14 @@
 """Who is in a guild and has what there: joins nobody told of, audits that end early, roles given by others, lost guilds."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from bot.core.model import Cause, DiscordUserId, Grant, ManualGrant, Origin, Policy, RoleId
+from bot.core.model import Cause, Condition, ConditionKind, DiscordUserId, Grant, ManualGrant, Origin, Policy, RoleId
 from bot.errors import GuildUnavailable
 from bot.store.records import NudgeKind
 from bot.sync.cases import audited_key
 from bot.sync.reports import PatronSynced, RoleIsBlocked
-from tests.sync.world import ANN, BOB, CAT, DAY, GOLD, GUILD, HOUR, MINUTE, SILVER, World, patron_of
+from tests.sync.doubles import CAMPAIGN, GOLD_TIER, SILVER_TIER
+from tests.sync.world import ANN, BOB, CAT, DAY, GOLD, GUILD, HOUR, MINUTE, SILVER, World, patron_of, tier
 
 CROWD = tuple(DiscordUserId(1000 + number) for number in range(20))
 EXTRA = RoleId(50)
@@ -189,6 +190,74 @@ async def test_sticky_role_given_by_hand_ends_with_the_grant(world: World) -> No
     await world.refreshes()
 
     assert world.roles(ANN) == {SILVER}
+
+
+# --- roles that are earned for good
+
+
+async def _sticky(world: World, condition: Condition, *, role: RoleId = GOLD) -> int:
+    """Make a sticky rule, as the command stores it, and let what follows be done."""
+    async with world.store.write() as t:
+        made = await t.rules.add(GUILD, CAMPAIGN, role, condition, sticky=True)
+    await world.changes_rules()
+    return made.rule
+
+
+async def _earned(world: World, user: DiscordUserId) -> dict[int, datetime]:
+    async with world.store.read() as t:
+        return await t.earned.of_patron(patron_of(user))
+
+
+async def _cancels(world: World, user: DiscordUserId) -> None:
+    world.patreon.cancel(patron_of(user))
+    await world.refreshes()
+    await world.refreshes()
+
+
+async def test_a_role_earned_by_its_own_rule_is_kept_for_good(world: World) -> None:
+    sticky = await _sticky(world, Condition(ConditionKind.AMOUNT, 900))
+    await world.is_patron(ANN, cents=900)
+    earned_at = world.clock()
+
+    await _cancels(world, ANN)
+    await world.later(40 * DAY)
+
+    assert world.roles(ANN) == {GOLD}
+    assert await _earned(world, ANN) == {sticky: earned_at}
+
+
+async def test_a_role_that_only_another_rule_gave_ends_though_a_sticky_rule_names_it(world: World) -> None:
+    await _sticky(world, Condition(ConditionKind.AMOUNT, 900))
+    await world.is_patron(ANN, cents=500, tier_id=GOLD_TIER)
+    assert world.roles(ANN) == {GOLD}
+
+    await _cancels(world, ANN)
+
+    assert world.roles(ANN) == set()
+    assert await _earned(world, ANN) == {}
+
+
+async def test_who_has_the_role_already_earns_it_when_its_rule_is_made_sticky(world: World) -> None:
+    await world.is_patron(ANN)
+    sticky = await _sticky(world, tier(SILVER_TIER), role=SILVER)
+    assert list(await _earned(world, ANN)) == [sticky]
+
+    await _cancels(world, ANN)
+
+    assert world.roles(ANN) == {SILVER}
+
+
+async def test_what_was_earned_ends_with_the_rule(world: World) -> None:
+    await world.is_patron(ANN)
+    sticky = await _sticky(world, tier(SILVER_TIER), role=SILVER)
+    async with world.store.write() as t:
+        await t.rules.remove(sticky)
+    assert await _earned(world, ANN) == {}
+    await _sticky(world, tier(SILVER_TIER), role=SILVER)
+    await world.unlinks(ANN)
+
+    assert await _earned(world, ANN) == {}
+    assert world.roles(ANN) == set()
 
 
 # --- roles that were adopted

@@ -140,7 +140,7 @@ def test_cancelled_but_paid_for_says_until_when() -> None:
     [
         (Verdict(rule(), holds=True), None, ": yes"),
         (Verdict(rule(group="a"), holds=True, outranked=True), None, "a higher role of its group counts"),
-        (Verdict(rule(sticky=True), holds=False, kept=True), None, "earned once"),
+        (Verdict(rule(sticky=True), holds=False, earned_at=NOW), None, "earned for good on <t:"),
         (Verdict(rule(ConditionKind.AMOUNT, 900), holds=None), None, "cannot be judged"),
         (Verdict(rule(), holds=False), None, "not on this tier"),
         (
@@ -193,7 +193,7 @@ def test_a_decision_tells_what_is_given_taken_doubted_protected_and_due() -> Non
 
 def test_rules_that_hold_are_told_first() -> None:
     verdicts = [Verdict(rule(), holds=False), Verdict(rule(), holds=None), Verdict(rule(), holds=True)]
-    made = replace(decision(verdicts[0]), verdicts=(*verdicts, Verdict(rule(), holds=False, kept=True)))
+    made = replace(decision(verdicts[0]), verdicts=(*verdicts, Verdict(rule(), holds=False, earned_at=NOW)))
     assert [line[0] for line in explain.verdicts(made, NAMES, {PAGE: CAMPAIGN})] == ["✅", "✅", "❌", "❔"]
 
 
