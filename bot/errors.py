@@ -20,6 +20,7 @@
     ├─ RuleRefused              a rule or setting that may not be made   → told to the creator, nothing stored
     ├─ GuildError
     │   ├─ RoleBlocked          rank or permission is missing            → told to the creator, not hammered
+    │   │   └─ TwoFactorMissing the server asks two factors of moderators      → told to the creator and the operator
     │   └─ GuildUnavailable     Discord is down or the guild unknown     → retry later
     └─ StoreError               the database refused or is gone          → retry later
 """
@@ -143,6 +144,10 @@ class GuildError(BotError):
 
 class RoleBlocked(GuildError):
     """Rank or permission is missing for a role; asking again would not help."""
+
+
+class TwoFactorMissing(RoleBlocked):
+    """The guild requires two-factor authentication for moderation, and the account that owns the bot has none."""
 
 
 class GuildUnavailable(GuildError):

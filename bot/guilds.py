@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import discord
 
 from bot.core.model import Block, DiscordUserId, GuildId, RoleId
-from bot.errors import GuildUnavailable, RoleBlocked
+from bot.errors import GuildUnavailable, RoleBlocked, TwoFactorMissing
 
 if TYPE_CHECKING:
     from discord.types.member import MemberWithUser
@@ -27,6 +27,7 @@ _UNKNOWN_GUILD = 10004
 _UNKNOWN_MEMBER = 10007
 _UNKNOWN_ROLE = 10011
 _UNKNOWN_USER = 10013
+_TWO_FACTOR_REQUIRED = 60003
 
 
 class Guilds:
@@ -149,6 +150,8 @@ async def _translated(call: Awaitable[T]) -> T:
     except discord.Forbidden as refused:
         if not from_discord(refused):
             raise GuildUnavailable("something in front of Discord answered 403") from refused
+        if refused.code == _TWO_FACTOR_REQUIRED:
+            raise TwoFactorMissing("the account that owns the bot needs two-factor authentication here") from refused
         raise RoleBlocked(f"Discord answered 403, code {refused.code}") from refused
     except discord.HTTPException as failed:
         raise GuildUnavailable(f"Discord answered {failed.status}, code {failed.code}") from failed

@@ -262,29 +262,56 @@ class Holding(Enum):
     """Whether the person has the role now. LEFT: they left the guild. TAKEN: somebody else took it by hand.
 
     GIVING, TAKING: a grant or revocation of ours was begun and its end is not recorded; whichever is due is done again.
+    GIVEN, REVOKED: Discord accepted it, or the outcome was seen, but not both yet. With both, GIVEN becomes HELD and the
+    entry of a REVOKED role goes.
     """
 
     HELD = "held"
     LEFT = "left"
     TAKEN = "taken"
     GIVING = "giving"
+    GIVEN = "given"
     TAKING = "taking"
+    REVOKED = "revoked"
+
+    @property
+    def begun(self) -> bool:
+        """Whether a change was begun that may or may not have happened."""
+        return self in {Holding.GIVING, Holding.TAKING}
+
+    @property
+    def there(self) -> bool:
+        """Whether the role is on the person, as far as Discord's word goes."""
+        return self in {Holding.HELD, Holding.GIVEN}
+
+    @property
+    def unseen(self) -> bool:
+        """Whether Discord's word still wants to be seen come true."""
+        return self in {Holding.GIVEN, Holding.REVOKED}
 
 
 class Block(Enum):
-    """Why a role of a guild may not be given or taken by the bot, found by looking, not by trying."""
+    """Why a role of a guild may not be given or taken by the bot, found by looking where that can be seen.
+
+    TWO_FACTOR and REFUSED are Discord's answer to a try: the server asks two-factor authentication of its moderators and
+    the account that owns the bot has none, or there is no reason to be seen.
+    """
 
     GONE = "gone"
     EVERYONE = "everyone"
     MANAGED = "managed"
     PERMISSION = "permission"
     RANK = "rank"
+    TWO_FACTOR = "two_factor"
     REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A ledger entry: a managed role somebody has, or had, in a guild, and whose doing that is."""
+    """A ledger entry: a managed role somebody has, or had, in a guild, and whose doing that is.
+
+    ``since`` is when it was granted or found; of a role that we take, when we last asked Discord to.
+    """
 
     guild: GuildId
     user: DiscordUserId

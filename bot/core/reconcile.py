@@ -72,9 +72,9 @@ def diff(
     """
     if not case.present:
         return RoleChange(), (), frozenset()
-    held = {role for role, grant in case.ledger.items() if grant.holding is Holding.HELD}
+    held = {role for role, grant in case.ledger.items() if grant.holding.there}
     # Perhaps done: given again when it is wanted, taken again when it is not.
-    begun = {role for role, grant in case.ledger.items() if grant.holding in {Holding.GIVING, Holding.TAKING}}
+    begun = {role for role, grant in case.ledger.items() if grant.holding.begun}
     grant = wanted - held - (_left_alone(case) - _given_by_hand(case.manual, now))
     revoke: set[RoleId] = set()
     doubts: list[Doubt] = []
@@ -107,7 +107,7 @@ def _given_by_hand(manual: Iterable[ManualGrant], now: datetime) -> frozenset[Ro
 
 def _claimed(case: Case, verdicts: tuple[Verdict, ...]) -> frozenset[RoleId]:
     others = {Origin.HAND, Origin.ADOPTED}
-    held = {role for role, grant in case.ledger.items() if grant.holding is Holding.HELD and grant.origin in others}
+    held = {role for role, grant in case.ledger.items() if grant.holding.there and grant.origin in others}
     return given_by_rule(verdicts) & held if case.present and case.linked else frozenset()
 
 

@@ -187,7 +187,7 @@ class Rules:
 
 
 def _ours(grant: Grant | None) -> bool:
-    return grant is not None and grant.origin is not Origin.FOUND and grant.holding is Holding.HELD
+    return grant is not None and grant.origin is not Origin.FOUND and grant.holding.there
 
 
 def _same(one: RoleRule, other: RoleRule) -> bool:

@@ -11,6 +11,7 @@ from bot.creators.campaigns import Campaigns
 from bot.errors import RuleRefused
 from bot.store.records import BrakeHold, CampaignState, NudgeKind, Run, RunKind, WebhookRecord
 from bot.store.store import Store
+from bot.sync.blocks import Blocked, refused, told_keys
 from bot.texts import syncs as texts
 
 log = structlog.get_logger(__name__)
@@ -90,6 +91,11 @@ class Syncs:
             await t.nudges.add(NudgeKind.USER, str(user), Cause.MANUAL, self._now())
         self._wake()
         return True
+
+    async def refused(self, guild: GuildId) -> Blocked:
+        """Name the roles Discord refused to touch when it was asked, and why."""
+        async with self._store.read() as t:
+            return refused(await t.facts.beginning_with(told_keys(guild)))
 
     async def status(self, guild: GuildId) -> SyncStatus:
         """Gather where things stand."""

@@ -18,6 +18,7 @@ from discord.backoff import ExponentialBackoff
 from discord.ext import commands
 
 from bot.discord_bot.answers import Outdated, end_panels, tell_failure
+from bot.discord_bot.member_updates import ConnectionState
 from bot.discord_bot.use_cases import UseCases
 from bot.sync.reports import Report
 
@@ -114,6 +115,9 @@ class PatronRolesBot(commands.AutoShardedBot):
         self._facts = facts
         self._use_cases: UseCases | None = None
         self.add_dynamic_items(Outdated)
+
+    def _get_state(self, **options: Any) -> ConnectionState:
+        return ConnectionState(dispatch=self.dispatch, handlers=self._handlers, hooks=self._hooks, http=self.http, **options)
 
     @property
     def use_cases(self) -> UseCases:

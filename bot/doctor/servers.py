@@ -75,6 +75,11 @@ async def _look_at_guild(
     if not _may_manage([*mine, *([everyone] if everyone else [])]):
         yield bad(subject, texts.GUILD_NO_PERMISSION)
         return
+    # https://discord.com/developers/docs/resources/guild#guild-object-mfa-level: 1 asks two factors of moderators.
+    two_factor = (await client.http.get_guild(guild, with_counts=False))["mfa_level"] == 1
+    short = two_factor and client.user is not None and not client.user.mfa_enabled
+    if short:
+        yield bad(subject, texts.GUILD_TWO_FACTOR)
     top = max((_rank(role) for role in mine), default=(0, 0))
     above = [role["name"] for number, role in roles.items() if number in managed and _rank(role) >= top]
     gone = [str(number) for number in sorted(managed - roles.keys())]
@@ -82,7 +87,7 @@ async def _look_at_guild(
         yield bad(subject, texts.GUILD_RANK.format(roles=", ".join(above)))
     if gone:
         yield bad(subject, texts.GUILD_GONE.format(roles=", ".join(gone)))
-    if not above and not gone:
+    if not above and not gone and not short:
         yield fine(subject, texts.GUILD_FINE)
 
 

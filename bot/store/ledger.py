@@ -1,6 +1,7 @@
 """The ledger: which managed roles people have or had, and whose doing that is. What may be revoked is the core's."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, delete, func, select, update
@@ -11,6 +12,9 @@ from bot.store.schema import ledger
 from bot.store.statements import Subject, pieces
 
 _c = ledger.c
+
+_THERE = [holding.value for holding in Holding if holding.there]
+_UNSEEN = [holding.value for holding in Holding if holding.unseen]
 
 
 class Ledger(Subject):
@@ -36,11 +40,13 @@ class Ledger(Subject):
     async def leave(self, guild: GuildId, users: Iterable[DiscordUserId]) -> None:
         """Mark what people held, or were about to, as LEFT: they went, and Discord took their roles with them.
 
-        What a moderator took stays TAKEN, whether they come back or not.
+        What a moderator took stays TAKEN, whether they come back or not. What we took is gone in any case.
         """
         for piece in pieces(sorted(users)):
-            theirs = (_c.guild_id == guild) & _c.user_id.in_(piece) & (_c.holding != Holding.TAKEN.value)
-            await self._change_many(update(ledger).where(theirs).values(holding=Holding.LEFT.value))
+            theirs = (_c.guild_id == guild) & _c.user_id.in_(piece)
+            await self._change_many(delete(ledger).where(theirs, _c.holding == Holding.REVOKED.value))
+            kept = theirs & (_c.holding != Holding.TAKEN.value)
+            await self._change_many(update(ledger).where(kept).values(holding=Holding.LEFT.value))
 
     async def drop(self, guild: GuildId, user: DiscordUserId, role: RoleId) -> None:
         """Forget an entry."""
@@ -56,9 +62,14 @@ class Ledger(Subject):
 
     async def count_ours(self, guild: GuildId, at_most: int) -> int:
         """Count the roles in a guild that a rule gave and people have now, as far as ``at_most``: the brake's measure."""
-        ours = (_c.guild_id == guild) & (_c.origin == Origin.OURS.value) & (_c.holding == Holding.HELD.value)
+        ours = (_c.guild_id == guild) & (_c.origin == Origin.OURS.value) & _c.holding.in_(_THERE)
         some = select(_c.guild_id).where(ours).limit(at_most).subquery()
         return int(await self._scalar(select(func.count()).select_from(some)))
+
+    async def unseen(self, guilds: Iterable[GuildId], before: datetime) -> set[DiscordUserId]:
+        """Name whose roles Discord said it changed before an instant without that anybody saw it since."""
+        waiting = select(_c.user_id).where(_c.holding.in_(_UNSEEN), _c.since <= before)
+        return {DiscordUserId(row.user_id) for row in await self._rows_in(waiting, _c.guild_id, guilds)}
 
     async def users(self, guild: GuildId, after: DiscordUserId | None = None, limit: int = 1000) -> list[DiscordUserId]:
         """Name the next people with entries in a guild, in order, beginning behind ``after``."""

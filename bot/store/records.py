@@ -223,12 +223,13 @@ class Run:
 
 
 class LogAction(Enum):
-    """What happened to one role of one person."""
+    """What happened to one role of one person. UNDONE: what we did was seen undone, and is done again."""
 
     GRANTED = "granted"
     REVOKED = "revoked"
     FOUND = "found"
     TAKEN = "taken"
+    UNDONE = "undone"
     SHADOWED = "shadowed"
 
 

@@ -1,28 +1,32 @@
 """Carry a decision out at Discord and keep the ledger beside it. What to do was decided before; nothing is decided here.
 
-A kill may come between any two lines. So a role is GIVING or TAKING in the ledger before Discord is asked, and HELD or
-gone after; what was begun is done again, which Discord takes without harm. A role that was FOUND is never asked for, so
-no kill makes ours of it, and one we began to give is never found.
+A kill may come between any two lines. So a role is GIVING or TAKING in the ledger before Discord is asked, and GIVEN or
+REVOKED after, until it is seen (`sightings`); what was begun is done again, which Discord takes without harm. A role that
+was FOUND is never asked for, so no kill makes ours of it, and one we began to give is never found.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.core.case import Case, Decision
 from bot.core.model import Block, Cause, Doubt, Grant, Holding, Link, Origin, RoleId
 from bot.core.reconcile import given_by_rule
-from bot.errors import RoleBlocked
+from bot.errors import RoleBlocked, TwoFactorMissing
 from bot.store.records import LogAction, LogEntry, NudgeKind
 from bot.store.tables import Tables
 from bot.sync.cases import GuildView
 from bot.sync.gate import Gate
 from bot.sync.parts import Parts
+from bot.sync.sightings import forget_strangers
 from bot.texts.reasons import grant_reason, revoke_reason
 
 Roles = frozenset[RoleId]
 NONE: Roles = frozenset()
+
+# What an entry becomes once Discord accepted the grant; GIVEN before that means that the role was seen already.
+_GRANTED = {Holding.GIVING: Holding.GIVEN, Holding.GIVEN: Holding.HELD, Holding.HELD: Holding.HELD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class Applier:
             Grant(case.guild, case.user, role, _origin(role, by_rule), now, order.cause, Holding.GIVING)
             for role in sorted(order.grant)
         ]
-        taking = [replace(case.ledger[role], holding=Holding.TAKING) for role in sorted(order.revoke)]
+        taking = [replace(case.ledger[role], holding=Holding.TAKING, since=now) for role in sorted(order.revoke)]
         claimed = [replace(case.ledger[role], origin=Origin.OURS) for role in sorted(order.decision.claimed)]
         await t.ledger.put_many([*giving, *taking, *claimed])
 
@@ -92,8 +96,8 @@ class Applier:
                     done.absent = True
                     return
                 done.granted.add(role)
-            except RoleBlocked:
-                done.blocked[role] = Block.REFUSED
+            except RoleBlocked as refused:
+                done.blocked[role] = _why(refused)
         for role in sorted(order.revoke):
             reason = revoke_reason(role, order.decision, order.cause, tiers)
             try:
@@ -101,19 +105,21 @@ class Applier:
                     done.absent = True
                     return
                 done.revoked.add(role)
-            except RoleBlocked:
-                done.blocked[role] = Block.REFUSED
+            except RoleBlocked as refused:
+                done.blocked[role] = _why(refused)
 
     async def _record(self, order: Order, done: Done) -> None:
         """Write down what Discord did; log entries carry the reason that stands in Discord's audit log."""
         now, case = self._parts.now(), order.case
         async with self._parts.store.write() as t:
             known = await t.ledger.of(case.guild, case.user)
-            held, again = self._ended(order, done, known)
-            await t.ledger.put_many(held)
-            for role in sorted(_forgotten(order, done, known)):
+            rows, again = self._ended(order, done, known)
+            await t.ledger.put_many(rows)
+            gone = _forgotten(order, done, known)
+            for role in sorted(gone):
                 await t.ledger.drop(case.guild, case.user, role)
-            await t.doubts.replace(case.guild, case.user, in_doubt(case, order.decision, done.revoked))
+            await forget_strangers(t, order.view, [case.user] if gone else [])
+            await t.doubts.replace(case.guild, case.user, in_doubt(case, order.decision))
             await t.holds.drop(case.guild, case.user, done.revoked)
             if done.absent:
                 await t.presence.put(case.guild, case.user, present=False, seen_at=now)
@@ -130,20 +136,18 @@ class Applier:
         """
         case, now = order.case, self._parts.now()
         rows: list[Grant] = []
-        again = False
         by_rule = given_by_rule(order.decision.verdicts)
         for role in sorted(done.granted):
-            row = known.get(role)
-            as_begun = row is not None and row.holding is Holding.GIVING
-            if row is None or row.holding is not Holding.LEFT:
-                holding = Holding.HELD if as_begun else Holding.GIVING
+            was = known[role].holding if role in known else None
+            if was is not Holding.LEFT:
+                holding = _GRANTED.get(was, Holding.GIVING) if was else Holding.GIVING
                 rows.append(Grant(case.guild, case.user, role, _origin(role, by_rule), now, order.cause, holding))
-                again |= not as_begun
-        for role in sorted(done.revoked):
-            row = known.get(role)
-            if row is not None and row.holding in {Holding.HELD, Holding.GIVING}:
-                rows.append(replace(row, holding=Holding.TAKING))
-                again = True
+        for role in sorted(done.revoked & known.keys()):
+            was = known[role].holding
+            if was not in {Holding.LEFT, Holding.REVOKED}:
+                holding = Holding.REVOKED if was is Holding.TAKING else Holding.TAKING
+                rows.append(replace(case.ledger[role], holding=holding, since=now))
+        again = any(row.holding.begun for row in rows)
         rows += [case.ledger[role] for role in sorted(done.blocked.keys() & case.ledger.keys())]
         return rows, again
 
@@ -158,10 +162,15 @@ class Applier:
         ]
 
 
-def in_doubt(case: Case, decision: Decision, but: Collection[RoleId] = ()) -> list[Doubt]:
-    """Give the doubts to keep: the decision's, and the settled ones of roles not taken yet, which still need proof."""
-    settled = [doubt for role, doubt in case.doubts.items() if role in decision.change.revoke and role not in but]
+def in_doubt(case: Case, decision: Decision) -> list[Doubt]:
+    """Return the doubts to keep: the decision's, and as proof the settled ones of roles not taken or not seen gone."""
+    unseen = {role for role, grant in case.ledger.items() if grant.holding is Holding.REVOKED}
+    settled = [doubt for role, doubt in case.doubts.items() if role in decision.change.revoke | unseen]
     return [*decision.doubts, *settled]
+
+
+def _why(refused: RoleBlocked) -> Block:
+    return Block.TWO_FACTOR if isinstance(refused, TwoFactorMissing) else Block.REFUSED
 
 
 def _origin(role: RoleId, by_rule: Roles) -> Origin:
@@ -169,6 +178,6 @@ def _origin(role: RoleId, by_rule: Roles) -> Origin:
 
 
 def _forgotten(order: Order, done: Done, known: Mapping[RoleId, Grant]) -> set[RoleId]:
-    """Name the roles whose entry goes: those taken as we began to, and those we were refused to give."""
-    taken = {role for role in done.revoked if role in known and known[role].holding in {Holding.TAKING, Holding.LEFT}}
+    """Name the roles whose entry goes: those taken and seen gone meanwhile, and those we were refused to give."""
+    taken = {role for role in done.revoked if role in known and known[role].holding in {Holding.REVOKED, Holding.LEFT}}
     return taken | (done.blocked.keys() - order.case.ledger.keys())

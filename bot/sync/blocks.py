@@ -1,15 +1,17 @@
 """Which roles of a guild may not be touched, found by looking and not by trying, and telling so once.
 
 A role Discord refused to touch although nothing was to be seen is not tried for the next person: what was told is kept as
-a fact until the guild's roles change, or its next audit.
+a fact until the guild's roles change, or its next audit. Whatever forgets a block has everybody looked at who waits for it.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 
 import structlog
 
-from bot.core.model import Block, GuildId, RoleId
+from bot.core.model import Block, Cause, GuildId, RoleId
+from bot.store.records import NudgeKind
 from bot.store.tables import Tables
 from bot.sync.parts import Parts
 from bot.sync.ports import Guilds
@@ -19,15 +21,17 @@ log = structlog.get_logger(__name__)
 
 Blocked = Mapping[RoleId, Block]
 
+_BY_TRYING = frozenset({Block.TWO_FACTOR, Block.REFUSED})
+
 
 def told_keys(guild: GuildId) -> str:
     """Give the beginning of the names of the facts that say which roles were reported as blocked."""
     return _key(guild)
 
 
-def refused(facts: Mapping[str, str]) -> frozenset[RoleId]:
-    """Give the roles Discord refused to touch when it was asked, from those facts."""
-    return frozenset(role for role, block in _told(facts).items() if block is Block.REFUSED)
+def refused(facts: Mapping[str, str]) -> Blocked:
+    """Return the roles Discord refused to touch when it was asked, and why, from those facts."""
+    return {role: block for role, block in _told(facts).items() if block in _BY_TRYING}
 
 
 async def load_told(t: Tables, guild: GuildId) -> dict[RoleId, Block]:
@@ -35,15 +39,20 @@ async def load_told(t: Tables, guild: GuildId) -> dict[RoleId, Block]:
     return _told(await t.facts.beginning_with(told_keys(guild)))
 
 
-async def forget(t: Tables, guild: GuildId, roles: Iterable[RoleId]) -> None:
-    """Forget that roles were reported as blocked: they are tried, and told about, anew."""
+async def forget(t: Tables, guild: GuildId, roles: Collection[RoleId], now: datetime) -> None:
+    """Forget that roles were reported as blocked: they are tried, and told about, anew.
+
+    Everybody in the guild is judged again in the same transaction's wake, since anybody may wait for one of them.
+    """
     for role in sorted(roles):
         await t.facts.drop(_key(guild, role))
+    if roles:
+        await t.nudges.add(NudgeKind.GUILD, str(guild), Cause.REACHED, now)
 
 
-def find(guilds: Guilds, guild: GuildId, roles: Iterable[RoleId], refused: frozenset[RoleId]) -> Blocked:
+def find(guilds: Guilds, guild: GuildId, roles: Iterable[RoleId], refused: Blocked) -> Blocked:
     """Say, without a request, which of these roles may not be touched, and why. Raises GuildUnavailable."""
-    found = {role: guilds.blocked(guild, role) or (Block.REFUSED if role in refused else None) for role in roles}
+    found = {role: guilds.blocked(guild, role) or refused.get(role) for role in roles}
     return {role: block for role, block in found.items() if block is not None}
 
 

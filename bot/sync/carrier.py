@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import structlog
 
-from bot.core.model import Cause, DiscordUserId, GuildId, ManualGrant, Origin, RoleChange, RoleId
+from bot.core.model import Cause, DiscordUserId, GuildId, Holding, ManualGrant, Origin, RoleChange, RoleId
 from bot.core.reconcile import reconcile
 from bot.store.records import LogAction, LogEntry
 from bot.store.tables import Tables
@@ -21,6 +21,7 @@ from bot.sync.cases import load_case
 from bot.sync.gate import Gate
 from bot.sync.parts import Parts
 from bot.sync.reports import PatronSynced
+from bot.sync.sightings import forget_strangers
 
 log = structlog.get_logger(__name__)
 
@@ -122,7 +123,9 @@ class Carrier:
         ended = [grant.role for grant in over(order) if grant.role not in kept]
         by_hand = {grant.role for grant in case.manual}
         adopted = {role for role, grant in case.ledger.items() if grant.origin is Origin.ADOPTED}
-        needed = adopted | by_hand | kept
+        # What was taken a moment ago stays written down until it is seen gone.
+        unseen = order.revoke | {role for role, grant in case.ledger.items() if grant.holding is Holding.REVOKED}
+        needed = adopted | by_hand | kept | unseen
         stranger = order.link is None
         if not ended and not stranger:
             return
@@ -131,8 +134,7 @@ class Carrier:
                 await t.manual.end(case.guild, case.user, role)
             for role in sorted(case.ledger.keys() - needed if stranger else ()):
                 await t.ledger.drop(case.guild, case.user, role)
-            if stranger and not needed:
-                await t.presence.forget(case.guild, case.user)
+            await forget_strangers(t, order.view, [case.user] if stranger else [])
 
     async def _tell(self, order: Order, done: Done, sifted: Sifted, blocked: Iterable[RoleId], *, answer: bool) -> None:
         change = RoleChange(frozenset(done.granted), frozenset(done.revoked))

@@ -5,7 +5,7 @@ was read again by it.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.core.case import Case
@@ -14,7 +14,7 @@ from bot.core.readings import absent
 from bot.store.records import CampaignState, GuildSettings
 from bot.store.store import Store
 from bot.store.tables import Tables
-from bot.sync.blocks import refused, told_keys
+from bot.sync.blocks import Blocked, refused, told_keys
 
 Memberships = Mapping[CampaignId, Membership]
 
@@ -27,14 +27,14 @@ class GuildView:
     """What is the same for everybody in a guild during one piece of work.
 
     ``audited`` is false until it is known who had which managed role before us; no role moves until then. ``refused``
-    are roles that Discord would not let us touch.
+    are roles that Discord would not let us touch, and why.
     """
 
     settings: GuildSettings
     rules: tuple[RoleRule, ...]
     campaigns: Mapping[CampaignId, CampaignState]
     audited: bool
-    refused: frozenset[RoleId] = frozenset()
+    refused: Blocked = field(default_factory=dict)
 
     @property
     def guild(self) -> GuildId:

@@ -10,6 +10,7 @@ from bot.core.model import Campaign, CampaignId, Cause, GuildId, ManualGrant, Pa
 from bot.store.records import NudgeKind
 from bot.store.tables import Tables
 from bot.sync.parts import Parts
+from bot.sync.sightings import UNSEEN
 
 # The share of an interval that a refresh may come early or late, so that campaigns do not all come at once.
 _JITTER = 0.1
@@ -32,9 +33,11 @@ class ClockWork:
             memberships = await t.memberships.due(now, _LIMIT)
             rules = await t.rules.connections()
             campaigns = await self._due_campaigns(t, {campaign for _, campaign in rules}, now)
-            guilds = await self._stale_guilds(t, {guild for guild, _ in rules}, now)
+            ruled = {guild for guild, _ in rules} | await t.manual.guilds()
+            guilds = await self._stale_guilds(t, ruled, now)
             expired = self._expired(await t.manual.expired(now), now)
-        if not memberships and not campaigns and not guilds and not expired:
+            unseen = await self._unseen(t, ruled, now)
+        if not any((memberships, campaigns, guilds, expired, unseen)):
             return
         async with self._parts.store.write() as t:
             for campaign, planned in sorted(campaigns.items()):
@@ -42,6 +45,7 @@ class ClockWork:
             await t.nudges.add_many(NudgeKind.GUILD, map(str, guilds), Cause.AUDIT, now)
             await self._ended(t, memberships, now)
             await t.nudges.add_many(NudgeKind.USER, expired, Cause.CLOCK, now)
+            await t.nudges.add_many(NudgeKind.USER, unseen, Cause.AUDIT, now)
         self._asked |= dict.fromkeys(expired, now)
 
     async def _ended(self, t: Tables, due: list[tuple[PatronId, CampaignId]], now: datetime) -> None:
@@ -80,12 +84,17 @@ class ClockWork:
         self._asked = {user: at for user, at in self._asked.items() if user in expired}
         return {user for user in expired if user not in self._asked or now - self._asked[user] >= _EXPIRED_AGAIN}
 
+    async def _unseen(self, t: Tables, guilds: set[GuildId], now: datetime) -> list[str]:
+        """Name whose changes Discord confirmed a while ago and nobody saw, and for whom no look is planned yet."""
+        users = map(str, sorted(await t.ledger.unseen(guilds, now - UNSEEN)))
+        return [user for user in users if await t.nudges.load(NudgeKind.USER, user) is None]
+
     async def _stale_guilds(self, t: Tables, ruled: set[GuildId], now: datetime) -> list[GuildId]:
         """Name the guilds with rules, or with roles given by hand, whose audit is due and not asked for yet."""
         every = self._parts.settings.audit_every
         known = {settings.guild: settings for settings in await t.guilds.all()}
         stale = []
-        for guild in sorted(ruled | await t.manual.guilds()):
+        for guild in sorted(ruled):
             at = known[guild].audited_at if guild in known else None
             if guild in known and known[guild].left_at is not None:
                 continue

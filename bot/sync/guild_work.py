@@ -96,7 +96,7 @@ class GuildWork:
         async with self._parts.store.write() as t:
             run = await t.runs.start(RunKind.AUDIT, begun_at, guild=guild)
             # What Discord refused to touch the day before is tried once more.
-            await blocks.forget(t, guild, view.refused)
+            await blocks.forget(t, guild, view.refused, begun_at)
         read, asked_at = 0, begun_at
         async for page in self._parts.guilds.read_members(guild):
             if self._stopping():
@@ -105,7 +105,9 @@ class GuildWork:
             async with self._parts.store.write() as t:
                 ours = await _concerned(t, guild, [user for user, _ in page])
                 seen = {user: roles for user, roles in page if user in ours}
-                await record_seen(t, view, seen, asked_at, Cause.AUDIT, call=not first)
+                sighted = await record_seen(t, view, seen, asked_at, Cause.AUDIT, call=not first)
+            for each in sighted.reports:
+                await self._parts.tell(each)
             asked_at = self._parts.now()
         late = await self._close(view, begun_at)
         report = RunReport(read=read, total=read)

@@ -1,6 +1,7 @@
 """What the gateway tells of members and roles, written down, with a nudge where roles follow. No role changes here."""
 
 from collections.abc import Callable, Collection
+from datetime import datetime
 
 from bot.core.model import Cause, DiscordUserId, GuildId, RoleId
 from bot.store.records import NudgeKind
@@ -8,7 +9,7 @@ from bot.store.tables import Tables
 from bot.sync import blocks
 from bot.sync.cases import load_view
 from bot.sync.parts import Parts
-from bot.sync.sightings import record_gone, record_seen
+from bot.sync.sightings import record_gone, record_seen, revoked_lately
 
 
 class Members:
@@ -31,6 +32,14 @@ class Members:
             await t.nudges.add(NudgeKind.USER, str(user), Cause.JOINED, now)
         self._wake()
 
+    async def updated(self, guild: GuildId, user: DiscordUserId, roles: frozenset[RoleId]) -> None:
+        """Somebody's roles, or something else of theirs, changed: by our doing or by another's."""
+        now = self._parts.now()
+        async with self._parts.store.read() as t:
+            if not await _concerned(t, guild, user) and not await revoked_lately(t, guild, user, now):
+                return
+        await self._see(guild, user, roles, now, live=True)
+
     async def left(self, guild: GuildId, user: DiscordUserId) -> None:
         """Somebody left: Discord took their roles with them, and no call is made for them until they are back."""
         async with self._parts.store.read() as t:
@@ -47,8 +56,16 @@ class Members:
         async with self._parts.store.read() as t:
             if not await _concerned(t, guild, user):
                 return
+        await self._see(guild, user, roles, now, live=False)
+
+    async def _see(
+        self, guild: GuildId, user: DiscordUserId, roles: frozenset[RoleId], now: datetime, *, live: bool
+    ) -> None:
         async with self._parts.store.write() as t:
-            await record_seen(t, await load_view(t, guild), {user: roles}, now, Cause.AUDIT, call=True)
+            view = await load_view(t, guild)
+            sighted = await record_seen(t, view, {user: roles}, now, Cause.AUDIT, call=True, live=live)
+        for report in sighted.reports:
+            await self._parts.tell(report)
         self._wake()
 
     async def roles_changed(self, guild: GuildId) -> None:
@@ -59,9 +76,7 @@ class Members:
             await t.guilds.save_roles(guild, self._parts.guilds.role_names(guild))
             told = await blocks.load_told(t, guild)
             freed = [role for role in told if self._parts.guilds.blocked(guild, role) is None]
-            await blocks.forget(t, guild, freed)
-            if freed:
-                await t.nudges.add(NudgeKind.GUILD, str(guild), Cause.REACHED, self._parts.now())
+            await blocks.forget(t, guild, freed, self._parts.now())
         self._wake()
 
     async def role_deleted(self, guild: GuildId, role: RoleId) -> None:

@@ -8,7 +8,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.core.model import Block, CampaignId, Cause, DiscordUserId, GuildId, PatronId, RoleChange, RoleId, TokenOwner
+from bot.core.model import (
+    Block,
+    CampaignId,
+    Cause,
+    DiscordUserId,
+    GuildId,
+    ManualGrant,
+    PatronId,
+    RoleChange,
+    RoleId,
+    TokenOwner,
+)
 from bot.store.records import NudgeKind, RunReport
 
 
@@ -110,6 +121,29 @@ class RoleIsBlocked:
 
 
 @dataclass(frozen=True, slots=True)
+class RoleUndone:
+    """Somebody, or something, undid several times what we did to a role, which is left alone until the next audit.
+
+    ``given``: it was ours to give, and goes again and again; else it was ours to take, and comes back.
+    """
+
+    guild: GuildId
+    user: DiscordUserId
+    role: RoleId
+    given: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GrantOverruled:
+    """Somebody took a role in Discord that a creator had given by hand through the bot; the grant was ended."""
+
+    guild: GuildId
+    user: DiscordUserId
+    role: RoleId
+    grant: ManualGrant
+
+
+@dataclass(frozen=True, slots=True)
 class LinkBroken:
     """A patron's token pair died and nothing else reads their membership; told once for each break."""
 
@@ -169,6 +203,8 @@ Report = (
     | BrakeHeld
     | BrakeReleased
     | RoleIsBlocked
+    | RoleUndone
+    | GrantOverruled
     | LinkBroken
     | CreatorTokenFailing
     | PatreonGone

@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from bot.core.model import CampaignId, Cause, DiscordUserId, GuildId, Link
 from bot.store.records import NudgeKind
 from bot.store.tables import Tables
-from bot.sync.apply import Order
+from bot.sync.apply import Order, in_doubt
 from bot.sync.carrier import Carrier, over
 from bot.sync.cases import GuildView
 from bot.sync.parts import Parts
-from bot.sync.sightings import record_gone, record_seen
+from bot.sync.sightings import UNSEEN, record_gone, record_seen
 
 # After these somebody waits for an answer, even when there is nothing to do.
 _ANSWERED = frozenset({Cause.LINKED, Cause.UNLINKED, Cause.MANUAL})
@@ -86,9 +86,11 @@ class Settler:
             return Settled(again_at=self._again_at(order) if unseen else None)
         # Somebody nobody ever saw here, or who has just linked: what they had before us must be known first.
         newly = cause is Cause.LINKED and link is not None and not _audited_after(view, link)
-        if unseen or newly:
-            await self._look(view, user, cause)
+        if unseen or newly or self._unproven(order):
+            left_alone = await self._look(view, user, cause)
             order, _, held = await self._load(guild, user, cause)
+            if left_alone:
+                return Settled(bool(order.decision.doubts), order.decision.due_at)
         if answer or held or self._matters(order):
             order = await self._carrier.carry(guild, user, cause, answer=answer)
         return Settled(bool(order.decision.doubts), order.decision.due_at)
@@ -110,7 +112,7 @@ class Settler:
     def _matters(self, order: Order) -> bool:
         """Say whether there is anything to do or to write down."""
         case, decision = order.case, order.decision
-        doubts_changed = {*decision.doubts} != {*case.doubts.values()}
+        doubts_changed = {*in_doubt(case, decision)} != {*case.doubts.values()}
         ended = over(order) or (order.link is None and case.ledger)
         return bool(decision.change or decision.claimed or decision.earned or doubts_changed or ended)
 
@@ -133,14 +135,23 @@ class Settler:
         began = [*([order.link.linked_at] if order.link else []), *(grant.granted_at for grant in order.case.manual)]
         return now + min(max(now - max(began, default=now), _SOON), _LATE)
 
-    async def _look(self, view: GuildView, user: DiscordUserId, cause: Cause) -> None:
+    def _unproven(self, order: Order) -> bool:
+        """Say whether Discord accepted a change a while ago that nobody saw: the gateway tells of most within a second."""
+        before = self._parts.now() - UNSEEN
+        return any(row.holding.unseen and row.since <= before for row in order.case.ledger.values())
+
+    async def _look(self, view: GuildView, user: DiscordUserId, cause: Cause) -> bool:
+        """Ask Discord what somebody has; True when their roles are to be left alone for now."""
         seen_at = self._parts.now()
         roles = await self._parts.guilds.fetch_roles(view.guild, user)
         async with self._parts.store.write() as t:
             if roles is None:
                 await record_gone(t, view, [user], seen_at)
-            else:
-                await record_seen(t, view, {user: roles}, seen_at, cause)
+                return False
+            sighted = await record_seen(t, view, {user: roles}, seen_at, cause)
+        for report in sighted.reports:
+            await self._parts.tell(report)
+        return user in sighted.left_alone
 
 
 def _audited_after(view: GuildView, link: Link) -> bool:

@@ -32,6 +32,10 @@ INTENT_MISSING = "the Server Members intent is off. Switch it on in the develope
 GUILD_FINE = "roles can be given and taken"
 GUILD_ABSENT = "the bot is not in this server. Invite it: {invite}"
 GUILD_NONE = "the bot is in no server yet. Invite it: {invite}"
+GUILD_TWO_FACTOR = (
+    "the server requires two-factor authentication for moderation, and the Discord account that owns the bot has it off."
+    " Turn it on (User Settings, My Account), or lift the requirement in the server settings under Safety Setup"
+)
 GUILD_NO_PERMISSION = "the bot lacks the permission Manage Roles. Give it to the bot's role in the server settings"
 GUILD_RANK = "the bot's role is below {roles}. Drag it above them in the server settings, under Roles"
 GUILD_GONE = "a rule names a role that is gone ({roles}). Remove the rule with /roles remove"

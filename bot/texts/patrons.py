@@ -60,7 +60,9 @@ _HOLDINGS = {
     Holding.LEFT: "had it when they left",
     Holding.TAKEN: "somebody took it by hand",
     Holding.GIVING: "being given",
+    Holding.GIVEN: "being given",
     Holding.TAKING: "being taken",
+    Holding.REVOKED: "being taken",
 }
 
 _ORIGINS = {

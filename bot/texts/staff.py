@@ -37,6 +37,11 @@ BLOCKED = {
     Block.MANAGED: "Discord or another app manages it, so nobody can give it by hand. Pick another role",
     Block.PERMISSION: "I may not manage roles here. Give me the permission “Manage Roles”",
     Block.RANK: "it is not below my own role. In the server settings, under Roles, drag my role above it",
+    Block.TWO_FACTOR: (
+        "this server requires two-factor authentication for moderation, and the Discord account that owns me has it off. "
+        "Its owner can turn it on under User Settings, My Account; or a server admin can lift the requirement under Safety "
+        "Setup"
+    ),
     Block.REFUSED: "Discord refused. Look at its place and at my permissions",
 }
 NOT_YOURS = "You may not manage roles in this server. Ask somebody with the permission “Manage Roles”."
@@ -65,6 +70,28 @@ STAFF_CHANNEL_CLOSED = "I may not write in that channel. Let me see it and send 
 def blocked(role: RoleId, name: str | None, block: Block) -> str:
     """Say that a role may not be touched, why, and what to do."""
     return f"I may not give or take {explain.named(name, role)}: {BLOCKED[block]}."
+
+
+def undone(user: DiscordUserId, role: RoleId, name: str | None, *, given: bool) -> str:
+    """Say that something keeps undoing what the bot does to somebody's role, and that the bot stops for now."""
+    what = explain.named(name, role)
+    if given:
+        return (
+            f"I gave <@{user}> {what} several times today, and something keeps taking it. I'll leave it for now and try "
+            "once more at my daily check. Is another bot or a moderator at it? The server's audit log tells."
+        )
+    return (
+        f"I took {what} from <@{user}> several times today, and it keeps coming back. I'll leave it for now. Is another bot "
+        "giving it? The server's audit log tells."
+    )
+
+
+def overruled(user: DiscordUserId, name: str | None, grant: ManualGrant) -> str:
+    """Say that a grant by hand ended since somebody took the role in Discord."""
+    return (
+        f"Someone took {explain.named(name, grant.role)} from <@{user}> in Discord. It had been given by hand (by "
+        f"<@{grant.granted_by}>: {explain.plain(grant.note)}), so I ended that grant. To give it again, use /patrons grant."
+    )
 
 
 def not_below_yours(name: str) -> str:

@@ -164,6 +164,11 @@ WEBHOOK_NONE = "No webhook is registered through me; news from Patreon comes wit
 WEBHOOK_PAUSED = "Patreon paused its webhook, since it could not deliver. Is the public address right?"
 PERMISSION_FINE = "I may manage roles"
 PERMISSION_MISSING = "I may not manage roles. Give me the permission “Manage Roles”"
+TWO_FACTOR_FINE = "This server requires two-factor authentication for moderation, and the account that owns me has it on"
+TWO_FACTOR_MISSING = (
+    "This server requires two-factor authentication for moderation, and Discord tells me that the account that owns me has "
+    "it off, so I can't give or take roles. Whoever runs me can turn it on (User Settings, My Account)"
+)
 CHANNEL_NONE = "No staff channel: my questions and warnings reach nobody. Set one with /settings"
 CHANNEL_CLOSED = "I may not write in the staff channel"
 RULES_NONE = "No rules yet. Make one with /roles add"

@@ -31,11 +31,12 @@ class DoctorCog(commands.Cog):
         """Name what is fine and what to mend."""
         known, home = _known(interaction), await self._home(interaction)
         guild = GuildId(known.id)
-        lines = [findings.of_permission(known), findings.of_channel(known, home.settings.staff_channel)]
+        lines = [findings.of_permission(known), *findings.of_two_factor(known, self._bot.user)]
+        lines.append(findings.of_channel(known, home.settings.staff_channel))
         lines += findings.of_campaigns(home)
         for access in await self._use.syncs.access(guild):
             lines += findings.of_access(access)
-        lines += findings.of_rules(self._use.guilds, guild, await self._use.rules.of_guild(guild), home)
+        lines += await self._of_rules(guild, home)
         lines += findings.of_reach(await self._use.patrons.stats(guild))
         await show_pages(interaction, Listing(listed(lines)))
 
@@ -48,13 +49,17 @@ class DoctorCog(commands.Cog):
         guild = GuildId(known.id)
         campaign = await self._use.campaigns.connect(guild, operator=await self._bot.is_owner(interaction.user))
         home = await self._home(interaction)
-        lines = [findings.of_permission(known)]
-        lines += findings.of_rules(self._use.guilds, guild, await self._use.rules.of_guild(guild), home)
+        lines = [findings.of_permission(known), *findings.of_two_factor(known, self._bot.user)]
+        lines += await self._of_rules(guild, home)
         await say(
             interaction,
             syncs.setup(campaign.name, len(campaign.tiers), lines),
             view=SetupPanel(self._use, self._channel, guild, campaign),
         )
+
+    async def _of_rules(self, guild: GuildId, home: Home) -> list[str]:
+        rules, refused = await self._use.rules.of_guild(guild), await self._use.syncs.refused(guild)
+        return list(findings.of_rules(self._use.guilds, guild, rules, home, refused))
 
     async def _home(self, interaction: discord.Interaction) -> Home:
         """Load the guild's home, its role names as Discord says them now."""

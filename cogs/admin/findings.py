@@ -1,10 +1,10 @@
 """What the doctor looks at, one question after the other; each gives lines that say what is fine and what to mend."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import discord
 
-from bot.core.model import Campaign, ConditionKind, GuildId, RoleRule
+from bot.core.model import Block, Campaign, ConditionKind, GuildId, RoleId, RoleRule
 from bot.creators import Access, Home, Stats
 from bot.guilds import Guilds
 from bot.texts import explain, staff, syncs
@@ -55,12 +55,21 @@ def of_access(access: Access) -> Iterator[str]:
         yield syncs.finding(good=not hook.paused, text=text)
 
 
-def of_rules(guilds: Guilds, guild: GuildId, rules: tuple[RoleRule, ...], home: Home) -> Iterator[str]:
-    """Name the rules whose role or tier is out of reach."""
+def of_two_factor(guild: discord.Guild, me: discord.ClientUser | None) -> Iterator[str]:
+    """Say whether the bot's owner meets a server's demand for two-factor authentication, where it makes one."""
+    if guild.mfa_level is discord.MFALevel.require_2fa:
+        may = me is not None and me.mfa_enabled
+        yield syncs.finding(good=may, text=syncs.TWO_FACTOR_FINE if may else syncs.TWO_FACTOR_MISSING)
+
+
+def of_rules(
+    guilds: Guilds, guild: GuildId, rules: tuple[RoleRule, ...], home: Home, refused: Mapping[RoleId, Block]
+) -> Iterator[str]:
+    """Name the rules whose role or tier is out of reach, and those whose role Discord ``refused`` to touch."""
     if not rules:
         yield syncs.finding(good=False, text=syncs.RULES_NONE)
         return
-    blocks = {role: guilds.blocked(guild, role) for role in sorted({rule.role for rule in rules})}
+    blocks = {role: guilds.blocked(guild, role) or refused.get(role) for role in sorted({rule.role for rule in rules})}
     for role, block in blocks.items():
         if block is not None:
             yield syncs.finding(good=False, text=staff.blocked(role, home.role_names.get(role), block))

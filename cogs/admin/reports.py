@@ -12,12 +12,14 @@ from bot.sync.reports import (
     BrakeHeld,
     BrakeReleased,
     CreatorTokenFailing,
+    GrantOverruled,
     LinkBroken,
     NudgeStuck,
     PatreonBack,
     PatreonGone,
     Report,
     RoleIsBlocked,
+    RoleUndone,
     WebhookUnpaused,
 )
 from bot.texts import commands as patrons
@@ -48,9 +50,9 @@ class StaffReports(commands.Cog):
                 await self._channel.ask(report.guild, report.run)
             case BrakeReleased():
                 await self._channel.close(report, syncs.brake_over(report.run))
-            case RoleIsBlocked():
+            case RoleIsBlocked() | RoleUndone() | GrantOverruled():
                 name = (await self._use.syncs.names(report.guild)).get(report.role)
-                await self._channel.tell(report.guild, staff.blocked(report.role, name, report.block))
+                await self._channel.tell(report.guild, _of_role(report, name))
             case LinkBroken():
                 await self._to_patron(report)
             case CreatorTokenFailing():
@@ -96,3 +98,13 @@ class StaffReports(commands.Cog):
         except discord.HTTPException as refused:
             # Most who close their direct messages do it on purpose; /membership tells them as well.
             log.info("patron_not_told", user=report.user, code=refused.code)
+
+
+def _of_role(report: RoleIsBlocked | RoleUndone | GrantOverruled, name: str | None) -> str:
+    match report:
+        case RoleIsBlocked():
+            return staff.blocked(report.role, name, report.block)
+        case RoleUndone():
+            return staff.undone(report.user, report.role, name, given=report.given)
+        case GrantOverruled():
+            return staff.overruled(report.user, name, report.grant)

@@ -7,7 +7,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.core.model import Cause, DiscordUserId, GuildId, Holding, Origin, RoleId
+from bot.core.model import Cause, DiscordUserId, GuildId, Origin, RoleId
 from bot.creators import OpenAnswer
 from bot.discord_bot import Option, Panel, PatronRolesBot, UseCases, Waiting, ask, fresh_id, say, say_later, try_say
 from bot.errors import LinkError, LinkProblem
@@ -67,7 +67,7 @@ class LinkCog(commands.Cog):
         if data.link is None:
             raise LinkError(LinkProblem.NOT_LINKED)
         by_hand = {(grant.guild, grant.role) for grant in data.manual}
-        held = [grant for grant in data.roles if grant.origin is Origin.OURS and grant.holding is Holding.HELD]
+        held = [grant for grant in data.roles if grant.origin is Origin.OURS and grant.holding.there]
         ours = [grant for grant in held if (grant.guild, grant.role) not in by_hand]
         names: dict[RoleId, str] = {}
         for guild in {grant.guild for grant in ours}:

@@ -8,7 +8,7 @@ import discord
 from discord.ext import commands
 
 from bot.core.model import DiscordUserId, GuildId, RoleId
-from bot.discord_bot import PatronRolesBot, UseCases
+from bot.discord_bot import MemberUpdate, PatronRolesBot, UseCases
 from bot.sync.turns import Turns
 
 
@@ -31,6 +31,22 @@ class RoleEvents(commands.Cog):
         """Somebody went, and their roles with them."""
         async with self._turns.of(payload.user.id):
             await self._use.engine.members.left(GuildId(payload.guild_id), DiscordUserId(payload.user.id))
+
+    @commands.Cog.listener("on_raw_member_update")
+    async def updated(self, update: MemberUpdate) -> None:
+        """Note which roles somebody has after a change, ours or another's; a change of the bot's own moves its rank."""
+        if self._bot.user is not None and update.user == self._bot.user.id:
+            await self._use.engine.members.roles_changed(GuildId(update.guild))
+            return
+        roles = frozenset(map(RoleId, update.roles))
+        async with self._turns.of(update.user):
+            await self._use.engine.members.updated(GuildId(update.guild), DiscordUserId(update.user), roles)
+
+    @commands.Cog.listener("on_guild_update")
+    async def guild_updated(self, before: discord.Guild, after: discord.Guild) -> None:
+        """Look again at what was blocked: who owns the server and whether it asks for two factors decides about that."""
+        if (before.mfa_level, before.owner_id) != (after.mfa_level, after.owner_id):
+            await self._use.engine.members.roles_changed(GuildId(after.id))
 
     @commands.Cog.listener("on_interaction")
     async def seen(self, interaction: discord.Interaction) -> None:

@@ -56,6 +56,14 @@ def missing_access() -> ApiError:
     return ApiError(403, 50001, "Missing Access")
 
 
+def two_factor_required() -> ApiError:
+    """Return the 403 for a moderating call in a guild that asks two factors, of a bot whose owner has one.
+
+    Source: discord-api-docs issues 69 and 1670.
+    """
+    return ApiError(403, 60003, "Two factor is required for this operation")
+
+
 def missing_permissions() -> ApiError:
     """Return the 403 for something the bot may not do, for want of a permission or of rank."""
     return ApiError(403, 50013, "Missing Permissions")

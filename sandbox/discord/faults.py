@@ -13,8 +13,10 @@ class Fault:
     ``route`` is a pattern over "METHOD /template", as in ``PUT /guilds/*/roles/*`` or ``*``. One of these happens:
     ``status`` answers an error (``html`` makes its body a page, as a broken load balancer's); ``cut`` closes the connection
     before anything is done, ``cut_after`` when it is done but not answered; ``retry_after`` is a 429 of that many seconds
-    with ``scope``. ``delay`` seconds pass first, and alone they only make the route slow. A client on aiohttp, discord.py
-    too, silently repeats a cut GET, PUT or DELETE once: it takes ``times=2`` to be noticed.
+    with ``scope``. ``lost`` answers a change of a member's role as done, and nothing happens; ``stale`` lets it happen, and
+    then another bot writes the member's roles back as it read them before. ``delay`` seconds pass first, and alone they
+    only make the route slow. A client on aiohttp, discord.py too, silently repeats a cut GET, PUT or DELETE once: it takes
+    ``times=2`` to be noticed.
     """
 
     route: str
@@ -25,6 +27,8 @@ class Fault:
     cut_after: bool = False
     retry_after: float | None = None
     scope: str = "user"
+    lost: bool = False
+    stale: bool = False
     delay: float = 0.0
 
 

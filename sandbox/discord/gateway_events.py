@@ -3,7 +3,16 @@
 from dataclasses import dataclass
 
 from sandbox.discord.session import Session, encode
-from sandbox.discord.wire import audit_json, channel_json, guild_create_json, member_json, message_json, role_json, user_json
+from sandbox.discord.wire import (
+    audit_json,
+    channel_json,
+    guild_create_json,
+    guild_json,
+    member_json,
+    message_json,
+    role_json,
+    user_json,
+)
 from sandbox.world import guild_events as happened
 from sandbox.world.guild import DiscordWorld
 from sandbox.world.guild_events import Event
@@ -74,6 +83,8 @@ class EventWriter:
             case happened.RoleDeleted(guild, role_id):
                 data = {"guild_id": str(guild.id), "role_id": str(role_id)}
                 return _Dispatch("GUILD_ROLE_DELETE", guild.id, Intent.GUILDS, data)
+            case happened.GuildChanged(guild):
+                return _Dispatch("GUILD_UPDATE", guild.id, Intent.GUILDS, guild_json(guild))
             case happened.ChannelCreated(guild, channel) | happened.ChannelDeleted(guild, channel):
                 name = "CHANNEL_CREATE" if isinstance(event, happened.ChannelCreated) else "CHANNEL_DELETE"
                 return _Dispatch(name, guild.id, Intent.GUILDS, channel_json(self._world, channel))

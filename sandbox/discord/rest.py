@@ -171,10 +171,18 @@ class Rest:
         verdict = self.limits.count(route.key, route.major(request), caller.id if caller else 0, exempt=route.by_token)
         if verdict.refused is not None:
             return _respond(429, verdict.refused, verdict.headers)
+        if fault is not None and fault.lost:
+            return _respond(204, None, verdict.headers)
+        before = self._roles(request) if fault is not None and fault.stale else None
         response = await self._answer(route, Call(self.world, request, caller), verdict)
+        if before is not None:
+            self.world.set_roles(int(request.match_info["guild_id"]), int(request.match_info["user_id"]), before)
         if fault is not None and fault.cut_after:
             _cut(request)
         return response
+
+    def _roles(self, request: web.Request) -> frozenset[int]:
+        return self.world.roles_of(int(request.match_info["guild_id"]), int(request.match_info["user_id"]))
 
     async def _answer(self, route: Route, call: Call, verdict: Verdict) -> web.Response:
         try:

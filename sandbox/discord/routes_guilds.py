@@ -1,6 +1,6 @@
 """The routes of guilds: the guild, its roles, channels, members and audit log."""
 
-from sandbox.discord.errors import ApiError, invalid_form, missing_access, missing_permissions
+from sandbox.discord.errors import ApiError, invalid_form, missing_access, missing_permissions, two_factor_required
 from sandbox.discord.rest import Answer, Call, Route
 from sandbox.discord.wire import audit_json, channel_json, guild_json, member_json, role_json, user_json
 from sandbox.world.guild import DiscordWorld
@@ -175,6 +175,8 @@ class GuildRoutes:
         self._world.require_member(guild.id, user)
         if role.id == guild.id:
             raise ApiError(400, 50028, "Invalid role")
+        if guild.two_factor and not call.bot.owner_two_factor:
+            raise two_factor_required()
         if not may_hand_out(guild, call.bot.id, role):
             raise missing_permissions()
         return guild, user, role

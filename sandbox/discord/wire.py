@@ -36,7 +36,6 @@ _PLAIN_GUILD: Json = dict.fromkeys(_NOT_SET) | {
     "widget_enabled": False,
     "verification_level": 0,
     "default_message_notifications": 0,
-    "mfa_level": 0,
     "explicit_content_filter": 0,
     "max_members": 500_000,
     "max_stage_video_channel_users": 50,
@@ -73,7 +72,7 @@ def user_json(user: User) -> Json:
 
 def own_user_json(bot: Bot) -> Json:
     """Return a bot's user as it sees itself."""
-    extra = {"mfa_enabled": False, "locale": bot.user.locale, "verified": True, "email": None}
+    extra = {"mfa_enabled": bot.owner_two_factor, "locale": bot.user.locale, "verified": True, "email": None}
     return user_json(bot.user) | extra
 
 
@@ -189,6 +188,7 @@ def guild_json(guild: Guild) -> Json:
         "name": guild.name,
         "owner_id": str(guild.owner_id),
         "features": [],
+        "mfa_level": int(guild.two_factor),
         "roles": [role_json(role) for role in guild.roles.values()],
         "preferred_locale": guild.locale,
         "emojis": [],

@@ -13,6 +13,7 @@ from sandbox.world.guild_events import (
     ChannelDeleted,
     Event,
     GuildAppeared,
+    GuildChanged,
     GuildDisappeared,
     Listener,
     MemberChanged,
@@ -152,6 +153,12 @@ class DiscordWorld(Roles, Messages):
         self.timeline.add("discord.world", f"{user.name} was invited to {home.name}", guild=guild, user=bot)
         self.tell(GuildAppeared(home, bot))
         return role
+
+    def require_two_factor(self, guild: int, *, on: bool = True) -> None:
+        """Let a guild ask two-factor authentication of its moderators, or no longer."""
+        home = self.guild(guild)
+        home.two_factor = on
+        self.tell(GuildChanged(home))
 
     def take_down(self, guild: int) -> None:
         """Begin an outage: the guild is unavailable to its bots, and its routes answer 503."""

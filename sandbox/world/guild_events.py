@@ -74,6 +74,13 @@ class ChannelDeleted:
 
 
 @dataclass(frozen=True, slots=True)
+class GuildChanged:
+    """A setting of the guild is another one now."""
+
+    guild: Guild
+
+
+@dataclass(frozen=True, slots=True)
 class GuildAppeared:
     """A bot was invited (``bot_id`` names it), or the guild came back after an outage (None: for all of its bots)."""
 
@@ -126,6 +133,7 @@ Event = (
     | RoleDeleted
     | ChannelCreated
     | ChannelDeleted
+    | GuildChanged
     | GuildAppeared
     | GuildDisappeared
     | MessagePosted

@@ -103,6 +103,7 @@ class Bot:
     members_intent: bool = True
     presences_intent: bool = False
     content_intent: bool = False
+    owner_two_factor: bool = True
 
     @property
     def id(self) -> int:
@@ -211,7 +212,10 @@ class AuditEntry:
 
 @dataclass(slots=True)
 class Guild:
-    """A guild. ``unavailable`` is Discord's word for an outage that hides a guild from its bots."""
+    """A guild. ``unavailable`` is Discord's word for an outage that hides a guild from its bots.
+
+    ``two_factor``: moderation needs two-factor authentication; of a bot, on the account of its owner.
+    """
 
     id: int
     name: str
@@ -223,3 +227,4 @@ class Guild:
     audit_log: deque[AuditEntry] = field(default_factory=lambda: deque(maxlen=AUDIT_KEPT))
     unavailable: bool = False
     locale: str = "en-US"
+    two_factor: bool = False

@@ -34,7 +34,7 @@ STACKED = frozenset[str]()
 
 
 def held(case: Case) -> set[RoleId]:
-    return {role for role, grant in case.ledger.items() if grant.holding is Holding.HELD}
+    return {role for role, grant in case.ledger.items() if grant.holding.there}
 
 
 def maybe_held(case: Case) -> set[RoleId]:

@@ -160,7 +160,10 @@ def a_campaign() -> Campaign:
 
 @dataclass(slots=True)
 class GuildsDouble:
-    """Guilds with members and their roles; one call is one request, except what the gateway's cache answers."""
+    """Guilds with members and their roles; one call is one request, except what the gateway's cache answers.
+
+    ``tell`` hears of each change as the gateway tells it. The next ``lost`` changes are confirmed, and do not happen.
+    """
 
     members: dict[GuildId, dict[DiscordUserId, set[RoleId]]] = field(default_factory=dict)
     names: dict[RoleId, str] = field(default_factory=dict)
@@ -176,6 +179,8 @@ class GuildsDouble:
     after_call: Callable[[], None] | None = None
     after_page: Callable[[], Awaitable[None]] | None = None
     under_way: Callable[[], Awaitable[None]] | None = None
+    tell: Callable[[GuildId, DiscordUserId], Awaitable[None]] | None = None
+    lost: int = 0
 
     @property
     def changes(self) -> list[tuple[str, DiscordUserId | int, RoleId | int]]:
@@ -207,8 +212,7 @@ class GuildsDouble:
         self._change("grant", guild, user, role, reason)
         if user not in self.members[guild]:
             return False
-        self.members[guild][user].add(role)
-        self._done()
+        await self._set(guild, user, self.members[guild][user] | {role})
         return True
 
     async def revoke(self, guild: GuildId, user: DiscordUserId, role: RoleId, reason: str) -> bool:
@@ -217,8 +221,7 @@ class GuildsDouble:
         self._change("revoke", guild, user, role, reason)
         if user not in self.members[guild]:
             return False
-        self.members[guild][user].discard(role)
-        self._done()
+        await self._set(guild, user, self.members[guild][user] - {role})
         return True
 
     async def fetch_roles(self, guild: GuildId, user: DiscordUserId) -> frozenset[RoleId] | None:
@@ -255,7 +258,14 @@ class GuildsDouble:
         if role in self.refused:
             raise RoleBlocked("refused")
 
-    def _done(self) -> None:
+    async def _set(self, guild: GuildId, user: DiscordUserId, roles: set[RoleId]) -> None:
+        """Change somebody's roles and tell it, where anything changes."""
+        if self.lost:
+            self.lost -= 1
+        elif roles != self.members[guild][user]:
+            self.members[guild][user] = roles
+            if self.tell is not None:
+                await self.tell(guild, user)
         if self.after_call is not None:
             self.after_call()
 

@@ -59,6 +59,26 @@ class World:
         self.settings = settings or EngineSettings(campaigns=frozenset({CAMPAIGN}), refresh_every=12 * HOUR)
         self.reports: list[Report] = []
         self.engine = self.new_engine()
+        # Updates of members that the gateway has not delivered yet; None: it delivers them before the call is answered.
+        self.late: list[tuple[DiscordUserId, frozenset[RoleId]]] | None = []
+        self.guilds.tell = self._happens
+
+    async def _happens(self, guild: GuildId, user: DiscordUserId) -> None:
+        """Let the gateway tell of a change of somebody's roles."""
+        roles = frozenset(self.guilds.members[guild][user])
+        if self.late is None:
+            await self.engine.members.updated(guild, user, roles)
+        else:
+            self.late.append((user, roles))
+
+    async def _delivers(self) -> bool:
+        """Deliver what the gateway has not told yet; false when that is nothing."""
+        if not self.late:
+            return False
+        late, self.late = self.late, []
+        for user, roles in late:
+            await self.engine.members.updated(GUILD, user, roles)
+        return True
 
     def new_engine(self) -> Engine:
         """Start anew on what is stored, as after a kill."""
@@ -92,8 +112,10 @@ class World:
         return Tokens("access", "refresh", self.clock() + 30 * DAY)
 
     async def settle(self) -> None:
-        """Let the engine do what is due."""
+        """Let the engine do what is due, and the gateway tell of it."""
         await self.engine.drain()
+        while await self._delivers():
+            await self.engine.drain()
 
     async def later(self, span: timedelta) -> None:
         """Let time pass in a few steps, and the engine do what became due at each."""
