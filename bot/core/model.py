@@ -169,7 +169,7 @@ class Policy:
 
     ``highest_only`` names the rule groups in which only the highest rule counts. ``shadow`` reports and changes
     nothing. ``restore_drift`` puts back a role that a moderator took by hand. The brake holds a run's revocations
-    when they exceed both ``brake_count`` and ``brake_percent`` of the roles we granted in the guild.
+    when those who lose by them exceed both ``brake_count`` and ``brake_percent`` of the people who hold roles of ours.
     """
 
     declined_grace: timedelta = timedelta(days=7)
@@ -333,6 +333,10 @@ class ManualGrant:
     granted_by: DiscordUserId
     granted_at: datetime
     expires_at: datetime | None = None
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether its time has run out."""
+        return self.expires_at is not None and self.expires_at <= now
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def _assess_all(case: Case, now: datetime) -> dict[CampaignId, Entitlement]:
 
 
 def _given_by_hand(manual: Iterable[ManualGrant], now: datetime) -> frozenset[RoleId]:
-    return frozenset(grant.role for grant in manual if grant.expires_at is None or now < grant.expires_at)
+    return frozenset(grant.role for grant in manual if not grant.is_over(now))
 
 
 def _claimed(case: Case, verdicts: tuple[Verdict, ...]) -> frozenset[RoleId]:

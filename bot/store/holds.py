@@ -10,11 +10,12 @@ from sqlalchemy.engine import Row
 from bot.core.model import DiscordUserId, GuildId, RoleId
 from bot.core.prospect import Held
 from bot.store.records import BrakeHold, HeldRevocation
-from bot.store.schema import brake_holds, held_revocations
+from bot.store.schema import brake_holds, held_revocations, losses
 from bot.store.statements import Subject, pieces
 
 _b = brake_holds.c
 _h = held_revocations.c
+_l = losses.c
 
 
 class Holds(Subject):
@@ -109,6 +110,19 @@ class Holds(Subject):
         await self._run(delete(held_revocations).where(gone))
         holds_some = exists().where(_h.guild_id == _b.guild_id, _h.run_id == _b.run_id)
         await self._run(delete(brake_holds).where(_b.guild_id == guild, ~holds_some))
+
+    async def lost(self, guild: GuildId, user: DiscordUserId, at: datetime) -> None:
+        """Remember that somebody loses what an outage could take, unasked; done before Discord is asked."""
+        await self._put(losses, [{"guild_id": guild, "user_id": user, "lost_at": at}])
+
+    async def count_lost(self, guild: GuildId, since: datetime, but: DiscordUserId) -> int:
+        """Count the people who lost something in a guild since an instant, without one of them."""
+        lately = (_l.guild_id == guild) & (_l.lost_at >= since) & (_l.user_id != but)
+        return int(await self._scalar(select(func.count()).select_from(losses).where(lately)))
+
+    async def forget_losses(self, before: datetime) -> None:
+        """Delete the losses from before an instant."""
+        await self._change_many(delete(losses).where(_l.lost_at < before))
 
     async def count_waiting(self, guild: GuildId) -> int:
         """Count the revocations of a guild that wait for an answer."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.engine import Row
 
 from bot.core.model import Cause, DiscordUserId, Grant, GuildId, Holding, Origin, RoleId
@@ -13,7 +13,6 @@ from bot.store.statements import Subject, pieces
 
 _c = ledger.c
 
-_THERE = [holding.value for holding in Holding if holding.there]
 _UNSEEN = [holding.value for holding in Holding if holding.unseen]
 
 
@@ -60,10 +59,10 @@ class Ledger(Subject):
         """Forget all of a person's entries in a guild."""
         await self._change_many(delete(ledger).where(_c.guild_id == guild, _c.user_id == user))
 
-    async def count_ours(self, guild: GuildId, at_most: int) -> int:
-        """Count the roles in a guild that a rule gave and people have now, as far as ``at_most``: the brake's measure."""
-        ours = (_c.guild_id == guild) & (_c.origin == Origin.OURS.value) & _c.holding.in_(_THERE)
-        some = select(_c.guild_id).where(ours).limit(at_most).subquery()
+    async def count_holders(self, guild: GuildId, at_most: int) -> int:
+        """Count the people in a guild who have a role that a rule gave, as far as ``at_most``: the brake's measure."""
+        ours = (_c.guild_id == guild) & (_c.holding == Holding.HELD.value) & (_c.origin == Origin.OURS.value)
+        some = select(_c.user_id).where(ours).distinct().limit(at_most).subquery()
         return int(await self._scalar(select(func.count()).select_from(some)))
 
     async def unseen(self, guilds: Iterable[GuildId], before: datetime) -> set[DiscordUserId]:
@@ -81,12 +80,6 @@ class Ledger(Subject):
         """Name the guilds in which a person has entries, in order."""
         rows = await self._rows(select(_c.guild_id).where(_c.user_id == user).distinct().order_by(_c.guild_id))
         return [GuildId(row.guild_id) for row in rows]
-
-
-def under_way(guild: GuildId, but: DiscordUserId) -> Select[int]:
-    """Ask how many roles are being taken in a guild, those of one person left out."""
-    taking = (_c.guild_id == guild) & (_c.holding == Holding.TAKING.value) & (_c.user_id != but)
-    return select(func.count()).select_from(ledger).where(taking)
 
 
 def _entry(guild: GuildId, user: DiscordUserId, role: RoleId) -> ColumnElement[bool]:

@@ -1,10 +1,10 @@
-"""The role log: what happened to whose roles, and why. It is for people to read; the brake counts in it, no more."""
+"""The role log: what happened to whose roles, and why. It is for people to read."""
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.engine import Row
 
 from bot.core.model import Cause, DiscordUserId, GuildId, RoleId
@@ -35,13 +35,6 @@ class RoleLog(Subject):
     async def purge(self, before: datetime) -> None:
         """Delete the entries from before an instant."""
         await self._change_many(delete(role_log).where(_c.at < before))
-
-
-def lost(guild: GuildId, since: datetime) -> Select[int]:
-    """Ask how many roles were revoked in a guild since an instant, those left out that a person asked to go."""
-    revoked = (_c.guild_id == guild) & (_c.action == LogAction.REVOKED.value) & (_c.at >= since)
-    unasked = _c.cause.not_in([Cause.UNLINKED.value, Cause.MANUAL.value])
-    return select(func.count()).select_from(role_log).where(revoked, unasked)
 
 
 def _to_values(entry: LogEntry) -> dict[str, object]:

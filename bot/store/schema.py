@@ -176,7 +176,7 @@ ledger = Table(
     Column("holding", Text, nullable=False, doc="a Holding: held, left, taken, or on the way"),
     Index("ix_ledger_user", "user_id", "guild_id"),
     Index("ix_ledger_role", "guild_id", "role_id", "user_id"),
-    Index("ix_ledger_count", "guild_id", "holding", "origin"),
+    Index("ix_ledger_count", "guild_id", "holding", "origin", "user_id"),
 )
 
 manual_grants = Table(
@@ -236,6 +236,15 @@ held_revocations = Table(
     Column("held_at", Instant, nullable=False, doc="since when"),
     ForeignKeyConstraint(["guild_id", "run_id"], ["brake_holds.guild_id", "brake_holds.run_id"], ondelete="CASCADE"),
     Index("ix_held_revocations_guild_id_run_id", "guild_id", "run_id"),
+)
+
+losses = Table(
+    "losses",
+    metadata,
+    Column("guild_id", BigInteger, primary_key=True, autoincrement=False, doc="the guild"),
+    Column("user_id", BigInteger, primary_key=True, autoincrement=False, doc="who lost a role that an outage could take"),
+    Column("lost_at", Instant, nullable=False, index=True, doc="when, the last time"),
+    Index("ix_losses_count", "guild_id", "lost_at", "user_id"),
 )
 
 nudges = Table(
@@ -300,7 +309,6 @@ role_log = Table(
     Column("detail", Text, nullable=False, doc="the audit-log reason, without names"),
     Column("run_id", BigInteger, doc="the run it belonged to"),
     Index("ix_role_log_user", "user_id", "guild_id"),
-    Index("ix_role_log_count", "guild_id", "action", "at", "cause"),
 )
 
 facts = Table(

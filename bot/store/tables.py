@@ -15,16 +15,16 @@ from bot.store.earned import Earned
 from bot.store.facts import Facts
 from bot.store.guilds import GuildRows
 from bot.store.holds import Holds
-from bot.store.ledger import Ledger, under_way
+from bot.store.ledger import Ledger
 from bot.store.links import Links
 from bot.store.manual import ManualGrants
 from bot.store.memberships import Memberships
 from bot.store.nudges import Nudges
 from bot.store.presence import Presence
-from bot.store.role_log import RoleLog, lost
+from bot.store.role_log import RoleLog
 from bot.store.rules import Rules
 from bot.store.runs import Runs
-from bot.store.schema import doubts, ledger, manual_grants, metadata, presence
+from bot.store.schema import doubts, ledger, losses, manual_grants, metadata, presence
 from bot.store.serials import Serials
 from bot.store.statements import Subject, pieces
 from bot.store.tokens import TokenPairs
@@ -35,6 +35,7 @@ _SEALED = "_sealed"
 # A year of patronage can be told, and the month before it. What a run did is told while somebody may still ask.
 KEEP_LOG = timedelta(days=400)
 KEEP_RUNS = timedelta(days=30)
+KEEP_LOSSES = timedelta(days=1)
 KEEP_GUILD_LEFT = timedelta(days=30)
 """Whoever threw the bot out by mistake finds everything as it was for so long."""
 
@@ -71,14 +72,6 @@ class Tables(Subject):
         others = (select(table.c.guild_id).where(table.c.user_id == user) for table in (ledger, manual_grants))
         return sorted({GuildId(row.guild_id) for row in await self._rows(seen.union_all(*others))})
 
-    async def count_losses(self, guild: GuildId, since: datetime, but: DiscordUserId) -> int:
-        """Count what was revoked in a guild since an instant, and what is being taken from others than one person.
-
-        In one statement: what is written down as done in this moment was under way before, and counts once.
-        """
-        both = lost(guild, since).scalar_subquery() + under_way(guild, but).scalar_subquery()
-        return int(await self._scalar(select(both)))
-
     async def erase_everything(self, user: DiscordUserId) -> Link | None:
         """Wipe what is stored about a person at their own wish, and return the link that was.
 
@@ -88,6 +81,7 @@ class Tables(Subject):
         link = await self.links.erase(user)
         await self.log.erase(user)
         await self._change_many(delete(doubts).where(doubts.c.user_id == user))
+        await self._change_many(delete(losses).where(losses.c.user_id == user))
         # Without an entry in some ledger nobody will ask where the person is.
         keep = await self.ledger.guilds_of(user)
         gone = (presence.c.user_id == user) & presence.c.guild_id.not_in(keep)
@@ -98,6 +92,7 @@ class Tables(Subject):
         """Delete what is kept for a while only: old log entries and runs, pages nobody reads any more, guilds long left."""
         await self.log.purge(now - KEEP_LOG)
         await self.runs.purge(now - KEEP_RUNS)
+        await self.holds.forget_losses(now - KEEP_LOSSES)
         await self.memberships.drop_left()
         for guild in sorted(await self.guilds.left(before=now - KEEP_GUILD_LEFT)):
             await self._erase_guild(guild)

@@ -99,7 +99,7 @@ class Applier:
             except RoleBlocked as refused:
                 done.blocked[role] = _why(refused)
         for role in sorted(order.revoke):
-            reason = revoke_reason(role, order.decision, order.cause, tiers)
+            reason = revoke_reason(role, order.decision, order.cause, tiers, by_hand=_kept_by_hand(order, role))
             try:
                 if not await guilds.revoke(case.guild, case.user, role, reason):
                     done.absent = True
@@ -154,7 +154,10 @@ class Applier:
     def _entries(self, order: Order, done: Done) -> list[LogEntry]:
         case, cause, tiers = order.case, order.cause, order.view.tiers
         given = {role: grant_reason(role, order.decision, cause, tiers, case.manual) for role in sorted(done.granted)}
-        taken = {role: revoke_reason(role, order.decision, cause, tiers) for role in sorted(done.revoked)}
+        taken = {
+            role: revoke_reason(role, order.decision, cause, tiers, by_hand=_kept_by_hand(order, role))
+            for role in sorted(done.revoked)
+        }
         return [
             LogEntry(case.guild, case.user, role, action, cause, self._parts.now(), reason)
             for action, reasons in ((LogAction.GRANTED, given), (LogAction.REVOKED, taken))
@@ -167,6 +170,12 @@ def in_doubt(case: Case, decision: Decision) -> list[Doubt]:
     unseen = {role for role, grant in case.ledger.items() if grant.holding is Holding.REVOKED}
     settled = [doubt for role, doubt in case.doubts.items() if role in decision.change.revoke | unseen]
     return [*decision.doubts, *settled]
+
+
+def _kept_by_hand(order: Order, role: RoleId) -> bool:
+    """Say whether a role that goes was a creator's grant, as one that a rule gave before may be too."""
+    by_hand = order.case.ledger[role].origin is Origin.HAND
+    return by_hand or any(grant.role == role and grant.is_over(order.decided_at) for grant in order.case.manual)
 
 
 def _why(refused: RoleBlocked) -> Block:

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot.core.brake import brake
+from bot.core.brake import brake, losses
 from bot.core.model import Cause, DiscordUserId, GuildId, Policy, RoleId
 from bot.store.records import NudgeKind, RunKind, RunReport
 from bot.store.tables import Tables
+from bot.sync.apply import Order
 from bot.sync.cases import GuildView
 from bot.sync.parts import Parts
 from bot.sync.reports import BrakeHeld, BrakeReleased, Report
@@ -22,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 Roles = frozenset[RoleId]
 
-# Revocations of the last hour count as one run: losses that arrive one webhook at a time are losses all the same.
+# Who lost something in the last hour counts as of one run: losses that arrive one webhook at a time are losses all the same.
 LATELY = timedelta(hours=1)
 _NOBODY = DiscordUserId(0)
 
@@ -37,20 +38,20 @@ class Sifted:
 
 
 async def would_hold(
-    t: Tables, guild: GuildId, policy: Policy, revocations: int, now: datetime, *, but: DiscordUserId = _NOBODY
+    t: Tables, guild: GuildId, policy: Policy, losing: int, now: datetime, *, but: DiscordUserId = _NOBODY
 ) -> bool:
-    """Say whether so many more revocations are to be held, next to those of the last hour and those under way.
+    """Say whether what so many more people lose is to be held, next to those who lost something in the last hour.
 
-    Those under way of the person they are about (``but``) are the same ones, done again.
+    ``but``: ignore what this person lost; it may be the same once more.
     """
-    recent = await t.count_losses(guild, now - LATELY, but)
-    taken = revocations + recent
-    if taken <= policy.brake_count:
+    recent = await t.holds.count_lost(guild, now - LATELY, but)
+    lost = losing + recent
+    if lost <= policy.brake_count:
         return False
-    # So many granted roles let them pass; whether there are more makes no difference.
-    enough = taken * 100 // max(policy.brake_percent, 1) + 1
-    granted = await t.ledger.count_ours(guild, at_most=enough) + recent
-    return brake(revocations, recent, granted, policy)
+    # So many holders let it pass; whether there are more makes no difference.
+    enough = lost * 100 // max(policy.brake_percent, 1) + 1
+    holders = await t.ledger.count_holders(guild, at_most=enough) + recent
+    return brake(losing, recent, holders, policy)
 
 
 class Brake:
@@ -59,38 +60,39 @@ class Brake:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def sift(
-        self, t: Tables, view: GuildView, user: DiscordUserId, due: Roles, cause: Cause, *, doubted: Roles, linked: bool
-    ) -> Sifted:
-        """Sift one person's due revocations, in the caller's transaction, which has locked the guild.
+    async def sift(self, t: Tables, order: Order, due: Roles) -> Sifted:
+        """Sift one person's ``due`` revocations, in the caller's transaction, which has locked the guild.
 
-        A held one that is not due any more is let go of; one that waits for its second reading (``doubted``) stays, and
-        so does the answer to it. What somebody who is not ``linked`` any more gave up themselves is never held.
+        A held one that is not due any more is let go of; one that waits for its second reading stays, and so does the
+        answer to it. What somebody who is not linked any more gave up themselves is never held.
         """
-        guild = view.guild
+        case, decision, cause = order.case, order.decision, order.cause
+        guild, user = case.guild, case.user
+        doubted = {doubt.role for doubt in decision.doubts}
         answers = (await t.holds.of_users(guild, [user])).get(user, {})
         reports = await self._drop(t, guild, user, frozenset(answers) - due - doubted)
-        if not linked:
+        if not case.linked:
             return Sifted(due, frozenset(), reports)
         approved = frozenset(role for role in due if answers.get(role) is True)
         new = due - answers.keys()
         held = due & answers.keys() - approved
-        policy, now = view.settings.policy, self._parts.now()
-        if new and await would_hold(t, guild, policy, len(new), now, but=user):
-            reports = (*reports, *await self._hold_one(t, guild, user, new, cause))
-            held |= new
-            new = frozenset()
+        policy, now, lost = case.policy, self._parts.now(), losses(case, decision, new)
+        if lost and await would_hold(t, guild, policy, 1, now, but=user):
+            reports = (*reports, *await self._hold_one(t, guild, user, lost, cause))
+            held |= lost
+            new -= lost
+        elif lost and cause is not Cause.MANUAL:
+            await t.holds.lost(guild, user, now)
         return Sifted(approved | new, held, reports)
 
     async def hold_run(
         self, t: Tables, view: GuildView, run: int, revocations: Mapping[DiscordUserId, Roles], cause: Cause
     ) -> Report | None:
-        """Hold what a run would revoke where that is too much, in the caller's transaction, which has locked the guild.
+        """Hold what a run's people would lose where they are too many, in the caller's transaction with the guild locked.
 
         Returns the report to make when any of it was not held before.
         """
-        roles = sum(map(len, revocations.values()))
-        if not await would_hold(t, view.guild, view.settings.policy, roles, self._parts.now()):
+        if not await would_hold(t, view.guild, view.settings.policy, len(revocations), self._parts.now()):
             return None
         return await self._hold(t, view.guild, run, revocations, cause)
 

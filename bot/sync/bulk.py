@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from bot.core.brake import losses
 from bot.core.case import Case, Decision
 from bot.core.model import (
     CampaignId,
@@ -114,8 +115,8 @@ class Bulk:
             under_way = {role for role, grant in case.ledger.items() if grant.holding is Holding.TAKING}
             new = decision.change.revoke - under_way - answers.get(user, {}).keys()
             new -= self._blocked(view, new)
-            if new and case.linked:
-                lost[user] = new
+            if case.linked and (looks_lost := losses(case, decision, new)):
+                lost[user] = looks_lost
         return lost
 
     async def hand_out(self, views: list[GuildView], batches: Batches, cause: Cause) -> Tally:

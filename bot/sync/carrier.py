@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 def over(order: Order) -> list[ManualGrant]:
     """Give a person's manual grants whose time was over when it was decided; one that ended since still has its role."""
-    return [grant for grant in order.case.manual if grant.expires_at is not None and grant.expires_at <= order.decided_at]
+    return [grant for grant in order.case.manual if grant.is_over(order.decided_at)]
 
 
 class Carrier:
@@ -83,15 +83,7 @@ class Carrier:
         view, case, decision = order.view, order.case, order.decision
         change = decision.change
         blocked = blocks.find(self._parts.guilds, view.guild, change.grant | change.revoke, view.refused)
-        sifted = await self._brake.sift(
-            t,
-            view,
-            case.user,
-            change.revoke - blocked.keys(),
-            order.cause,
-            doubted=frozenset(doubt.role for doubt in decision.doubts),
-            linked=case.linked,
-        )
+        sifted = await self._brake.sift(t, order, change.revoke - blocked.keys())
         order = replace(order, grant=change.grant - blocked.keys(), revoke=sifted.revoke)
         await t.doubts.replace(view.guild, case.user, in_doubt(case, decision))
         await self._applier.begin(t, order)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from bot.core.brake import losses
 from bot.core.case import Case, Decision
 from bot.core.model import (
     CampaignId,
@@ -129,7 +130,7 @@ class Previews:
                     theirs = held.get(user, {})
                     after = self._foresee(view, change(case) if change else case, theirs, now)
                     tally.add(case, after, self._foresee(view, case, theirs, now) if compare else None)
-            holds = tally.linked if await would_hold(t, guild, policy, tally.linked, now) else 0
+            holds = tally.linked if await would_hold(t, guild, policy, tally.losing, now) else 0
         return tally.effect(holds, policy)
 
     def _foresee(self, view: GuildView, case: Case, held: Mapping[RoleId, Held], now: datetime) -> Prospect:
@@ -156,10 +157,11 @@ class _Moves:
 
 @dataclass(slots=True)
 class _Tally:
-    """Effects on people, added up. ``linked``: so many of the losses are those of linked people, whom the brake guards."""
+    """Effects on people, added up. ``losing`` linked people lose so many roles as ``linked`` by what may be an outage."""
 
     gets: defaultdict[RoleId, _Moves] = field(default_factory=lambda: defaultdict(_Moves))
     loses: defaultdict[RoleId, _Moves] = field(default_factory=lambda: defaultdict(_Moves))
+    losing: int = 0
     linked: int = 0
     held: int = 0
     kept: int = 0
@@ -175,7 +177,9 @@ class _Tally:
             self.gets[role].add(case.user)
         for role in loses:
             self.loses[role].add(case.user)
-        self.linked += len(loses) if case.linked else 0
+        if case.linked and (lost := losses(case, after.decision, loses)):
+            self.losing += 1
+            self.linked += len(lost)
         self.held += len(held)
         self.kept += len(kept)
         self.blocked |= blocked

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bot.core.model import Cause, DiscordUserId, Grant, GuildId, Holding, ManualGrant, Origin, RoleId
+from bot.core.model import Cause, DiscordUserId, Grant, GuildId, Holding, Origin, RoleId
 from bot.store.records import LogAction, LogEntry, NudgeKind
 from bot.store.tables import Tables
 from bot.sync.cases import GuildView
@@ -162,8 +162,8 @@ class _Judge:
         elif not self._live:
             return  # a payload that was on its way when we took it
         elif await self._count(row, LogAction.UNDONE) < AGAIN:
-            # Seen gone and back within seconds: an old list of roles, not a person. HAND, since no rule gives it.
-            await self._undone(replace(row, origin=Origin.HAND), Holding.TAKING)
+            # Seen gone and back within seconds: an old list of roles, not a person.
+            await self._undone(replace(row, origin=Origin.OURS), Holding.TAKING)
         else:
             self._changed(row, LogAction.FOUND)
             self._give_up(row, given=False)
@@ -181,7 +181,7 @@ class _Judge:
         """Note that somebody took a role by hand; a creator's grant of it ends, a rule gives it again where it may."""
         self._changed(replace(row, holding=Holding.TAKEN), LogAction.TAKEN)
         for grant in await self._t.manual.of(row.guild, row.user):
-            if grant.role == row.role and grant.granted_at < self._seen_at and not _is_over(grant, self._seen_at):
+            if grant.role == row.role and grant.granted_at < self._seen_at and not grant.is_over(self._seen_at):
                 await self._t.manual.end(row.guild, row.user, row.role)
                 self.notes.reports.append(GrantOverruled(row.guild, row.user, row.role, grant))
         restores = self._view.settings.policy.restore_drift and row.origin is Origin.OURS
@@ -212,10 +212,6 @@ class _Judge:
         self.notes.rows.append(row)
         self.notes.entries.append(LogEntry(row.guild, row.user, row.role, action, self._cause, self._seen_at))
         self.notes.call.add(row.user)
-
-
-def _is_over(grant: ManualGrant, now: datetime) -> bool:
-    return grant.expires_at is not None and grant.expires_at <= now
 
 
 async def forget_strangers(t: Tables, view: GuildView, users: Collection[DiscordUserId]) -> None:

@@ -50,8 +50,15 @@ def grant_reason(
     return _cut(f"{_CAUSES[cause]}: kept")
 
 
-def revoke_reason(role: RoleId, decision: Decision, cause: Cause, tiers: Mapping[TierId, str]) -> str:
-    """Say why a role is taken: the cause, and the first rule for it that no longer holds."""
+def revoke_reason(
+    role: RoleId, decision: Decision, cause: Cause, tiers: Mapping[TierId, str], *, by_hand: bool = False
+) -> str:
+    """Say why a role is taken: the cause, and the first rule for it that no longer holds.
+
+    ``by_hand``: what kept it to the last was a creator's own grant.
+    """
+    if by_hand:
+        return _cut(f"{_CAUSES[cause]}: the grant by hand through the bot ended")
     for verdict in decision.verdicts:
         if verdict.rule.role == role:
             outranked = ", a higher rule counts" if verdict.outranked else ""

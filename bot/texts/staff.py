@@ -243,8 +243,8 @@ SETTING_NAMES = {
     "restore_drift": "give back a role a moderator took by hand",
     "shadow": "shadow mode (report only)",
     "paused": "paused",
-    "brake_percent": "brake: share of the roles I gave",
-    "brake_count": "brake: number of roles",
+    "brake_percent": "brake: share of the people with roles from me",
+    "brake_count": "brake: number of people",
 }
 
 

@@ -42,8 +42,8 @@ class SettingsCog(commands.Cog):
         may_take="Which roles may be taken",
         restore="Whether a role that a moderator took by hand is given back",
         shadow="Shadow mode: only report what would change",
-        brake_percent="Brake: hold a sync that takes more than this share of the roles I gave",
-        brake_count="Brake: but never hold fewer than this number",
+        brake_percent="Brake: hold a sync by which more than this share of my role holders lose something",
+        brake_count="Brake: always let up to this many people lose something",
         staff_channel="Where my questions and warnings go",
     )
     @app_commands.choices(may_take=_REVOCABLE, stacking=_STACKING)

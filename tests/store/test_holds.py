@@ -119,3 +119,17 @@ async def test_hold_whose_last_rows_go_at_the_same_moment_vanishes(any_store: St
 
     async with any_store.read() as t:
         assert await t.holds.load(GUILD, 1) is None
+
+
+async def test_who_lost_something_lately_is_counted_once_and_forgotten_later(any_store: Store) -> None:
+    async with any_store.write() as t:
+        for user, at in ((ANN, NOW), (ANN, NOW + HOUR), (BOB, NOW), (CYD, NOW + HOUR)):
+            await t.holds.lost(GUILD, user, at)
+        await t.holds.lost(OTHER_GUILD, DiscordUserId(99), NOW + HOUR)
+        assert await t.holds.count_lost(GUILD, NOW, but=DiscordUserId(0)) == 3
+        assert await t.holds.count_lost(GUILD, NOW + HOUR, but=DiscordUserId(0)) == 2
+        assert await t.holds.count_lost(GUILD, NOW + HOUR, but=CYD) == 1
+        await t.holds.forget_losses(NOW + HOUR)
+        assert await t.holds.count_lost(GUILD, NOW, but=DiscordUserId(0)) == 2
+        await t.erase_everything(ANN)
+        assert await t.holds.count_lost(GUILD, NOW, but=DiscordUserId(0)) == 1

@@ -60,27 +60,36 @@ async def test_leaving_marks_what_was_held_and_not_what_was_taken(any_store: Sto
         assert await t.ledger.of(GUILD, BOB) == {GOLD: grant(BOB)}
 
 
-async def test_the_brake_counts_what_we_granted_and_people_still_hold(any_store: Store) -> None:
+async def test_the_brake_counts_the_people_who_have_a_role_that_a_rule_gave(any_store: Store) -> None:
     async with any_store.write() as t:
         await t.ledger.put_many(
             [
                 grant(ANN),
+                grant(ANN, SILVER),
                 grant(BOB),
                 grant(CYD, origin=Origin.FOUND),
                 grant(CYD, SILVER, holding=Holding.LEFT),
-                grant(ANN, guild=OTHER_GUILD),
+                grant(DiscordUserId(99), guild=OTHER_GUILD),
             ]
         )
-        assert await t.ledger.count_ours(GUILD, at_most=10) == 2
-        assert await t.ledger.count_ours(GUILD, at_most=1) == 1
+        assert await t.ledger.count_holders(GUILD, at_most=10) == 2
+        assert await t.ledger.count_holders(GUILD, at_most=1) == 1
 
 
-async def test_revocations_under_way_are_counted_but_for_one_persons(any_store: Store) -> None:
+async def test_changes_nobody_saw_are_named_once_they_are_old(any_store: Store) -> None:
     async with any_store.write() as t:
-        taking = [grant(user, role, holding=Holding.TAKING) for user in (ANN, BOB) for role in (GOLD, SILVER)]
-        await t.ledger.put_many([*taking, grant(CYD), grant(ANN, guild=OTHER_GUILD, holding=Holding.TAKING)])
-        assert await t.count_losses(GUILD, NOW, but=CYD) == 4
-        assert await t.count_losses(GUILD, NOW, but=ANN) == 2
+        unseen = [grant(ANN, holding=Holding.GIVEN), grant(BOB, holding=Holding.REVOKED, since=NOW + HOUR)]
+        await t.ledger.put_many([*unseen, grant(CYD), grant(CYD, SILVER, holding=Holding.GIVING)])
+        await t.ledger.put_many([grant(CYD, guild=OTHER_GUILD, holding=Holding.GIVEN)])
+        assert await t.ledger.unseen([GUILD], NOW) == {ANN}
+        assert await t.ledger.unseen([GUILD, OTHER_GUILD], NOW + HOUR) == {ANN, BOB, CYD}
+
+
+async def test_leaving_forgets_what_was_taken_and_not_seen_gone(any_store: Store) -> None:
+    async with any_store.write() as t:
+        await t.ledger.put_many([grant(holding=Holding.GIVEN), grant(role=SILVER, holding=Holding.REVOKED)])
+        await t.ledger.leave(GUILD, [ANN])
+        assert await t.ledger.of(GUILD, ANN) == {GOLD: grant(holding=Holding.LEFT)}
 
 
 async def test_a_role_that_is_gone_is_forgotten_of_everybody(any_store: Store) -> None:

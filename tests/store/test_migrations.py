@@ -225,6 +225,23 @@ def test_what_is_stored_keeps_its_order_when_serials_come_and_can_go_back(empty_
     _walk(empty_url, "0003")
 
 
+def test_an_upgrade_in_the_middle_of_an_outage_forgets_no_loss(empty_url: str) -> None:
+    _walk(empty_url, "0004")
+    columns = "guild_id, user_id, role_id, action, cause, at, detail"
+    _run(
+        empty_url,
+        f"INSERT INTO role_log ({columns}) VALUES (1, 2, 3, 'revoked', 'refresh', 50, ''), "  # noqa: S608 - a constant
+        "(1, 2, 4, 'revoked', 'refresh', 60, ''), (1, 5, 3, 'revoked', 'unlinked', 60, '')",
+    )
+
+    _walk(empty_url, "0005")
+
+    assert _ask(empty_url, "SELECT user_id FROM losses") == [2]
+    assert _ask(empty_url, "SELECT lost_at FROM losses") == [60]
+    _walk(empty_url, "0004")
+    _walk(empty_url, "0005")
+
+
 async def _take_a_serial(engines: Engines) -> int:
     try:
         async with engines.writing.begin() as connection:

@@ -30,8 +30,9 @@ OFTEN: dict[str, Asking] = {
     "the clock asks for manual grants": lambda t: t.manual.expired(NOW),
     "the clock asks for ending tokens": lambda t: t.tokens.expiring(NOW, not_refused_since=NOW, now=NOW),
     "the clock asks for broken tokens": lambda t: t.tokens.broken(not_refused_since=NOW, now=NOW, limit=1),
-    "the brake counts what was and is being taken": lambda t: t.count_losses(GUILD, NOW, ANN),
-    "the brake counts what was given": lambda t: t.ledger.count_ours(GUILD, 10),
+    "the brake counts who lost something": lambda t: t.holds.count_lost(GUILD, NOW, ANN),
+    "the clock asks what nobody saw": lambda t: t.ledger.unseen([GUILD], NOW),
+    "the brake counts who was given something": lambda t: t.ledger.count_holders(GUILD, 10),
     "the brake asks what is held": lambda t: t.holds.of_users(GUILD, [ANN]),
     "a person's guilds": lambda t: t.guilds_of(ANN),
     "a person's link": lambda t: t.links.load(ANN),
@@ -56,8 +57,8 @@ OFTEN: dict[str, Asking] = {
 # Answered by an index alone, however many rows it points at.
 COUNTED = {
     "an engine asks when to look again": "nudges",
-    "the brake counts what was and is being taken": "role_log",
-    "the brake counts what was given": "ledger",
+    "the brake counts who lost something": "losses",
+    "the brake counts who was given something": "ledger",
 }
 
 

@@ -9,7 +9,7 @@ from bot.core.model import Cause, DiscordUserId
 from bot.errors import StoreError
 from bot.store import Store, Tables
 from bot.store.records import LogAction, LogEntry, Run, RunKind, RunReport, WebhookRecord
-from tests.store.makers import ANN, BOB, CYD, DAY, GOLD, GUILD, HOUR, NOW, OTHER_GUILD, OTHER_PAGE, PAGE, membership
+from tests.store.makers import ANN, BOB, DAY, GOLD, GUILD, HOUR, NOW, OTHER_GUILD, OTHER_PAGE, PAGE, membership
 
 
 async def _last(t: Tables, kind: RunKind, **of: Any) -> int | None:
@@ -115,16 +115,6 @@ async def test_the_log_tells_the_newest_first(any_store: Store) -> None:
         assert await t.log.of(GUILD, ANN) == entries[::-1]
         assert await t.log.of(GUILD, ANN, limit=1) == entries[2:]
         assert await t.log.of(OTHER_GUILD, ANN) == []
-
-
-async def test_the_brake_counts_recent_losses_but_not_what_people_asked_for(any_store: Store) -> None:
-    revoked: dict[str, Any] = {"action": LogAction.REVOKED, "cause": Cause.REFRESH}
-    async with any_store.write() as t:
-        await t.log.add([_entry(), _entry(**revoked), _entry(BOB, **revoked, at=NOW + HOUR)])
-        await t.log.add([_entry(**revoked | {"cause": cause}) for cause in (Cause.UNLINKED, Cause.MANUAL)])
-        assert await t.count_losses(GUILD, NOW, but=CYD) == 2
-        assert await t.count_losses(GUILD, NOW + HOUR, but=CYD) == 1
-        assert await t.count_losses(OTHER_GUILD, NOW, but=CYD) == 0
 
 
 async def test_a_fact_is_what_was_set_last(any_store: Store) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 
-from bot.core.model import DiscordUserId
+from bot.core.model import Cause, DiscordUserId, ManualGrant, RoleId
+from bot.store.records import NudgeKind
 from bot.sync.reports import BrakeHeld
-from tests.sync.world import CAT, DAY, GUILD, MINUTE, SILVER, World, patron_of
+from tests.sync.doubles import GOLD_TIER, SILVER_TIER
+from tests.sync.world import CAT, DAY, GOLD, GUILD, MINUTE, SILVER, World, patron_of
 from tests.waiting import until
 
 CROWD = tuple(DiscordUserId(1000 + number) for number in range(20))
@@ -119,6 +121,71 @@ async def test_question_about_people_who_left_settles_itself(world: World) -> No
 
     async with world.store.read() as t:
         assert await t.holds.count_waiting(GUILD) == 0
+
+
+async def test_one_patron_who_moves_between_tiers_all_day_trips_no_brake(world: World) -> None:
+    await world.is_patron(*CROWD)
+
+    for step in range(8):
+        world.patreon.pledge(patron_of(CROWD[0]), *((1000, GOLD_TIER) if step % 2 else (500, SILVER_TIER)))
+        await world.hears(CROWD[0])
+        world.clock.move(MINUTE)
+        await world.refreshes()
+
+    assert world.heard(BrakeHeld) == []
+    assert world.roles(CROWD[0]) == {GOLD}
+
+
+async def test_many_who_move_to_another_tier_at_once_are_not_held_and_those_who_lose_are(world: World) -> None:
+    await world.is_patron(*CROWD)
+    for user in CROWD[:10]:
+        world.patreon.pledge(patron_of(user), 1000, GOLD_TIER)
+    for user in CROWD[10:]:
+        world.patreon.cancel(patron_of(user))
+
+    await world.refreshes()
+    await world.refreshes()
+
+    assert all(world.roles(user) == {GOLD} for user in CROWD[:10])
+    assert all(world.roles(user) == {SILVER} for user in CROWD[10:])
+    assert world.heard(BrakeHeld)[-1].held == 10
+
+
+async def test_somebody_who_loses_several_roles_counts_once(world: World) -> None:
+    extra = [RoleId(20 + number) for number in range(6)]
+    async with world.store.write() as t:
+        silver = (await t.rules.of_guild(GUILD))[0]
+        for role in extra:
+            await t.rules.add(GUILD, silver.campaign, role, silver.condition)
+    await world.changes_rules()
+    await world.is_patron(CROWD[0])
+    assert world.roles(CROWD[0]) == {SILVER, *extra}
+
+    await _loses_one_by_one(world, CROWD[0])
+
+    assert world.roles(CROWD[0]) == set()
+    assert world.heard(BrakeHeld) == []
+
+
+async def test_roles_given_by_hand_that_end_together_are_not_held(world: World) -> None:
+    end = world.clock() + DAY
+    for user in CROWD:
+        world.guilds.members[GUILD][user] = set()
+        async with world.store.write() as t:
+            await t.presence.put(GUILD, user, present=True, seen_at=world.clock())
+            await t.manual.add(ManualGrant(GUILD, user, GOLD, "a guest", CAT, world.clock(), end))
+            await t.nudges.add(NudgeKind.USER, str(user), Cause.MANUAL, world.clock())
+    await world.settle()
+    await world.stores_link(CROWD[0])
+    assert all(world.roles(user) == {GOLD} for user in CROWD)
+
+    await world.later(2 * DAY)
+
+    assert not any(world.roles(user) for user in CROWD)
+    assert world.heard(BrakeHeld) == []
+    assert {reason.partition(": ")[2] for reason in world.guilds.reasons[-len(CROWD) :]} == {
+        "the grant by hand through the bot ended"
+    }
 
 
 async def _loses_its_rule(world: World) -> None:

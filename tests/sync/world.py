@@ -60,7 +60,7 @@ class World:
         self.reports: list[Report] = []
         self.engine = self.new_engine()
         # Updates of members that the gateway has not delivered yet; None: it delivers them before the call is answered.
-        self.late: list[tuple[DiscordUserId, frozenset[RoleId]]] | None = []
+        self.late: list[tuple[DiscordUserId, frozenset[RoleId]]] | None = None
         self.guilds.tell = self._happens
 
     async def _happens(self, guild: GuildId, user: DiscordUserId) -> None:

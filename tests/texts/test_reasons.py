@@ -83,3 +83,9 @@ def test_role_kept_without_a_rule_that_holds_still_has_a_reason() -> None:
 
 def test_reason_is_never_longer_than_discord_takes() -> None:
     assert len(grant_reason(ROLE, decision(), Cause.CLOCK, {TIER: "x" * 1000}, ())) == LIMIT
+
+
+def test_role_that_a_creators_grant_kept_to_the_last_goes_with_that_grant() -> None:
+    found = revoke_reason(ROLE, decision(holds=False), Cause.CLOCK, {}, by_hand=True)
+
+    assert found == "a date has come: the grant by hand through the bot ended"
