@@ -16,7 +16,7 @@ import aiohttp
 import structlog
 from aiohttp.web import AbstractRouteDef
 
-from bot.campaigns import configured_campaign
+from bot.campaigns import configured_campaign, stored_currencies
 from bot.config import Config
 from bot.core.model import Policy
 from bot.linking import Linking, PersonalData
@@ -91,7 +91,13 @@ async def open_app(
         stack.push_async_callback(store.close)
         await _seed(config, store, now)
         patreon = await stack.enter_async_context(
-            PatreonClient(patreon_settings(config), StoreVault(store), now=now, sleep=sleep)
+            PatreonClient(
+                patreon_settings(config),
+                StoreVault(store),
+                now=now,
+                sleep=sleep,
+                currencies=partial(stored_currencies, store),
+            )
         )
         session = await stack.enter_async_context(aiohttp.ClientSession())
         metrics = Metrics()

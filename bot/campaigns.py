@@ -64,3 +64,9 @@ def choose(campaigns: Sequence[Campaign], wanted: str | None) -> Campaign:
             return campaign
     there = ", ".join(campaign.campaign for campaign in campaigns) or "none"
     raise ConfigError([("patreon.campaign_id", f"is not among the creator's campaigns; there are: {there}")])
+
+
+async def stored_currencies(store: Store) -> dict[CampaignId, str]:
+    """Return what each campaign is priced in, as Patreon told it last."""
+    async with store.read() as t:
+        return await t.campaigns.currencies()

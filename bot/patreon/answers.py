@@ -7,6 +7,9 @@ from datetime import datetime
 
 from bot.core.model import CampaignId, Membership, MembershipId, PatronId
 
+Currencies = Mapping[CampaignId, str]
+"""What campaigns are priced in, as Patreon said of them before: an answer of v1 need not tell it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:

@@ -32,7 +32,7 @@ from bot.errors import (
     WrongToken,
 )
 from bot.patreon import oauth, v2_webhooks
-from bot.patreon.answers import Identity, ListPage, RegisteredWebhook
+from bot.patreon.answers import Currencies, Identity, ListPage, RegisteredWebhook
 from bot.patreon.asking import Asker
 from bot.patreon.dialect import dialect_of
 from bot.patreon.pacing import EXCHANGE, RENEWAL
@@ -49,6 +49,10 @@ from bot.patreon.wire import Call
 BROWSER_PATIENCE = PATIENCE / 2
 
 
+async def _none_stored() -> Currencies:
+    return {}
+
+
 class PatreonClient:
     """One registered client at Patreon, as an async context manager."""
 
@@ -61,6 +65,7 @@ class PatreonClient:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         monotonic: Callable[[], float] = loop_time,
         session: aiohttp.ClientSession | None = None,
+        currencies: Callable[[], Awaitable[Currencies]] = _none_stored,
     ) -> None:
         """Take the registration, where token pairs live, and time; a session handed in is not closed."""
         self._settings = settings
@@ -70,6 +75,7 @@ class PatreonClient:
         self._transport = Transport(settings, sleep=sleep, monotonic=monotonic, session=session)
         self._renewer = Renewer(vault, self._fetch_renewed, now=now, sleep=sleep)
         self._own: frozenset[CampaignId] | None = None
+        self._currencies = currencies
         self._ask = Asker(self._dialect, self._transport, self._renewer).ask
 
     async def __aenter__(self) -> Self:
@@ -107,7 +113,7 @@ class PatreonClient:
     async def fetch_identity(self, tokens: Tokens) -> Identity:
         """Return who a pair belongs to, right after consent; the pair need not be stored, and is not renewed."""
         body = await self._ask(tokens, self._dialect.identity_call, BROWSER_PATIENCE)
-        return self._dialect.parse_identity(body, self._now())
+        return self._dialect.parse_identity(body, self._now(), await self._known_currencies())
 
     async def fetch_own_membership(self, patron: PatronId, campaign: CampaignId) -> Membership | None:
         """Read a patron's membership with their own stored pair; None only when Patreon says there is none.
@@ -115,7 +121,7 @@ class PatreonClient:
         Raises WrongToken when the stored pair is somebody else's, AccessDenied when its scopes hide what was asked.
         """
         body = await self._ask(patron_owner(patron), self._dialect.identity_call)
-        identity = self._dialect.parse_identity(body, self._now())
+        identity = self._dialect.parse_identity(body, self._now(), await self._known_currencies())
         if identity.patron != patron:
             raise WrongToken(f"the pair stored for patron {patron} is another account's; the patron's own was needed")
         found = identity.membership_of(campaign)
@@ -162,12 +168,17 @@ class PatreonClient:
         The list counts only when the iteration ends by itself: IncompleteList can come after many good pages.
         """
         reading = ListReading()
+        currencies = await self._known_currencies()
         while not reading.done:
             try:
                 body = await self._ask(CREATOR, lambda: self._dialect.list_call(campaign, reading.cursor), LIST_PATIENCE)
             except AccessDenied as denied:
                 raise needs_creator(campaign, denied) from None
-            yield reading.take(self._dialect.parse_list(body, campaign, self._now()))
+            yield reading.take(self._dialect.parse_list(body, campaign, self._now(), currencies))
+
+    async def _known_currencies(self) -> Currencies:
+        """Load what is stored of campaigns' currencies, where the dialect's answers need not name them."""
+        return {} if self._dialect.tells_currency else await self._currencies()
 
     # Campaigns
 

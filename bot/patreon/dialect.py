@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.core.model import Campaign, CampaignId
-from bot.patreon.answers import Identity, RawPage
+from bot.patreon.answers import Currencies, Identity, RawPage
 from bot.patreon.fields import FieldLists
 from bot.patreon.v1 import V1Dialect
 from bot.patreon.v2 import V2Dialect
@@ -43,13 +43,17 @@ class Dialect(Protocol):
     def identity_call(self) -> Call:
         """Ask who a token belongs to, with their memberships."""
 
-    def parse_identity(self, body: bytes, now: datetime) -> Identity:
+    @property
+    def tells_currency(self) -> bool:
+        """Whether every amount is in the campaign's currency; else what is stored of campaigns helps to compare."""
+
+    def parse_identity(self, body: bytes, now: datetime, currencies: Currencies | None = None) -> Identity:
         """Read the answer to ``identity_call``."""
 
     def list_call(self, campaign: CampaignId, cursor: str | None) -> Call:
         """Ask for a page of a campaign's list; the first without a cursor."""
 
-    def parse_list(self, body: bytes, campaign: CampaignId, now: datetime) -> RawPage:
+    def parse_list(self, body: bytes, campaign: CampaignId, now: datetime, currencies: Currencies | None = None) -> RawPage:
         """Read a page."""
 
     def campaigns_call(self) -> Call:

@@ -13,7 +13,7 @@ import msgspec
 
 from bot.core.model import Campaign, CampaignId, Membership, PatronId, Source, Tier, TierId
 from bot.errors import UnexpectedAnswer
-from bot.patreon.answers import Identity, RawPage
+from bot.patreon.answers import Currencies, Identity, RawPage
 from bot.patreon.fields import FieldLists
 from bot.patreon.v1_pledges import PSEUDO_REWARDS, Beside, PledgeReader, PledgeRow, decode_page
 from bot.patreon.wire import Call, Document, Index, Resource, parse_document, printable, to_roles, to_shape
@@ -41,6 +41,7 @@ class V1Dialect:
     """Calls and answers of version 1."""
 
     version = 1
+    tells_currency = False
     default_scopes = ("users", "pledges-to-me")
     root_paths = frozenset({"/oauth2/api/current_user", "/oauth2/api/current_user/campaigns"})
     _judging = re.compile(r"/oauth2/api/(current_user(/campaigns)?|campaigns/[^/]+/pledges)")
@@ -62,7 +63,7 @@ class V1Dialect:
         """Ask who the token's owner is, with their pledges; the default includes bring creators, rewards, campaigns."""
         return current_user_call(self.fields.query("pledge"))
 
-    def parse_identity(self, body: bytes, now: datetime) -> Identity:
+    def parse_identity(self, body: bytes, now: datetime, currencies: Currencies | None = None) -> Identity:
         """Read ``current_user``; raises UnexpectedAnswer when it names no user.
 
         The documentation's own examples take "no pledge in ``included``" for "no pledge", and so do we.
@@ -73,7 +74,7 @@ class V1Dialect:
             raise UnexpectedAnswer("current_user without a user")
         patron = PatronId(user.id)
         announced = [index.get(ref) for ref in user.many("pledges")]
-        reader = reader_of(document, now, Source.FETCH)
+        reader = reader_of(document, now, Source.FETCH, currencies)
         found = [_read_own(pledge, reader) for pledge in index.of_type("pledge") if _is_of(pledge, patron)]
         owned = {ref.id for ref in user.many("campaign")}
         owned |= {campaign.id for campaign in index.of_type("campaign") if campaign.id and _creator_of(campaign) == patron}
@@ -93,10 +94,10 @@ class V1Dialect:
             extra=(("include", "patron,reward,creator"), *self.fields.query("pledge")),
         )
 
-    def parse_list(self, body: bytes, campaign: CampaignId, now: datetime) -> RawPage:
+    def parse_list(self, body: bytes, campaign: CampaignId, now: datetime, currencies: Currencies | None = None) -> RawPage:
         """Read a page of pledges: rows that cannot be read are named, a page that is no list raises UnexpectedAnswer."""
         page = decode_page(body)
-        rows, unreadable = PledgeReader(page.included, now, Source.LIST).read_all(page, campaign)
+        rows, unreadable = PledgeReader(page.included, now, Source.LIST, currencies).read_all(page, campaign)
         return RawPage(rows, page.total, page.cursor, unreadable)
 
     def campaigns_call(self) -> Call:
@@ -140,10 +141,10 @@ def pledges_call(
     return Call("GET", f"/oauth2/api/campaigns/{quote(campaign, safe='')}/pledges", tuple(query))
 
 
-def reader_of(document: Document, now: datetime, source: Source) -> PledgeReader:
+def reader_of(document: Document, now: datetime, source: Source, currencies: Currencies | None = None) -> PledgeReader:
     """Give a reader of pledges that knows everything else in the document."""
     known = [*document.listed()] if isinstance(document.data, list) else [document.single()]
-    return PledgeReader([_to_side(found) for found in [*known, *(document.included or [])]], now, source)
+    return PledgeReader([_to_side(found) for found in [*known, *(document.included or [])]], now, source, currencies)
 
 
 def to_row(pledge: Resource) -> PledgeRow:

@@ -4,7 +4,7 @@ Obeys the pledge object of Patreon's v1 documentation. Two things it does not sa
 currency while rewards are priced in the campaign's, and which campaign a pledge belongs to has to be found by its creator.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -143,12 +143,15 @@ def decode_page(body: bytes) -> PledgePage:
 class PledgeReader:
     """Turns pledges into memberships for one answer: knows its rewards, campaigns and creators."""
 
-    def __init__(self, included: Iterable[Beside], now: datetime, source: Source) -> None:
-        """Take what came along with the pledges."""
+    def __init__(
+        self, included: Iterable[Beside], now: datetime, source: Source, currencies: Mapping[CampaignId, str] | None = None
+    ) -> None:
+        """Take what came along with the pledges, and the currencies of campaigns known from before, by campaign id."""
         self._now = now
         self._source = source
         self._prices: dict[str, int] = {}
         self._currencies: dict[str, str] = {}
+        self._stored = currencies or {}
         self._campaign_of: dict[tuple[str, str], str] = {}
         self._tiers: dict[str, frozenset[TierId]] = {}
         for side in included:
@@ -204,6 +207,8 @@ class PledgeReader:
         reward = _ref(relations.reward) if relations else None
         price = self._prices.get(reward) if reward and reward not in PSEUDO_REWARDS else None
         currency = self._currencies.get(campaign)
+        if currency is None and said.currency is not None:
+            currency = self._stored.get(campaign)
         # Where neither says one, it is the time when all of Patreon was in dollars.
         comparable = said.currency == currency
         found = Membership(

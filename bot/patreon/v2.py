@@ -22,7 +22,7 @@ from bot.core.model import (
     TierId,
 )
 from bot.errors import UnexpectedAnswer
-from bot.patreon.answers import Identity, RawPage
+from bot.patreon.answers import Currencies, Identity, RawPage
 from bot.patreon.fields import FieldLists
 from bot.patreon.v2_members import MemberReader, MemberRow, decode_page
 from bot.patreon.wire import (
@@ -64,6 +64,7 @@ class V2Dialect:
     """Calls and answers of version 2."""
 
     version = 2
+    tells_currency = True
     default_scopes = ("identity",)
     root_paths = frozenset({"/oauth2/v2/identity", "/oauth2/v2/campaigns"})
     _judging = re.compile(r"/oauth2/v2/(identity|campaigns(/[^/]+(/members)?)?)")
@@ -86,8 +87,9 @@ class V2Dialect:
         fields = self.fields.query("user", "member", "tier")
         return Call("GET", "/oauth2/v2/identity", (("include", include), *fields))
 
-    def parse_identity(self, body: bytes, now: datetime) -> Identity:
+    def parse_identity(self, body: bytes, now: datetime, currencies: Currencies | None = None) -> Identity:
         """Read ``identity``; raises UnexpectedAnswer when the memberships it was asked for are not even listed."""
+        del currencies
         document = parse_document(body)
         user, index = document.single(), document.index()
         relation = user.relation("memberships")
@@ -116,8 +118,9 @@ class V2Dialect:
             query.append(("page[cursor]", cursor))
         return Call("GET", f"/oauth2/v2/campaigns/{quote(campaign, safe='')}/members", tuple(query))
 
-    def parse_list(self, body: bytes, campaign: CampaignId, now: datetime) -> RawPage:
+    def parse_list(self, body: bytes, campaign: CampaignId, now: datetime, currencies: Currencies | None = None) -> RawPage:
         """Read a page of members: rows that cannot be read are named, a page that is no list raises UnexpectedAnswer."""
+        del currencies
         page = decode_page(body)
         rows, unreadable = MemberReader(page.prices, now, Source.LIST).read_all(page, campaign)
         return RawPage(rows, page.total, page.cursor, unreadable)

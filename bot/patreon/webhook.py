@@ -16,7 +16,7 @@ import structlog
 from bot.core.model import CampaignId, Membership, MembershipId, PatronId, Source
 from bot.core.readings import absent, ended
 from bot.errors import UnexpectedAnswer, WebhookRejected
-from bot.patreon.answers import WebhookNotice
+from bot.patreon.answers import Currencies, WebhookNotice
 from bot.patreon.v1 import reader_of, to_row
 from bot.patreon.v2 import V2Dialect
 from bot.patreon.wire import Document, Resource, parse_document
@@ -43,11 +43,11 @@ def verify(body: bytes, signature: str | None, secrets: Sequence[str]) -> None:
         raise WebhookRejected(401, "the signature is missing or wrong")
 
 
-def parse(trigger: str | None, body: bytes, now: datetime) -> WebhookNotice:
+def parse(trigger: str | None, body: bytes, now: datetime, currencies: Currencies | None = None) -> WebhookNotice:
     """Read a verified body of either version; raises WebhookRejected with 400 for what is not JSON.
 
     Everything else that is signed is answered with a notice, an empty one for test deliveries, posts and shapes we do
-    not know: refusing those would only make Patreon pause the webhook.
+    not know: refusing those would only make Patreon pause the webhook. ``currencies`` are those stored of campaigns.
     """
     known = trigger if trigger is not None and _TRIGGER.fullmatch(trigger) else "unknown"
     try:
@@ -57,21 +57,19 @@ def parse(trigger: str | None, body: bytes, now: datetime) -> WebhookNotice:
     try:
         document = parse_document(body)
         resource = document.single()
-        return _notice(known, document, resource, body, now)
+        if resource.type == "pledge" and resource.id is not None:
+            return _pledge_notice(known, document, resource, now, currencies)
+        return _notice(known, resource, body, now)
     except UnexpectedAnswer as problem:
         log.warning("patreon_webhook_not_understood", trigger=known, problem=str(problem))
         return WebhookNotice(known)
 
 
-def _notice(trigger: str, document: Document, resource: Resource, body: bytes, now: datetime) -> WebhookNotice:
+def _notice(trigger: str, resource: Resource, body: bytes, now: datetime) -> WebhookNotice:
     # The portal's test button sends a resource that does not exist.
     if resource.id is None:
         return WebhookNotice(trigger)
-    if resource.type == "member":
-        return _member_notice(trigger, resource, body, now)
-    if resource.type == "pledge":
-        return _pledge_notice(trigger, document, resource, now)
-    return WebhookNotice(trigger)
+    return _member_notice(trigger, resource, body, now) if resource.type == "member" else WebhookNotice(trigger)
 
 
 def _member_notice(trigger: str, member: Resource, body: bytes, now: datetime) -> WebhookNotice:
@@ -85,8 +83,10 @@ def _member_notice(trigger: str, member: Resource, body: bytes, now: datetime) -
     return WebhookNotice(trigger, patron, campaign, said, MembershipId(member.id) if member.id else None)
 
 
-def _pledge_notice(trigger: str, document: Document, pledge: Resource, now: datetime) -> WebhookNotice:
-    reader, row = reader_of(document, now, Source.WEBHOOK), to_row(pledge)
+def _pledge_notice(
+    trigger: str, document: Document, pledge: Resource, now: datetime, currencies: Currencies | None
+) -> WebhookNotice:
+    reader, row = reader_of(document, now, Source.WEBHOOK, currencies), to_row(pledge)
     patron, campaign = row.ref("patron"), reader.campaign_of(row)
     # The test button makes the creator their own patron; nobody else can be.
     if patron is None or reader.is_own_page(row):

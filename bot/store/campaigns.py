@@ -37,6 +37,11 @@ class Campaigns(Subject):
         """Load all campaigns, in order of id (as text)."""
         return [_to_state(row) for row in await self._rows(select(campaigns).order_by(_c.campaign_id))]
 
+    async def currencies(self) -> dict[CampaignId, str]:
+        """Load what each campaign is priced in, as far as Patreon told it."""
+        told = [state.campaign for state in await self.load_all()]
+        return {campaign.campaign: campaign.currency for campaign in told if campaign.currency is not None}
+
     async def schedule(self, campaign: CampaignId, next_refresh_at: datetime) -> None:
         """Plan the next refresh."""
         await self._change(campaign, next_refresh_at=next_refresh_at)

@@ -68,7 +68,9 @@ class HookRoutes:
         secrets = await self._secrets_of(campaign, configured=named is None)
         body = await request.read()
         webhook.verify(body, request.headers.get("X-Patreon-Signature"), secrets)
-        notice = webhook.parse(request.headers.get("X-Patreon-Event", ""), body, self._now())
+        async with self._store.read() as t:
+            currencies = await t.campaigns.currencies()
+        notice = webhook.parse(request.headers.get("X-Patreon-Event", ""), body, self._now(), currencies)
         if notice.patron is None:
             log.info("webhook_ignored", trigger=notice.trigger, why="names nobody")
             return "ignored"

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.core.model import TokenOwner, TokenRecord, Tokens
+from bot.core.model import CampaignId, TokenOwner, TokenRecord, Tokens
 from bot.errors import StoreError
 from bot.patreon.client import PatreonClient
 from bot.patreon.settings import PatreonSettings
@@ -220,6 +220,7 @@ class Bench:
         self.fake = fake
         self.clock = Clock()
         self.vault = MemoryVault()
+        self.currencies: dict[CampaignId, str] = {}
         self.client = self.another_client(version)
 
     def another_client(self, version: int = 2, *, sleep: Sleep | None = None) -> PatreonClient:
@@ -230,7 +231,11 @@ class Bench:
             now=self.clock.now,
             sleep=sleep or self.clock.sleep,
             monotonic=self.clock.monotonic,
+            currencies=self._stored_currencies,
         )
+
+    async def _stored_currencies(self) -> dict[CampaignId, str]:
+        return self.currencies
 
 
 @asynccontextmanager

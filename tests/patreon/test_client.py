@@ -287,6 +287,24 @@ async def test_v1_refuses_somebody_elses_campaign(v1: Bench) -> None:
         await whole_list(v1, CampaignId("70261"))
 
 
+async def test_v1_compares_amounts_with_the_currency_that_is_stored_of_the_campaign(v1: Bench) -> None:
+    campaign = CampaignId("70261")
+    page = pledge_body({"currency": "EUR", "amount_cents": 470}, campaign=campaign, patron="32187")
+    page["included"] = []
+    user = {"type": "user", "id": "32187", "attributes": {}}
+    v1.fake.on("/oauth2/api/campaigns/70261/pledges", json_answer(page))
+    v1.fake.on("/oauth2/api/current_user", json_answer({"data": user, "included": page["data"]}))
+
+    async def amounts() -> list[int | None]:
+        listed = [one.amount_cents async for found in v1.client.read_campaign(campaign) for one in found.memberships]
+        own = await v1.client.fetch_own_membership(PatronId("32187"), campaign)
+        return [*listed, own.amount_cents if own else 0]
+
+    assert await amounts() == [None, None]
+    v1.currencies[campaign] = "EUR"
+    assert await amounts() == [470, 470]
+
+
 @pytest.mark.parametrize("status", [404, 410])
 async def test_v1_switched_off_is_one_clear_signal(v1: Bench, status: int) -> None:
     v1.fake.on("/oauth2/api/current_user", refusal(status))

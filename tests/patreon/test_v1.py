@@ -124,6 +124,43 @@ def test_an_amount_without_a_currency_counts_only_where_nobody_speaks_of_one() -
     assert (found.amount_cents, found.tier_cents) == (None, 100)
 
 
+@pytest.mark.parametrize(
+    ("pledge", "stored", "cents"),
+    [
+        ("EUR", {CAMPAIGN: "EUR"}, 470),
+        ("EUR", {CAMPAIGN: "USD"}, None),
+        ("EUR", {CampaignId("1"): "EUR"}, None),
+        ("EUR", {}, None),
+    ],
+)
+def test_an_answer_that_names_no_currency_of_the_campaign_is_compared_with_the_stored_one(
+    pledge: str, stored: dict[CampaignId, str], cents: int | None
+) -> None:
+    page = pledge_body({"currency": pledge, "amount_cents": 470})
+    page["included"] = []
+    (found,) = V1Dialect().parse_list(dump(page), CAMPAIGN, NOW, stored).rows.values()
+    assert found is not None
+    assert (found.amount_cents, found.currency) == (cents, "EUR")
+
+
+def test_what_the_answer_says_of_the_currency_outweighs_what_is_stored() -> None:
+    page = pledge_body({"currency": "EUR", "amount_cents": 470})
+    for side in page["included"]:
+        if side["type"] == "campaign" and side["id"] == CAMPAIGN:
+            side["attributes"]["currency"] = "EUR"
+    (found,) = V1Dialect().parse_list(dump(page), CAMPAIGN, NOW, {CAMPAIGN: "USD"}).rows.values()
+    assert found is not None
+    assert found.amount_cents == 470
+
+
+def test_a_pledge_of_the_time_without_currencies_counts_whatever_is_stored() -> None:
+    page = pledge_body()
+    page["included"] = []
+    (found,) = V1Dialect().parse_list(dump(page), CAMPAIGN, NOW, {CAMPAIGN: "EUR"}).rows.values()
+    assert found is not None
+    assert found.amount_cents == 100
+
+
 def test_a_reward_tells_the_campaigns_currency_too() -> None:
     page = pledge_body({"currency": "EUR", "amount_cents": 470}, reward="1408001")
     for side in page["included"]:

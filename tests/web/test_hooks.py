@@ -1,6 +1,7 @@
 """Patreon's webhook: what is stored before 200, what is refused, and what is none of our business."""
 
 import io
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -144,6 +145,24 @@ async def test_a_deletion_that_names_nothing_confirms_a_loss(doors: Doors) -> No
 
     (nudge,) = await nudges(doors)
     assert [reading.status for reading in nudge.readings] == [PatronStatus.FORMER]
+
+
+async def test_a_v1_pledge_is_compared_with_the_currency_that_is_stored_of_its_campaign(doors: Doors) -> None:
+    await link(doors)
+    pledge = {
+        "type": "pledge",
+        "id": "1",
+        "attributes": {"amount_cents": 470, "currency": "USD", "declined_since": None},
+        "relationships": {
+            "patron": {"data": {"type": "user", "id": PATRON}},
+            "campaign": {"data": {"type": "campaign", "id": CAMPAIGN}},
+        },
+    }
+
+    assert await send(doors, json.dumps({"data": pledge}).encode(), event="pledges:update") == 200
+
+    (nudge,) = await nudges(doors)
+    assert [reading.amount_cents for reading in nudge.readings] == [470]
 
 
 async def test_the_secret_of_a_registered_webhook_counts_and_the_one_before_it(doors: Doors) -> None:
