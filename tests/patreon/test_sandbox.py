@@ -23,7 +23,7 @@ from bot.patreon.answers import WebhookNotice
 from bot.patreon.v1_calls import V1Calls
 from bot.patreon.v2 import ESSENTIAL, FIELDS
 from bot.patreon.webhook import parse, verify
-from sandbox.world.examples import crowd
+from sandbox.world.examples import REDIRECT_URI, crowd
 from sandbox.world.patreon_faults import Fault
 from sandbox.world.patreon_hooks import V1_TRIGGERS, V2_TRIGGERS
 from tests.patreon.doubles import Answer, serving
@@ -285,3 +285,25 @@ async def test_the_test_button_of_either_version_says_nothing_of_anybody(place: 
     for trigger in triggers:
         delivery = place.server.sender.test(hook, trigger)
         assert parse(trigger, delivery.body, place.began) == WebhookNotice(trigger)
+
+
+async def test_more_people_link_within_a_minute_than_a_token_may_ask_in_it(new: Place) -> None:
+    new.patreon.limits.enabled = True
+    registered = next(iter(new.patreon.oauth.clients.values()))
+    ann, scopes = new.patreon.account("Ann"), frozenset({"identity"})
+    codes = [new.patreon.oauth.consent(ann, registered, REDIRECT_URI, scopes).value for _ in range(130)]
+    async with new.open() as client:
+        pairs = [await client.exchange_code(code) for code in codes]
+    assert len({pair.access for pair in pairs}) == 130
+    assert new.patreon.requests["POST /oauth2/token"] == 130, "and none was told to wait"
+
+
+async def test_tokens_that_become_known_late_or_are_voided_alone_break_nothing(new: Place) -> None:
+    async with new.open() as client:
+        new.patreon.oauth.lag = timedelta(seconds=2)
+        ann = await new.link(client, "Ann")
+        assert await client.fetch_own_membership(ann, new.campaign) is not None
+        new.patreon.oauth.void_access(new.patreon.account("Ann"))
+        assert await client.fetch_own_membership(ann, new.campaign) is not None
+    record = new.vault.records[patron_owner(ann)]
+    assert (record.version, record.broken_since) == (2, None)
