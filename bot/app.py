@@ -56,13 +56,17 @@ class App:
     port: int | None
 
     async def run_until(self, stop: asyncio.Event) -> None:
-        """Wait until somebody asks to stop; raises what the worker died of, should it die before."""
+        """Wait until somebody asks to stop; raise what the worker died of, or TablesGone, should that come before."""
         waiting = asyncio.create_task(stop.wait())
-        tasks = {waiting} if self.worker is None else {waiting, self.worker.task}
+        ends: set[asyncio.Future[Any]] = {waiting, self.store.gone}
+        if self.worker is not None:
+            ends.add(self.worker.task)
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             waiting.cancel()
+        if self.store.gone.done():
+            raise self.store.gone.result()
         if self.worker is not None and self.worker.task.done():
             self.worker.task.result()
 

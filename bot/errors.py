@@ -23,6 +23,7 @@
     │   │   └─ TwoFactorMissing the server asks two factors of moderators      → told to the creator and the operator
     │   └─ GuildUnavailable     Discord is down or the guild unknown     → retry later
     └─ StoreError               the database refused or is gone          → retry later
+        └─ TablesGone           our tables are not in the database       → exit 1; waiting would not help
 """
 
 from collections.abc import Sequence
@@ -156,3 +157,7 @@ class GuildUnavailable(GuildError):
 
 class StoreError(BotError):
     """The database refused or is gone."""
+
+
+class TablesGone(StoreError):
+    """The database answers and has none of our tables: an empty one has taken the place of the one that was opened."""

@@ -1,7 +1,9 @@
 """The bot as a whole, opened as the command line opens it, between two simulators on sockets."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,7 +16,7 @@ from structlog.testing import capture_logs
 from bot.app import App, open_app, webhook_secrets
 from bot.config import Config, load_config
 from bot.core.model import CREATOR, Cause, DiscordUserId, GuildId, RoleId
-from bot.errors import ConfigError, StoreError
+from bot.errors import ConfigError, StoreError, TablesGone
 from bot.store import Store
 from bot.store.records import LogAction, LogEntry
 from bot.webhook_care import open_doors
@@ -270,3 +272,26 @@ def test_version_1_signs_webhooks_with_the_client_secret_unless_told_otherwise(
     configure: Configure, changes: dict[str, str], expected: list[str]
 ) -> None:
     assert webhook_secrets(configure(**changes)) == expected
+
+
+@pytest.mark.parametrize("worker", [True, False])
+async def test_a_process_whose_tables_are_gone_is_not_ready_and_ends(
+    configure: Configure, tmp_path: Path, worker: bool
+) -> None:
+    async with running(configure(), worker=worker) as app:
+        if worker:
+            await until_ready(app)
+        await asyncio.to_thread(_drop_tables, tmp_path / "bot.db")
+        status, _ = await get(app, "/readyz")
+        assert status == 503
+        async with asyncio.timeout(PATIENCE):
+            with pytest.raises(TablesGone):
+                await app.run_until(asyncio.Event())
+
+
+def _drop_tables(path: Path) -> None:
+    with closing(sqlite3.connect(path, timeout=PATIENCE)) as database:
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            if not name.startswith("sqlite_"):
+                database.execute(f"DROP TABLE {name}")
+        database.commit()

@@ -3,8 +3,10 @@
 import asyncio
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -123,3 +125,27 @@ async def test_a_failure_is_one_line_without_a_traceback_and_exits_1(environment
     assert process.returncode == 1
     assert "Traceback" not in output
     assert "StoreError" in output
+
+
+async def test_a_bot_whose_tables_are_gone_ends_with_one_sentence_and_1(environment: dict[str, str], tmp_path: Path) -> None:
+    process = await start("run", environment)
+    assert process.stdout is not None
+    seen = ""
+    async with asyncio.timeout(PATIENCE):
+        while "gateway_ready" not in seen:
+            line = (await process.stdout.readline()).decode()
+            assert line, seen
+            seen += line
+    await asyncio.to_thread(drop_a_table, tmp_path / "bot.db")
+    seen += await finish(process)
+
+    assert process.returncode == 1, seen
+    (last,) = [line for line in seen.splitlines() if '"event": "failed"' in line]
+    assert "has lost the bot's tables" in last
+    assert "Traceback" not in seen
+
+
+def drop_a_table(path: Path) -> None:
+    with closing(sqlite3.connect(path, timeout=PATIENCE)) as database:
+        database.execute("DROP TABLE nudges")
+        database.commit()

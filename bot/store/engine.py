@@ -17,8 +17,15 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from bot.errors import StoreError
+from bot.errors import StoreError, TablesGone
 from bot.store.sqlite_driver import Driver
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_UNDEFINED_TABLE = "42P01"
+_NO_TABLES = (
+    "the database has lost the bot's tables, so the bot stops: an empty database has taken its place. "
+    "Bring the old one back before the next start, which would begin with the empty one"
+)
 
 # Long enough to outwait a migration or a bulk write of another process.
 _BUSY_MS = 10_000
@@ -31,12 +38,19 @@ _LIMITS = "SELECT set_config('lock_timeout', '10s', {0}), set_config('idle_in_tr
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn SQLAlchemy's errors into StoreError; the message names the failure and never a value."""
+    """Turn SQLAlchemy's errors into StoreError or TablesGone; the message names the failure and never a value."""
     try:
         yield
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
+        if _is_missing_table(cause):
+            raise TablesGone(_NO_TABLES) from error
         raise StoreError(f"the database refused: {_name(cause)}") from error
+
+
+def _is_missing_table(cause: BaseException) -> bool:
+    """Tell a missing table by PostgreSQL's code for it, or by SQLite's text, for SQLite has no code of its own for it."""
+    return getattr(cause, "sqlstate", None) == _UNDEFINED_TABLE or str(cause).startswith("no such table: ")
 
 
 def _name(cause: BaseException) -> str:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.core.model import Policy
-from bot.errors import StoreError
+from bot.errors import StoreError, TablesGone
 from bot.store.crypto import Cipher
 from bot.store.engine import Engines, open_engines, translated
 from bot.store.migrate import migrate
@@ -38,7 +38,10 @@ async def open_store(url: str, secret_keys: Sequence[str], *, policy: Policy | N
 
 
 class Store:
-    """Everything the bot remembers. Each unit of work is one transaction on a connection of its own."""
+    """Everything the bot remembers. Each unit of work is one transaction on a connection of its own.
+
+    ``gone`` has the error of the first one that found no tables; nothing that comes later will find any.
+    """
 
     def __init__(self, engines: Engines, cipher: Cipher, policy: Policy) -> None:
         self._engines = engines
@@ -46,6 +49,7 @@ class Store:
         self._policy = policy
         self._writers: set[asyncio.Task[object]] = set()
         self._asking: asyncio.Task[None] | None = None
+        self.gone: asyncio.Future[TablesGone] = asyncio.get_running_loop().create_future()
 
     async def close(self) -> None:
         """Close every connection; units of work must have ended."""
@@ -109,9 +113,14 @@ class Store:
 
     @asynccontextmanager
     async def _begin(self, engine: AsyncEngine) -> AsyncIterator[Tables]:
-        with translated():
-            async with engine.begin() as connection:
-                yield Tables(connection, self._cipher, self._policy)
+        try:
+            with translated():
+                async with engine.begin() as connection:
+                    yield Tables(connection, self._cipher, self._policy)
+        except TablesGone as gone:
+            if not self.gone.done():
+                self.gone.set_result(gone)
+            raise
 
 
 __all__ = ["Store", "Tables", "open_store"]

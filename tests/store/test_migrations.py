@@ -18,12 +18,13 @@ from alembic.util import CommandError
 from sqlalchemy import inspect, text
 
 import bot.store.migrations
-from bot.errors import StoreError
-from bot.store import migrate
+from bot.errors import StoreError, TablesGone
+from bot.store import migrate, open_store
 from bot.store.engine import Engines, open_engines, open_sync_engine
 from bot.store.migrate import _FOLDER, _configure, _newest
 from bot.store.schema import metadata
 from bot.store.serials import Serials
+from tests.conftest import SECRET_KEY
 from tests.postgres import Postgres
 
 _REPOSITORY = Path(__file__).parents[2]
@@ -290,3 +291,17 @@ def test_what_was_given_counts_as_earned_only_where_the_sticky_rule_is_known_to_
     assert "earned" not in _tables(empty_url)
     _walk(empty_url, "0004")
     assert _ask(empty_url, "SELECT version FROM nudges") == [1]
+
+
+async def test_a_store_whose_tables_are_gone_says_so_and_remembers_it(database_url: str) -> None:
+    opened = await open_store(database_url, [SECRET_KEY])
+    try:
+        await opened.check()
+        assert not opened.gone.done()
+        await asyncio.to_thread(_run, database_url, "DROP TABLE facts")
+        for _ in range(2):
+            with pytest.raises(TablesGone, match="lost the bot's tables"):
+                await opened.check()
+        assert opened.gone.done()
+    finally:
+        await opened.close()
