@@ -157,7 +157,10 @@ async def load_case(t: Tables, guild: GuildId, user: DiscordUserId) -> tuple[Gui
 
 
 async def everybody(store: Store, guild: GuildId) -> AsyncIterator[dict[DiscordUserId, Link | None]]:
-    """Go through the linked people in a guild, then those with a ledger and no link, a transaction for each batch."""
+    """Go through the linked people in a guild, then those without a link who have a ledger there or a role by hand.
+
+    A transaction for each batch; nobody comes twice.
+    """
     after: DiscordUserId | None = None
     while True:
         async with store.read() as t:
@@ -172,6 +175,11 @@ async def everybody(store: Store, guild: GuildId) -> AsyncIterator[dict[DiscordU
             users = await t.ledger.users(guild, after, CHUNK)
             linked = await t.links.linked_users(users)
         if not users:
-            return
+            break
         yield {user: None for user in users if user not in linked}
         after = users[-1]
+    async with store.read() as t:
+        by_hand = {grant.user for grant in await t.manual.of_guild(guild)}
+        passed = {*await t.links.linked_users(by_hand), *await t.ledger.of_users(guild, by_hand)}
+    if rest := by_hand - passed:
+        yield dict.fromkeys(sorted(rest))

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from sandbox.world.patreon_faults import Fault, Rule
-from tests.e2e.theatre import Theatre
+from tests.e2e.theatre import Theatre, theatre
 
 
 @pytest.fixture
@@ -59,6 +59,27 @@ async def test_a_declined_patron_loses_the_role_when_the_grace_is_over(ann: Thea
     await ann.refresh()
 
     assert ann.roles("Ann") == set()
+
+
+@pytest.mark.parametrize(("api_version", "setting"), [(2, "guild"), (2, "operator"), (1, "operator")])
+async def test_without_a_grace_a_declined_patron_loses_the_role_once_two_lists_agree(
+    sqlite_url: str, api_version: int, setting: str
+) -> None:
+    grace = "0" if setting == "operator" else "7"
+    async with theatre(sqlite_url, api_version=api_version, SYNC_DECLINED_GRACE_DAYS=grace) as house:
+        await house.rules()
+        if setting == "guild":
+            await house.agree("Clara", "settings", grace_days=0)
+        await house.link("Ann")
+        await house.until_roles("Ann", "Silver")
+        house.world.patreon.hooks.enabled = False
+        house.world.patreon.decline("Ann")
+
+        await house.refresh()
+        assert house.roles("Ann") == {"Silver"}
+
+        await house.refresh()
+        await house.until_roles("Ann")
 
 
 async def test_a_cancelled_patron_keeps_the_role_for_the_paid_time_and_then_loses_it(ann: Theatre) -> None:
