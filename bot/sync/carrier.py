@@ -10,6 +10,7 @@ from dataclasses import replace
 import structlog
 
 from bot.core.model import Cause, DiscordUserId, GuildId, Holding, ManualGrant, Origin, RoleChange, RoleId
+from bot.core.prospect import Prospect, foresee
 from bot.core.reconcile import reconcile
 from bot.store.records import LogAction, LogEntry
 from bot.store.tables import Tables
@@ -59,13 +60,10 @@ class Carrier:
             order = await self.order(t, guild, user, cause)
             if order.link is not None:
                 await t.earned.add({order.link.patron: order.decision.earned}, order.decided_at)
-            begun = None
-            if order.view.settings.policy.acts:
-                begun = await self._begin(t, order)
-            else:
-                await self._only_note(t, order)
-        if begun is None:
-            await self._tell_untouched(order, answer=answer)
+            acts = order.view.settings.policy.acts
+            begun = await self._begin(t, order) if acts else await self._only_note(t, order)
+        if isinstance(begun, Prospect):
+            await self._tell_untouched(order, begun, answer=answer)
             return order
         order, sifted, blocked = begun
         await self._reports.tell(guild, blocked)
@@ -89,22 +87,34 @@ class Carrier:
         await self._applier.begin(t, order)
         return order, sifted, blocked
 
-    async def _only_note(self, t: Tables, order: Order) -> None:
-        """Keep what the readings leave in doubt, and in a shadow guild what would have been done."""
+    async def _only_note(self, t: Tables, order: Order) -> Prospect:
+        """Keep what the readings leave in doubt, and in a shadow guild what would have been done, which is returned."""
         now, case, change = self._parts.now(), order.case, order.decision.change
         await t.doubts.replace(case.guild, case.user, in_doubt(case, order.decision))
-        if order.view.settings.policy.shadow:
+        held = (await t.holds.answers(case.guild, [case.user])).get(case.user, {})
+        blocked = blocks.find(self._parts.guilds, case.guild, change.grant | change.revoke, order.view.refused)
+        prospect = foresee(case, order.decision, held, blocked.keys())
+        if prospect.shadow:
             await t.log.add(
                 LogEntry(case.guild, case.user, role, LogAction.SHADOWED, order.cause, now, detail)
-                for detail, roles in (("grant", change.grant), ("revoke", change.revoke))
+                for detail, roles in (("grant", prospect.gets), ("revoke", prospect.loses))
                 for role in sorted(roles)
             )
+        return prospect
 
-    async def _tell_untouched(self, order: Order, *, answer: bool) -> None:
-        policy = order.view.settings.policy
-        if answer or (policy.shadow and order.decision.change):
-            change = order.decision.change
-            await self._parts.tell(replace(_report(order), change=change, shadow=policy.shadow, paused=policy.paused))
+    async def _tell_untouched(self, order: Order, prospect: Prospect, *, answer: bool) -> None:
+        change = RoleChange(prospect.gets, prospect.loses)
+        if answer or (prospect.shadow and change):
+            report = replace(
+                _report(order),
+                change=change,
+                blocked=prospect.blocked,
+                held=prospect.held | prospect.kept,
+                doubted=prospect.doubted,
+                shadow=prospect.shadow,
+                paused=prospect.paused,
+            )
+            await self._parts.tell(report)
 
     async def _clean_up(self, order: Order, kept: set[RoleId]) -> None:
         """End manual grants that are over, and forget what the ledger says of somebody who is not linked any more.

@@ -192,6 +192,23 @@ async def test_sticky_role_given_by_hand_ends_with_the_grant(world: World) -> No
     assert world.roles(ANN) == {SILVER}
 
 
+async def test_role_given_by_hand_while_nothing_moved_comes_afterwards_also_to_who_never_linked(world: World) -> None:
+    world.guilds.members[GUILD][BOB] = set()
+    await _sets(world, Policy(shadow=True))
+    await _is_given(world, BOB, GOLD)
+    assert world.roles(BOB) == set()
+
+    await _sets(world, Policy())
+
+    assert world.roles(BOB) == {GOLD}
+
+
+async def _sets(world: World, policy: Policy) -> None:
+    async with world.store.write() as t:
+        await t.guilds.choose(GUILD, (await t.guilds.load(GUILD)).policy, policy)
+    await world.changes_rules()
+
+
 # --- roles that are earned for good
 
 
