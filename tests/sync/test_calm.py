@@ -43,7 +43,7 @@ CONDITIONS = (
     Condition(ConditionKind.FORMER),
 )
 TIERS = ((500, SILVER_TIER), (1000, GOLD_TIER), (300, None))
-SEEDS, STEPS = 4, 24
+SEEDS, STEPS = 6, 24
 CALM = 3
 """So many lists, each followed by an audit, leave nothing to do."""
 
