@@ -120,7 +120,7 @@ def test_a_campaign_that_was_not_read_yet_is_called_something(text: str) -> None
         (syncs.progress(0, 1), "0 of 1 membership."),
         (syncs.campaign_status("Page", NOW, 1, None), "1 membership"),
         (syncs.reads_campaign("Page", 1, NOW), "1 tier,"),
-        (staff.settings(Policy(brake_percent=10), None), "share of the roles I gave: **10 %**"),
+        (staff.settings(Policy(brake_percent=10), None), "share of the people with roles from me: **10 %**"),
         (staff.settings_question(Policy(), Policy(brake_percent=20), Effect()), "10 % → **20 %**"),
         (staff.settings(Policy(declined_grace=timedelta(days=1)), None), "**1 day**"),
     ],
