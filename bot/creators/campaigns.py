@@ -12,6 +12,7 @@ from bot.errors import RuleRefused
 from bot.store.records import CampaignState, GuildSettings
 from bot.store.store import Store
 from bot.store.tables import Tables
+from bot.texts import explain
 from bot.texts import staff as texts
 
 
@@ -27,6 +28,24 @@ class Home:
     def by_id(self) -> dict[CampaignId, Campaign]:
         """The campaigns by id."""
         return {state.campaign.campaign: state.campaign for state in self.campaigns}
+
+    def tier(self, typed: str, campaign: CampaignId | None = None) -> TierId:
+        """Return the tier somebody picked, or typed by its title, in one campaign or any of the guild's.
+
+        Raise RuleRefused for a title no tier has, or more than one.
+        """
+        offered = [(tier, each) for key, each in self.by_id.items() if campaign in (None, key) for tier in each.tiers]
+        wanted = typed.strip().casefold()
+        found = {tier.tier for tier, _ in offered if tier.tier == typed} or {
+            tier.tier
+            for tier, each in offered
+            if wanted in {tier.title.strip().casefold(), explain.priced(tier, each).casefold()}
+        }
+        if not found:
+            raise RuleRefused(texts.unknown_tier(typed, [explain.told_apart(tier.tier, each) for tier, each in offered]))
+        if len(found) > 1:
+            raise RuleRefused(texts.ambiguous_tier(typed))
+        return found.pop()
 
     def having(self, tier: TierId | None) -> CampaignId | None:
         """Name the campaign that has a tier; None when none has."""

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from bot.core.model import Campaign, Charge, Membership, MembershipId, PatronId, PatronStatus, TierId
 from bot.errors import RuleRefused
+from bot.texts import explain
 from bot.texts import staff as texts
 
 NOBODY = PatronId("nobody")
@@ -33,7 +34,7 @@ def imagine(campaign: Campaign, wanted: Imagined, now: datetime) -> Membership:
     """Make the membership up as Patreon would tell it now. Raises RuleRefused for a tier the campaign does not have."""
     prices = {tier.tier: tier.amount_cents for tier in campaign.tiers}
     if wanted.tier is not None and wanted.tier not in prices:
-        raise RuleRefused(texts.UNKNOWN_TIER)
+        raise RuleRefused(texts.unknown_tier(wanted.tier, [explain.told_apart(tier, campaign) for tier in prices]))
     price = prices[wanted.tier] if wanted.tier is not None else None
     span, lapsed = timedelta(days=wanted.days), wanted.status is PatronStatus.FORMER
     return Membership(

@@ -84,14 +84,18 @@ class Rules:
             return await t.rules.of_guild(guild)
 
     async def draft(self, guild: GuildId, asked: Draft) -> RoleRule:
-        """Make a rule of what was asked, without saving it; it carries number 0. Raises RuleRefused."""
+        """Make a rule of what was asked, its tier named by id or title, without saving it: number 0. Raises RuleRefused."""
         home = await self._campaigns.home(guild)
-        campaign = home.campaign(asked.campaign or home.having(asked.condition.tier))
+        home.campaign(asked.campaign)
+        condition = asked.condition
+        if condition.tier is not None:
+            condition = replace(condition, tier=home.tier(condition.tier, asked.campaign))
+        campaign = home.campaign(asked.campaign or home.having(condition.tier))
         if len(await self.of_guild(guild)) >= MOST_RULES:
             raise RuleRefused(texts.MANY_RULES)
         group = "" if asked.group is None else group_name(asked.group)
-        worth = _judge(asked.condition, campaign)
-        return RoleRule(0, guild, campaign.campaign, asked.role, asked.condition, group, asked.sticky, worth_cents=worth)
+        worth = _judge(condition, campaign)
+        return RoleRule(0, guild, campaign.campaign, asked.role, condition, group, asked.sticky, worth_cents=worth)
 
     async def moved_by(self, rule: RoleRule) -> frozenset[RoleId]:
         """Name the roles that may move when a rule comes or goes: its own, and those it competes with."""
@@ -200,10 +204,7 @@ def _judge(condition: Condition, campaign: Campaign) -> int:
         case ConditionKind.TIER:
             if condition.tier is None:
                 raise RuleRefused(texts.NEEDS_TIER)
-            found = [tier for tier in campaign.tiers if tier.tier == condition.tier]
-            if not found:
-                raise RuleRefused(texts.UNKNOWN_TIER)
-            return found[0].amount_cents
+            return next(tier.amount_cents for tier in campaign.tiers if tier.tier == condition.tier)
         case ConditionKind.AMOUNT | ConditionKind.LIFETIME:
             if condition.threshold <= 0:
                 raise RuleRefused(texts.NEEDS_AMOUNT)

@@ -16,6 +16,7 @@ from bot.store.records import CampaignState, Nudge, NudgeKind, RunKind, RunRepor
 from bot.store.tables import Tables
 from bot.sync.bulk import Bulk, Tally
 from bot.sync.cases import GuildView, load_view
+from bot.sync.describing import Descriptions
 from bot.sync.health import IMPLAUSIBLE, Health, why_of
 from bot.sync.listing import Listing, changed, changed_and_doubted, doubt_anew, doubted, gone
 from bot.sync.parts import Parts
@@ -40,10 +41,13 @@ class Implausible(UnexpectedAnswer):
 class Refreshes:
     """Works on nudges about campaigns."""
 
-    def __init__(self, parts: Parts, bulk: Bulk, health: Health, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, parts: Parts, bulk: Bulk, health: Health, descriptions: Descriptions, stopping: Callable[[], bool]
+    ) -> None:
         self._parts = parts
         self._bulk = bulk
         self._health = health
+        self._descriptions = descriptions
         self._stopping = stopping
 
     async def campaign(self, nudge: Nudge) -> datetime | None:
@@ -62,7 +66,7 @@ class Refreshes:
             run = await t.runs.start(RunKind.REFRESH, begun_at, campaign=campaign)
             serial = await t.serials.take()
         try:
-            await self._describe(state, begun_at)
+            await self._describe(state, begun_at, nudge.cause)
             listing = await self._read(state, run, begun_at, serial)
         except PatreonError as error:
             await self._failed(run, state, nudge.cause, error)
@@ -192,13 +196,11 @@ class Refreshes:
             await self._health.failed(campaign, why_of(error), for_good=for_good)
         await self._parts.tell(RefreshEnded(run, campaign, cause, report))
 
-    async def _describe(self, state: CampaignState, now: datetime) -> None:
-        """Read the campaign's name and tiers anew when they are old, or were never read."""
-        if state.campaign.name and now - state.fetched_at < _DESCRIBED_FOR:
-            return
-        campaign = await self._parts.patreon.fetch_campaign(state.campaign.campaign)
-        async with self._parts.store.write() as t:
-            await t.campaigns.save(campaign, now)
+    async def _describe(self, state: CampaignState, now: datetime, cause: Cause) -> None:
+        """Read the campaign's name and tiers anew when somebody asks, when they are old, or were never read."""
+        known = state.campaign.name and now - state.fetched_at < _DESCRIBED_FOR
+        if not known or cause is Cause.MANUAL:
+            await self._descriptions.read(state.campaign.campaign)
 
     async def _by_patrons(self, campaign: CampaignId, cause: Cause) -> None:
         """Give each linked patron a turn, spread over the interval; the turn reads with the patron's own pair."""

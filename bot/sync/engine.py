@@ -19,6 +19,7 @@ from bot.sync.bulk import Bulk
 from bot.sync.campaigns import Refreshes
 from bot.sync.carrier import Carrier
 from bot.sync.clock import ClockWork
+from bot.sync.describing import Descriptions
 from bot.sync.guild_work import GuildWork
 from bot.sync.health import Health
 from bot.sync.members import Members
@@ -64,7 +65,8 @@ class Engine:
         carrier = Carrier(parts, self._brake)
         self._gate = carrier.gate
         people = People(parts, Settler(parts, carrier), Reads(parts, health))
-        refreshes = Refreshes(parts, bulk, health, stopping)
+        self.descriptions = Descriptions(parts)
+        refreshes = Refreshes(parts, bulk, health, self.descriptions, stopping)
         guild_work = GuildWork(parts, bulk, stopping)
         width = parts.settings.people_at_once
         self._lanes = (
@@ -123,6 +125,7 @@ class Engine:
             for loop in loops:
                 loop.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
+            await self.descriptions.close()
             await self._guarded(self._give_back)
 
     async def drain(self) -> None:

@@ -28,6 +28,9 @@ from bot.texts.pages import UNNAMED_CAMPAIGN
 LIMIT = 2000
 """Discord's longest message."""
 
+LONGEST_CHOICE = 100
+"""Discord's longest name of an option or a choice."""
+
 _LINE = 300
 
 _MARKDOWN = re.compile(r"([\\*_~`|>#\[\]()<@:-])")
@@ -101,8 +104,22 @@ def money(cents: int | None, currency: str | None = None) -> str:
 
 
 def priced(tier: Tier, campaign: Campaign) -> str:
-    """Name a tier with its price, where Discord shows text as it is."""
-    return f"{bare(tier_name(tier.tier, campaign))} ({money(tier.amount_cents, campaign.currency)})"
+    """Name a tier with its price where Discord shows text as it is; of two with one name and price by its id, too."""
+    same = [each for each in _namesakes(tier, campaign) if each.amount_cents == tier.amount_cents]
+    which = f", tier {tier.tier}" if same else ""
+    suffix = f" ({money(tier.amount_cents, campaign.currency)}{which})"
+    return bare(tier_name(tier.tier, campaign))[: LONGEST_CHOICE - len(suffix)] + suffix
+
+
+def told_apart(tier: TierId, campaign: Campaign) -> str:
+    """Name a tier escaped, with its price where another one of the campaign has the same title."""
+    found = next((each for each in campaign.tiers if each.tier == tier), None)
+    return plain(priced(found, campaign)) if found and _namesakes(found, campaign) else tier_name(tier, campaign)
+
+
+def _namesakes(tier: Tier, campaign: Campaign) -> list[Tier]:
+    title = tier.title.casefold()
+    return [each for each in campaign.tiers if each.title.casefold() == title and each.tier != tier.tier]
 
 
 def moment(at: datetime) -> str:
@@ -148,8 +165,8 @@ def condition(asked: Condition, campaign: Campaign | None) -> str:
             tier = asked.tier or TierId("")
             listed = campaign is not None and any(each.tier == tier for each in campaign.tiers)
             return (
-                f"everybody on the tier {tier_name(tier, campaign)}"
-                if listed
+                f"everybody on the tier {told_apart(tier, campaign)}"
+                if campaign and listed
                 else f"a tier that Patreon no longer lists ({plain(tier)})"
             )
         case ConditionKind.AMOUNT:

@@ -17,7 +17,6 @@ NOT_SERVED = (
 )
 NO_CAMPAIGN_READ = "Patreon has not told me about the campaign yet. Wait a minute, then try again; /doctor says more."
 UNKNOWN_CAMPAIGN = "That campaign is not connected to this server. Pick one from the list."
-UNKNOWN_TIER = "That tier is not in the campaign. Pick one from the list that appears while you type."
 NEEDS_TIER = "Say which tier: pick one from the list that appears while you type."
 NEEDS_AMOUNT = "Say how much, for instance 5 or 7.50, in the campaign's currency."
 NEEDS_MONTHS = "Say how many months, from 1 to 600."
@@ -46,6 +45,7 @@ BLOCKED = {
 }
 NOT_YOURS = "You may not manage roles in this server. Ask somebody with the permission “Manage Roles”."
 
+_MOST_TITLES = 1000
 CANCELLED = "Nothing was changed."
 YES_SAVE = "Save"
 YES_POWERS = "Save, with these powers"
@@ -98,6 +98,18 @@ def not_below_yours(name: str) -> str:
     """Say that a role is out of the asker's reach; it goes by its name where they did not name it themselves."""
     role = f"**{explain.plain(name)}**" if name else "That role"
     return f"{role} is not below your own highest role. Ask somebody who stands above it."
+
+
+def unknown_tier(typed: str, titles: Sequence[str]) -> str:
+    """Say that no tier goes by what somebody typed, and which there are."""
+    listed = ", ".join(titles)
+    have = f"You have: {explain.cut(listed, _MOST_TITLES)}." if titles else "The campaign has no tiers yet."
+    return f"I don't know a tier called “{explain.plain(typed)}”. {have}"
+
+
+def ambiguous_tier(typed: str) -> str:
+    """Say that several tiers go by what somebody typed."""
+    return f"More than one tier is called “{explain.plain(typed)}”. Pick yours from the list that appears while you type."
 
 
 def refused_role(block: Block) -> str:

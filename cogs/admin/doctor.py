@@ -47,8 +47,10 @@ class DoctorCog(commands.Cog):
         """Connect the campaign, show what is missing, offer a staff channel and a first rule."""
         known = _known(interaction)
         guild = GuildId(known.id)
-        campaign = await self._use.campaigns.connect(guild, operator=await self._bot.is_owner(interaction.user))
+        connected = await self._use.campaigns.connect(guild, operator=await self._bot.is_owner(interaction.user))
+        await self._use.engine.descriptions.freshen((await self._home(interaction)).campaigns)
         home = await self._home(interaction)
+        campaign = home.campaign(connected.campaign)
         lines = [findings.of_permission(known), *findings.of_two_factor(known, self._bot.user)]
         lines += await self._of_rules(guild, home)
         await say(

@@ -12,7 +12,6 @@ from bot.texts import explain, staff, syncs
 from cogs.admin.channel import StaffChannel
 
 _MOST_OPTIONS = 25
-_LONGEST_LABEL = 100
 
 
 class SetupPanel(Panel):
@@ -80,4 +79,4 @@ class SetupPanel(Panel):
 
 def _options(campaign: Campaign) -> list[discord.SelectOption]:
     tiers = sorted(campaign.tiers, key=lambda tier: (tier.amount_cents, tier.tier))[:_MOST_OPTIONS]
-    return [discord.SelectOption(label=explain.priced(tier, campaign)[:_LONGEST_LABEL], value=tier.tier) for tier in tiers]
+    return [discord.SelectOption(label=explain.priced(tier, campaign), value=tier.tier) for tier in tiers]

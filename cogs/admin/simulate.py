@@ -4,7 +4,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.core.model import DiscordUserId, GuildId, PatronStatus, TierId
+from bot.core.model import DiscordUserId, GuildId, PatronStatus
+from bot.creators import Home
 from bot.creators.imagination import Imagined, imagine
 from bot.discord_bot import Listing, UseCases, choices, listed, show_pages
 from bot.texts import explain, staff
@@ -49,18 +50,19 @@ class SimulateCog(commands.Cog):
     ) -> None:
         """Make the membership up and ask what follows from it."""
         guild, user = GuildId(interaction.guild_id or 0), DiscordUserId(member.id)
-        home = await self._use.campaigns.home(guild)
+        home = await self._fresh_home(guild)
+        campaign = home.campaign()
         wanted = Imagined(
             PatronStatus(status.value),
             amount_cents=_cents(amount),
-            tier=TierId(tier) if tier else None,
+            tier=home.tier(tier, campaign.campaign) if tier else None,
             gift=gift,
             trial=trial,
             days=days,
             lifetime_cents=_cents(lifetime),
             months=months,
         )
-        membership = imagine(home.campaign(), wanted, self._use.now())
+        membership = imagine(campaign, wanted, self._use.now())
         prospect = await self._use.previews.simulate(guild, user, membership, of=home.by_id)
         names = home.role_names | self._use.guilds.role_names(guild)
         told = texts.simulated(user, prospect, names, home.by_id)
@@ -68,9 +70,14 @@ class SimulateCog(commands.Cog):
 
     @simulate.autocomplete("tier")
     async def _tiers(self, interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
-        home = await self._use.campaigns.home(GuildId(interaction.guild_id or 0))
+        home = await self._fresh_home(GuildId(interaction.guild_id or 0))
         campaign = home.campaign() if home.campaigns else None
         return choices(typed, [(explain.priced(tier, campaign), tier.tier) for tier in campaign.tiers] if campaign else [])
+
+    async def _fresh_home(self, guild: GuildId) -> Home:
+        """Load the guild's home with its tiers as Patreon has them now, as far as it says so in time."""
+        await self._use.engine.descriptions.freshen((await self._use.campaigns.home(guild)).campaigns)
+        return await self._use.campaigns.home(guild)
 
 
 def _cents(amount: float | None) -> int | None:

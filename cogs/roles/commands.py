@@ -49,6 +49,8 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
     ) -> None:
         """Show what the rule would do, then ask."""
         candidate = check_giving(interaction, self._use.guilds, RoleId(role.id))
+        if tier is not None:
+            await self._fresh_home(interaction)
         kind = ConditionKind(when.value)
         condition = _condition(kind, TierId(tier) if tier else None, amount, months)
         wanted = CampaignId(campaign) if campaign else None
@@ -141,7 +143,7 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
 
     @add.autocomplete("tier")
     async def _tiers(self, interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
-        home = await self._home(interaction)
+        home = await self._fresh_home(interaction)
         wanted = getattr(interaction.namespace, "campaign", None)
         campaigns = [each for key, each in home.by_id.items() if wanted in (None, "", key)]
         return choices(
@@ -165,6 +167,11 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
 
     async def _policy(self, interaction: discord.Interaction) -> Policy:
         return (await self._use.settings.load(_guild(interaction))).policy
+
+    async def _fresh_home(self, interaction: discord.Interaction) -> Home:
+        """Load the guild's home with its tiers as Patreon has them now, as far as it says so in time."""
+        await self._use.engine.descriptions.freshen((await self._home(interaction)).campaigns)
+        return await self._home(interaction)
 
     async def _home(self, interaction: discord.Interaction) -> Home:
         """Load the guild's home, its role names as Discord says them now."""

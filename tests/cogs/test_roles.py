@@ -1,15 +1,16 @@
 """Rules from the typed command to the roles of members; ranks are never passed (law 10)."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from bot.core.model import CREATOR, Campaign, CampaignId, Condition, ConditionKind, Origin, RoleId
+from bot.core.model import CREATOR, Campaign, CampaignId, Condition, ConditionKind, Origin, RoleId, Tier, TierId
 from sandbox.discord.interaction import Interaction
 from sandbox.world.guild_records import Permission
 from tests.cogs.place import Place
-from tests.cogs.shelf import CAMPAIGN, GOLD_TIER, SILVER_TIER
+from tests.cogs.shelf import CAMPAIGN, GOLD_TIER, SILVER_TIER, build_campaign
 from tests.cogs.staff import every_page, forty_rules
 from tests.waiting import until
 
@@ -63,7 +64,7 @@ async def test_every_condition_can_be_made_a_rule(place: Place, when: str, optio
 @pytest.mark.parametrize(
     ("when", "options", "hint"),
     [
-        ("tier", {"tier": "gone"}, "not in the campaign"),
+        ("tier", {"tier": "gone"}, "I don't know a tier called “gone”"),
         ("amount", {}, "Say how much"),
         ("months", {}, "Say how many months"),
         ("paying", {"campaign": "88"}, "not connected to this server"),
@@ -86,6 +87,23 @@ async def test_tiers_are_offered_while_typing_with_their_price(place: Place) -> 
         place.town.owner.id, "roles add", "tier", "gol", {"role": place.gold, "when": "tier"}, guild=place.guild
     )
     assert [(choice["name"], choice["value"]) for choice in choices] == [("Gold (10.00 EUR)", str(GOLD_TIER))]
+
+
+async def test_a_tier_made_a_moment_ago_is_offered_where_the_stored_ones_are_old(place: Place) -> None:
+    place.patreon.campaign = replace(build_campaign(), tiers=(Tier(TierId("new"), "Brass", 300),))
+    async with place.store.write() as t:
+        await t.campaigns.save(build_campaign(), place.now - timedelta(minutes=6))
+
+    choices = await place.server.autocomplete(
+        place.town.owner.id, "roles add", "tier", "br", {"role": place.gold, "when": "tier"}, guild=place.guild
+    )
+
+    assert [(choice["name"], choice["value"]) for choice in choices] == [("Brass (3.00 EUR)", "new")]
+
+
+async def test_a_tier_can_be_typed_by_its_title(place: Place) -> None:
+    interaction = await add_rule(place, when="tier", tier="gold")
+    await interaction.wait_for(lambda answer: "everybody on the tier Gold" in answer.content)
 
 
 async def test_a_campaign_that_was_not_read_yet_is_offered_by_another_name(place: Place) -> None:

@@ -105,7 +105,7 @@ async def test_connecting_waits_for_the_first_read_of_the_campaign(store: Store)
     ("asked", "hint"),
     [
         (Draft(GOLD, Condition(ConditionKind.TIER)), "which tier"),
-        (Draft(GOLD, Condition(ConditionKind.TIER, tier=TierId("gone"))), "not in the campaign"),
+        (Draft(GOLD, Condition(ConditionKind.TIER, tier=TierId("gone"))), "don't know a tier called “gone”"),
         (Draft(GOLD, Condition(ConditionKind.AMOUNT)), "how much"),
         (Draft(GOLD, Condition(ConditionKind.LIFETIME, -1)), "how much"),
         (Draft(GOLD, Condition(ConditionKind.MONTHS, 0)), "how many months"),
@@ -135,6 +135,45 @@ async def test_a_draft_that_makes_no_sense_is_refused(desk: Desk, asked: Draft, 
 )
 async def test_a_rule_is_worth_what_its_condition_asks(desk: Desk, condition: Condition, worth: int) -> None:
     assert (await desk.rules.draft(GUILD, Draft(GOLD, condition))).worth_cents == worth
+
+
+async def _with_tiers(desk: Desk, *tiers: Tier) -> None:
+    home = await desk.campaigns.home(GUILD)
+    async with desk.store.write() as t:
+        await t.campaigns.save(replace(home.campaign(), currency="USD", tiers=tiers), NOW)
+
+
+@pytest.mark.parametrize("typed", ["Gold", " gold ", "GOLD", "Gold (5.00 USD)", "2"])
+async def test_a_tier_is_taken_by_its_title_its_label_or_its_id(desk: Desk, typed: str) -> None:
+    await _with_tiers(desk, Tier(TierId("1"), "Silver", 300), Tier(TierId("2"), "Gold", 500))
+
+    drafted = await desk.rules.draft(GUILD, Draft(GOLD, Condition(ConditionKind.TIER, tier=TierId(typed))))
+
+    assert drafted.condition == Condition(ConditionKind.TIER, tier=TierId("2"))
+    assert drafted.worth_cents == 500
+
+
+async def test_a_title_that_no_tier_has_is_refused_with_those_there_are(desk: Desk) -> None:
+    asked = Draft(GOLD, Condition(ConditionKind.TIER, tier=TierId("Platinum*")))
+    await _with_tiers(desk, Tier(TierId("1"), "Silver", 300), Tier(TierId("2"), "Gold", 500), Tier(TierId("3"), "Gold", 900))
+
+    with pytest.raises(RuleRefused) as refused:
+        await desk.rules.draft(GUILD, asked)
+    assert str(refused.value) == (
+        "I don't know a tier called “Platinum\\*”. You have: Silver, Gold \\(5.00 USD\\), Gold \\(9.00 USD\\)."
+    )
+    await _with_tiers(desk)
+    with pytest.raises(RuleRefused, match="no tiers yet"):
+        await desk.rules.draft(GUILD, asked)
+
+
+async def test_a_title_that_several_tiers_have_is_not_guessed(desk: Desk) -> None:
+    await _with_tiers(desk, Tier(TierId("2"), "Gold", 500), Tier(TierId("3"), "gold", 900))
+
+    with pytest.raises(RuleRefused, match="More than one tier"):
+        await desk.rules.draft(GUILD, Draft(GOLD, Condition(ConditionKind.TIER, tier=TierId("Gold"))))
+    by_label = await desk.rules.draft(GUILD, Draft(GOLD, Condition(ConditionKind.TIER, tier=TierId("gold (9.00 USD)"))))
+    assert by_label.condition.tier == "3"
 
 
 async def test_a_guild_has_a_most_number_of_rules(desk: Desk) -> None:

@@ -1,5 +1,6 @@
 """A Patreon and a Discord of plain state for the engine's tests: they answer, count calls, and fail on demand."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -49,6 +50,8 @@ class PatreonDouble:
         self._move = move
         self.memberships: dict[PatronId, Membership] = {}
         self.calls: Counter[str] = Counter()
+        self.campaign = a_campaign()
+        self.described: asyncio.Event | None = None
         self.fault: Exception | None = None
         self.one_fault: Exception | None = None
         self.own_faults: dict[PatronId, Exception] = {}
@@ -130,7 +133,9 @@ class PatreonDouble:
         """Describe the campaign."""
         assert campaign == CAMPAIGN
         self._count("campaign")
-        return a_campaign()
+        if self.described is not None:
+            await self.described.wait()
+        return self.campaign
 
     async def renew(self, owner: TokenOwner) -> None:
         """Note which pair was to be renewed."""

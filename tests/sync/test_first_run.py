@@ -8,6 +8,7 @@ from bot.sync.brake import Brake
 from bot.sync.bulk import Bulk
 from bot.sync.campaigns import Refreshes
 from bot.sync.cases import GuildView
+from bot.sync.describing import Descriptions
 from bot.sync.guild_work import GuildWork
 from bot.sync.health import Health
 from bot.sync.parts import Parts
@@ -33,7 +34,7 @@ async def _refresh_during_which(world: World, meanwhile: Callable[[Parts], Await
     bulk = _Interrupted(parts, Brake(parts), lambda: False)
     bulk.meanwhile = lambda: meanwhile(parts)
     nudge = await _nudge(world, NudgeKind.CAMPAIGN, CAMPAIGN, Cause.REFRESH)
-    await Refreshes(parts, bulk, Health(parts), lambda: False).campaign(nudge)
+    await Refreshes(parts, bulk, Health(parts), Descriptions(parts), lambda: False).campaign(nudge)
 
 
 async def _nudge(world: World, kind: NudgeKind, key: str, cause: Cause) -> Nudge:

@@ -119,6 +119,20 @@ def test_a_rule_is_one_line_with_its_group_and_stickiness() -> None:
     assert line == "**Gold\\_role** for everybody on the tier \\*Gold\\* (group main, sticky)"
 
 
+def test_tiers_of_one_name_are_told_apart_by_price_and_those_of_one_price_by_id() -> None:
+    twins = (Tier(TierId("1"), "Gold", 500), Tier(TierId("2"), "gold", 900), Tier(TierId("3"), "Gold", 500))
+    campaign = replace(CAMPAIGN, tiers=(*twins, Tier(TierId("4"), "Silver", 500), Tier(TierId("5"), "x" * 200, 500)))
+
+    labels = [explain.priced(tier, campaign) for tier in campaign.tiers]
+    assert labels[:4] == ["Gold (5.00 EUR, tier 1)", "gold (9.00 EUR)", "Gold (5.00 EUR, tier 3)", "Silver (5.00 EUR)"]
+    assert len(labels[4]) == 100
+    assert labels[4].endswith("x (5.00 EUR)")
+    lines = [explain.condition(Condition(ConditionKind.TIER, tier=tier.tier), campaign) for tier in campaign.tiers[1:4]]
+    assert lines[0] == "everybody on the tier gold \\(9.00 EUR\\)"
+    assert lines[1] == "everybody on the tier Gold \\(5.00 EUR, tier 3\\)"
+    assert lines[2] == "everybody on the tier Silver"
+
+
 def test_a_tier_that_is_gone_is_named_by_its_id() -> None:
     assert "no longer lists (7)" in explain.rule(rule(), {}, None)
 
