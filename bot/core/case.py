@@ -20,6 +20,7 @@ from bot.core.model import (
     RoleChange,
     RoleId,
     RoleRule,
+    Source,
 )
 
 
@@ -31,6 +32,8 @@ class Case:
     whose answers may not count against anybody now (Patreon is down, the creator's access is refused, an answer lost
     everything at once). ``broken_since`` is when the person's own link died (``Link.broken_since``): their last
     reading then stands for the declined grace. ``earned`` says since when which sticky rules' roles are theirs for good.
+    ``unanswered`` are campaigns that Patreon was just asked about in vain: what a webhook says of them counts alone, until
+    Patreon answers.
     """
 
     guild: GuildId
@@ -44,8 +47,14 @@ class Case:
     ledger: Mapping[RoleId, Grant] = field(default_factory=dict)
     doubts: Mapping[RoleId, Doubt] = field(default_factory=dict)
     unreadable: frozenset[CampaignId] = frozenset()
+    unanswered: frozenset[CampaignId] = frozenset()
     broken_since: datetime | None = None
     earned: Mapping[int, datetime] = field(default_factory=dict)
+
+    def word(self, campaign: CampaignId) -> Membership | None:
+        """Return what is known of a campaign where only a webhook vouches for it."""
+        reading = self.memberships.get(campaign)
+        return reading if reading is not None and reading.source is Source.WEBHOOK else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +75,21 @@ class Verdict:
         """Return whether a sticky rule keeps a role that its condition does not give now."""
         return self.earned_at is not None
 
+    @property
+    def gives(self) -> bool:
+        """Whether the rule gives its role now."""
+        return self.kept or (self.holds is True and not self.outranked)
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What follows from a case.
 
-    ``doubts`` replaces the stored ones: revocations waiting for a second reading. ``due_at`` is the next instant at
-    which time alone could change the outcome. ``protected`` are roles that are not desired but stay, since they are not
-    ours to take. ``claimed`` are roles held by a creator's hand or adopted that a rule gives now: they become ours.
-    ``earned`` are sticky rules, by number, that give their role for the first time.
+    ``doubts`` replaces the stored ones: revocations waiting for a second reading, and desired roles that only a webhook
+    vouches for. ``due_at`` is the next instant at which time alone could change the outcome. ``protected`` are roles
+    that are not desired but stay, since they are not ours to take. ``claimed`` are roles held by a creator's hand or
+    adopted that a rule gives now: they become ours. ``earned`` are sticky rules, by number, that give their role for the
+    first time.
     """
 
     entitlements: Mapping[CampaignId, Entitlement]
@@ -86,3 +101,8 @@ class Decision:
     claimed: frozenset[RoleId] = frozenset()
     due_at: datetime | None = None
     earned: frozenset[int] = frozenset()
+
+    @property
+    def doubted(self) -> frozenset[RoleId]:
+        """The roles that go when a second reading confirms it."""
+        return frozenset(doubt.role for doubt in self.doubts) - self.desired

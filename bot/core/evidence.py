@@ -41,7 +41,7 @@ def weigh(
         return Evidence.ENOUGH
     if doubt and all(_settles(reading, doubt, entitlements[reading.campaign]) for reading in readings):
         return Evidence.ENOUGH
-    return doubt or _first_doubt(case, role, readings)
+    return doubt or first_doubt(case, role, readings)
 
 
 def _concerned(case: Case, about: list[Verdict], verdicts: tuple[Verdict, ...]) -> set[CampaignId]:
@@ -53,7 +53,23 @@ def _concerned(case: Case, about: list[Verdict], verdicts: tuple[Verdict, ...]) 
     return {verdict.rule.campaign for verdict in [*about, *rivals]}
 
 
-def _first_doubt(case: Case, role: RoleId, readings: list[Membership]) -> Doubt:
+def hearsay(case: Case, verdicts: tuple[Verdict, ...]) -> dict[RoleId, Membership]:
+    """Return the roles that follow from a webhook's word alone, each with the latest body that says so."""
+    found: dict[RoleId, Membership] = {}
+    proven: set[RoleId] = set()
+    for verdict in verdicts:
+        role, reading = verdict.rule.role, case.word(verdict.rule.campaign)
+        if not verdict.gives:
+            continue
+        if verdict.kept or reading is None:
+            proven.add(role)
+        elif role not in found or found[role].serial < reading.serial:
+            found[role] = reading
+    return {role: reading for role, reading in found.items() if role not in proven}
+
+
+def first_doubt(case: Case, role: RoleId, readings: list[Membership]) -> Doubt:
+    """Return the doubt that these readings, the first of their kind, leave about a role."""
     latest = max(readings, key=lambda reading: reading.serial)
     heard = any(reading.source is Source.WEBHOOK for reading in readings)
     return Doubt(case.guild, case.user, role, latest.serial, Source.WEBHOOK if heard else latest.source)

@@ -50,7 +50,7 @@ def foresee(case: Case, decision: Decision, held: Mapping[RoleId, Held], blocked
 
     ``held`` is what the brake asked about this person, ``blocked`` the roles the bot may not touch now.
     """
-    ending = decision.change.revoke | {doubt.role for doubt in decision.doubts}
+    ending = decision.change.revoke | decision.doubted
     # What somebody gave up themselves by unlinking is held for nobody.
     asked = {role: held[role].approved for role in ending & held.keys()} if case.linked else {}
     kept = frozenset(role for role, approved in asked.items() if approved is False)

@@ -75,6 +75,14 @@ def carry(previous: Membership | None, reading: Membership) -> Membership:
     return _with_what_they_had(previous, reading)
 
 
+def falls_short(answer: Membership, told: Membership) -> bool:
+    """Return whether an answer lists less as theirs than a webhook did: fewer tiers that cost money, or less money."""
+    before, after = worth(told), worth(answer)
+    if before and after is not None and after < before:
+        return True
+    return before != 0 and bool(told.tiers - answer.tiers)
+
+
 def vanished(previous: Membership, now: datetime, *, serial: int, source: Source = Source.LIST) -> Membership:
     """Return the reading of a complete answer that no longer names the patron."""
     return carry(previous, absent(previous.patron, previous.campaign, now, serial=serial, source=source))

@@ -5,11 +5,12 @@ Single and bulk sync, preview, explain and simulate all ask ``reconcile``. It ne
 """
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 from bot.core.case import Case, Decision, Verdict
 from bot.core.entitlement import assess
-from bot.core.evidence import Evidence, weigh
+from bot.core.evidence import Evidence, first_doubt, hearsay, weigh
 from bot.core.model import (
     CampaignId,
     Condition,
@@ -23,6 +24,7 @@ from bot.core.model import (
     Revocable,
     RoleChange,
     RoleId,
+    Source,
 )
 from bot.core.months import months_later
 from bot.core.readings import unbroken_since
@@ -55,7 +57,7 @@ def desired(verdicts: Iterable[Verdict], manual: Iterable[ManualGrant], now: dat
 
 def given_by_rule(verdicts: Iterable[Verdict]) -> frozenset[RoleId]:
     """Give the roles that follow from the rules."""
-    return frozenset(verdict.rule.role for verdict in verdicts if verdict.kept or (verdict.holds and not verdict.outranked))
+    return frozenset(verdict.rule.role for verdict in verdicts if verdict.gives)
 
 
 def diff(
@@ -69,6 +71,10 @@ def diff(
 
     Grants are prompt; each revocation is weighed in ``evidence``. Somebody who is not in the guild has nothing to
     change, and their doubts are forgotten: on return the readings start anew.
+
+    A webhook's word gives nothing by itself, since a body can be an old one posted again: it waits for Patreon's answer,
+    and counts alone only while there is none. What was given so stays in doubt, so that the first answer that disagrees
+    takes it; no other webhook ends such a doubt.
     """
     if not case.present:
         return RoleChange(), (), frozenset()
@@ -76,8 +82,9 @@ def diff(
     # Perhaps done: given again when it is wanted, taken again when it is not.
     begun = {role for role, grant in case.ledger.items() if grant.holding.begun}
     grant = wanted - held - (_left_alone(case) - _given_by_hand(case.manual, now))
+    waiting, doubts = _on_a_word(case, verdicts, grant, begun, now)
+    grant -= waiting
     revoke: set[RoleId] = set()
-    doubts: list[Doubt] = []
     protected: set[RoleId] = set()
     for role in sorted((held | begun) - wanted):
         if not _may_revoke(case, role):
@@ -89,6 +96,25 @@ def diff(
         elif found is Evidence.ENOUGH:
             revoke.add(role)
     return RoleChange(grant, frozenset(revoke)), tuple(doubts), frozenset(protected)
+
+
+def _on_a_word(
+    case: Case, verdicts: tuple[Verdict, ...], grant: AbstractSet[RoleId], begun: set[RoleId], now: datetime
+) -> tuple[set[RoleId], list[Doubt]]:
+    """Return which grants wait for Patreon's answer, and the doubts about roles that rest on a webhook's word alone."""
+    waiting: set[RoleId] = set()
+    doubts: list[Doubt] = []
+    for role, reading in sorted(hearsay(case, verdicts).items()):
+        doubt = case.doubts.get(role)
+        if role in _given_by_hand(case.manual, now):
+            continue
+        if doubt is not None and doubt.source is Source.WEBHOOK:
+            doubts.append(doubt)
+        elif role in grant and (role in begun or reading.campaign in case.unanswered):
+            doubts.append(first_doubt(case, role, [reading]))
+        if role not in begun and reading.campaign not in case.unanswered:
+            waiting.add(role)
+    return waiting, doubts
 
 
 def _assess_all(case: Case, now: datetime) -> dict[CampaignId, Entitlement]:

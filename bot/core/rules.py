@@ -64,11 +64,16 @@ def _best_of_groups(case: Case, holding: list[RoleRule]) -> dict[str, tuple[int,
 
 
 def newly_earned(case: Case, verdicts: tuple[Verdict, ...]) -> frozenset[int]:
-    """Return the numbers of the sticky rules that give their role by their own condition for the first time."""
+    """Return the numbers of the sticky rules that give their role by their own condition for the first time.
+
+    A webhook's word earns nothing for good.
+    """
     if not (case.linked and case.present):
         return frozenset()
     giving = (verdict.rule for verdict in verdicts if verdict.holds and not verdict.outranked)
-    return frozenset(rule.rule for rule in giving if rule.sticky and rule.rule not in case.earned)
+    return frozenset(
+        rule.rule for rule in giving if rule.sticky and rule.rule not in case.earned and case.word(rule.campaign) is None
+    )
 
 
 def _earned_at(case: Case, rule: RoleRule) -> datetime | None:

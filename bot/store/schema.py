@@ -330,3 +330,10 @@ webhooks = Table(
     Column("paused", Boolean, nullable=False, doc="whether Patreon stopped sending it"),
     Column("received_at", Instant, doc="when one came in last"),
 )
+
+webhook_bodies = Table(
+    "webhook_bodies",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True, doc="of a body that was delivered: see Webhooks.is_first"),
+    Column("received_at", Instant, nullable=False, index=True, doc="when it came in for the first time"),
+)

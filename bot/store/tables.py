@@ -36,6 +36,8 @@ _SEALED = "_sealed"
 KEEP_LOG = timedelta(days=400)
 KEEP_RUNS = timedelta(days=30)
 KEEP_LOSSES = timedelta(days=1)
+KEEP_BODIES = timedelta(days=90)
+"""Patreon's own last attempt at a delivery comes after about a month."""
 KEEP_GUILD_LEFT = timedelta(days=30)
 """Whoever threw the bot out by mistake finds everything as it was for so long."""
 
@@ -94,6 +96,7 @@ class Tables(Subject):
         await self.runs.purge(now - KEEP_RUNS)
         await self.holds.forget_losses(now - KEEP_LOSSES)
         await self.memberships.drop_left()
+        await self.webhooks.forget_bodies(now - KEEP_BODIES)
         for guild in sorted(await self.guilds.left(before=now - KEEP_GUILD_LEFT)):
             await self._erase_guild(guild)
 

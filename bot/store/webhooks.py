@@ -1,5 +1,6 @@
 """Webhooks registered at Patreon, their secrets sealed. Registering and verifying is bot/patreon's business."""
 
+import hashlib
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from bot.core.model import CampaignId
 from bot.store.codec import decode_texts, encode_texts
 from bot.store.crypto import Cipher
 from bot.store.records import WebhookRecord
-from bot.store.schema import webhooks
+from bot.store.schema import webhook_bodies, webhooks
 from bot.store.statements import Subject
 
 _c = webhooks.c
@@ -47,6 +48,19 @@ class Webhooks(Subject):
     async def received(self, campaign: CampaignId, at: datetime) -> None:
         """Remember when a webhook came in last; it is not paused then."""
         await self._run(update(webhooks).where(_c.campaign_id == campaign).values(received_at=at, paused=False))
+
+    async def is_first(self, body: bytes, at: datetime) -> bool:
+        """Return whether a verified body was never delivered before, and remember it.
+
+        Patreon's bodies have no id and no date: whoever kept one can post it again for ever. Only a digest is stored.
+        """
+        digest = hashlib.blake2b(body, digest_size=16).digest()
+        insert = self._insert(webhook_bodies).on_conflict_do_nothing()
+        return (await self._run(insert, {"digest": digest, "received_at": at})).rowcount == 1
+
+    async def forget_bodies(self, before: datetime) -> None:
+        """Delete the digests of bodies that came in before an instant."""
+        await self._change_many(delete(webhook_bodies).where(webhook_bodies.c.received_at < before))
 
     def _to_record(self, row: Row[Any]) -> WebhookRecord:
         return WebhookRecord(

@@ -68,9 +68,8 @@ class Brake:
         """
         case, decision, cause = order.case, order.decision, order.cause
         guild, user = case.guild, case.user
-        doubted = {doubt.role for doubt in decision.doubts}
         answers = (await t.holds.of_users(guild, [user])).get(user, {})
-        reports = await self._drop(t, guild, user, frozenset(answers) - due - doubted)
+        reports = await self._drop(t, guild, user, frozenset(answers) - due - decision.doubted)
         if not case.linked:
             return Sifted(due, frozenset(), reports)
         approved = frozenset(role for role in due if answers.get(role) is True)

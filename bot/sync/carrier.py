@@ -18,7 +18,7 @@ from bot.sync import blocks
 from bot.sync.apply import Applier, Done, Order, in_doubt
 from bot.sync.blocks import Blocked, BlockReports
 from bot.sync.brake import Brake, Sifted
-from bot.sync.cases import load_case
+from bot.sync.cases import Word, load_case, with_word
 from bot.sync.gate import Gate
 from bot.sync.parts import Parts
 from bot.sync.reports import PatronSynced
@@ -46,18 +46,19 @@ class Carrier:
         """Where bulk work waits for its turn at Discord."""
         return self._applier.gate
 
-    async def order(self, t: Tables, guild: GuildId, user: DiscordUserId, cause: Cause) -> Order:
-        """Decide about one person in one guild, from what is stored now."""
+    async def order(self, t: Tables, guild: GuildId, user: DiscordUserId, cause: Cause, word: Word) -> Order:
+        """Decide about one person in one guild, from what is stored now and what webhooks said since."""
         view, link, case = await load_case(t, guild, user)
+        case = with_word(case, word)
         now = self._parts.now()
         return Order(view, case, link, reconcile(case, now), cause, now)
 
-    async def carry(self, guild: GuildId, user: DiscordUserId, cause: Cause, *, answer: bool) -> Order:
+    async def carry(self, guild: GuildId, user: DiscordUserId, cause: Cause, word: Word, *, answer: bool) -> Order:
         """Decide, and do what may be done. ``answer``: report also when that is nothing, since somebody waits."""
         async with self._parts.store.write() as t:
             await t.guilds.lock(guild)
             await t.links.lock([user])
-            order = await self.order(t, guild, user, cause)
+            order = await self.order(t, guild, user, cause, word)
             if order.link is not None:
                 await t.earned.add({order.link.patron: order.decision.earned}, order.decided_at)
             acts = order.view.settings.policy.acts
@@ -164,5 +165,5 @@ def _report(order: Order) -> PatronSynced:
         cause=order.cause,
         change=RoleChange(),
         desired=order.decision.desired,
-        doubted=frozenset(doubt.role for doubt in order.decision.doubts),
+        doubted=order.decision.doubted,
     )

@@ -57,6 +57,24 @@ class GuildView:
         return {tier.tier: tier.title for state in self.campaigns.values() for tier in state.campaign.tiers}
 
 
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What webhooks said of one person since Patreon was last asked. ``alone``: Patreon does not answer, so it counts."""
+
+    readings: Memberships = field(default_factory=dict)
+    alone: bool = False
+
+
+def with_word(case: Case, word: Word) -> Case:
+    """Return the case as webhooks tell it, where no answer of Patreon's is later."""
+    later = {
+        campaign: reading
+        for campaign, reading in word.readings.items()
+        if campaign not in case.memberships or case.memberships[campaign].serial < reading.serial
+    }
+    return replace(case, memberships={**case.memberships, **later}, unanswered=frozenset(later if word.alone else ()))
+
+
 def audited_key(guild: GuildId) -> str:
     """Name the fact that says for which roles a guild's holders are known."""
     return f"audited_roles:{guild}"

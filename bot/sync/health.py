@@ -44,6 +44,10 @@ class Health:
             log.error("patreon_gone", campaign=campaign, why=why)
             await self._parts.tell(PatreonGone(campaign, since, why))
 
+    def is_failing(self, campaign: CampaignId) -> bool:
+        """Return whether Patreon gave no usable answer about a campaign when this process asked last."""
+        return campaign in self._failing_since
+
     async def answered(self, campaign: CampaignId, *, whole: bool = False) -> None:
         """Note a usable answer, of one membership or of the ``whole`` list: what froze the campaign is over."""
         self._failing_since.pop(campaign, None)

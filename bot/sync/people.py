@@ -1,13 +1,18 @@
-"""The nudges of people: what a cause means for reading Patreon, then `settle` makes them right."""
+"""The nudges of people: what a cause means for reading Patreon, then `settle` makes them right.
 
+What a webhook says is never stored as an answer of Patreon's: it waits beside the nudge until Patreon was asked. A body
+can be an old one posted again, and what it says must not be inherited by the readings after it.
+"""
+
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import Enum
 
-from bot.core.model import CampaignId, Cause, DiscordUserId, Link, Membership, Source
-from bot.core.readings import carry
+from bot.core.model import CampaignId, Cause, DiscordUserId, Link, Membership
+from bot.core.readings import carry, falls_short
+from bot.errors import PatreonError
 from bot.store.codec import digest
 from bot.store.records import Nudge
-from bot.sync.cases import confirmed
+from bot.sync.cases import Word, confirmed
 from bot.sync.parts import Parts
 from bot.sync.reads import Reads, listable
 from bot.sync.settle import Settled, Settler
@@ -17,16 +22,10 @@ _JUST_READ = timedelta(minutes=2)
 
 # After these a first answer, or time alone, has another answer follow it soon.
 _CONFIRMED = frozenset({Cause.WEBHOOK, Cause.RULES, Cause.CLOCK, Cause.REACHED})
+# Patreon's answers may lag behind its webhooks: how long after one that says less Patreon is asked again.
+_LAGS = (timedelta(seconds=10), timedelta(seconds=50))
 
 Stored = dict[CampaignId, Membership]
-
-
-class _Taken(Enum):
-    """What a webhook's reading was. SAME: when asked, Patreon said just that. OLD: something as new is stored already."""
-
-    NEWS = "news"
-    SAME = "same"
-    OLD = "old"
 
 
 class People:
@@ -38,6 +37,8 @@ class People:
         self._reads = reads
         # The serials from which on people wait for a list; forgotten in a restart, which costs a single read.
         self._waiting: dict[str, int] = {}
+        # For whom Patreon said less than a webhook: the webhook's serial, and how often it was asked again since.
+        self._lagging: dict[str, tuple[int, int]] = {}
 
     async def person(self, nudge: Nudge) -> datetime | None:
         """Settle somebody: by what is stored and what a webhook said, then by what Patreon says when asked.
@@ -54,24 +55,74 @@ class People:
         return await self._linked(nudge, link, cause)
 
     async def _linked(self, nudge: Nudge, link: Link, cause: Cause) -> datetime | None:
-        taken = [await self._take(reading) for reading in nudge.readings if reading.patron == link.patron]
+        said = [reading for reading in nudge.readings if reading.patron == link.patron]
+        word, news = await self._hear(link, said)
         async with self._parts.store.read() as t:
             stored = await t.memberships.load_all(link.patron)
-        # Patreon tells of one change in several webhooks; those that say what was read since are no news.
-        ask = any(each is not _Taken.SAME for each in taken) or _asks(cause, link, stored, heard=bool(taken))
+        ask = news or _asks(cause, link, stored, heard=bool(said))
         found = Settled()
         settled = doubted = False
-        # What a webhook said before the read failed was settled by it then.
-        if not ask or cause is Cause.MANUAL or any(each is not _Taken.OLD for each in taken):
+        if not ask or cause is Cause.MANUAL or word.readings:
             # What was given or ended by hand does not wait for Patreon; whoever waits is told when it has answered.
-            found = await self._settler.settle(link.user, cause, answer=not ask)
+            found = await self._settler.settle(link.user, cause, answer=not ask, word=word)
             settled = True
             # Time alone takes nothing, nor does an answer that was the first of its kind: it is read again first.
             doubted = cause in _CONFIRMED and found.in_doubt
-        read, later = await self._read(nudge, link, stored, cause, ask=ask, doubted=doubted)
+        try:
+            read, later = await self._read(nudge, link, stored, cause, ask=ask, doubted=doubted)
+        except PatreonError:
+            await self._take_at_its_word(link, cause, word)
+            raise
+        if not read and (later is None or self._reads.is_failing(word.readings)):
+            await self._take_at_its_word(link, cause, word)
         if later is None and (read or not settled or (ask and cause is Cause.MANUAL)):
             found = await self._settler.settle(link.user, cause)
-        return later or found.again_at
+        return later or await self._ask_again_at(nudge.key, link, said) or found.again_at
+
+    async def _hear(self, link: Link, said: list[Membership]) -> tuple[Word, bool]:
+        """Return what webhooks said that no answer of Patreon's is younger than, and whether any of it is news.
+
+        Patreon tells of one change in several webhooks: one that says what was read last is none.
+        """
+        readings: Stored = {}
+        news = False
+        if not said:
+            return Word(), False
+        async with self._parts.store.write() as t:
+            stored = await t.memberships.load_all(link.patron)
+            for reading in said:
+                campaign = reading.campaign
+                last = stored.get(campaign)
+                previous = last and confirmed(last, await t.campaigns.state(campaign))
+                known = (await t.memberships.digests(campaign, [link.patron])).get(link.patron)
+                if previous is not None and known == digest(reading):
+                    await t.memberships.touch(reading)
+                    continue
+                news = True
+                if previous is None or previous.serial < reading.serial:
+                    readings[campaign] = carry(previous, reading)
+        return Word(readings), news
+
+    async def _take_at_its_word(self, link: Link, cause: Cause, word: Word) -> None:
+        """Settle somebody by what webhooks said, since Patreon does not answer."""
+        if word.readings:
+            await self._settler.settle(link.user, cause, answer=False, word=replace(word, alone=True))
+
+    async def _ask_again_at(self, key: str, link: Link, said: list[Membership]) -> datetime | None:
+        """Return when to ask Patreon again, where it said less than a webhook did: its answers may lag."""
+        serial, times = self._lagging.pop(key, (0, 0))
+        if not said:
+            return None
+        async with self._parts.store.read() as t:
+            stored = await t.memberships.load_all(link.patron)
+            asked_at = await t.serials.current()
+        short = [each.serial for each in said if each.campaign in stored and falls_short(stored[each.campaign], each)]
+        times = times if max(short, default=0) == serial else 0
+        if not short or times == len(_LAGS):
+            return None
+        self._lagging[key] = max(short), times + 1
+        self._waiting[key] = asked_at
+        return self._parts.now() + _LAGS[times]
 
     async def _read(
         self, nudge: Nudge, link: Link, stored: Stored, cause: Cause, *, ask: bool, doubted: bool
@@ -119,24 +170,9 @@ class People:
         if state is None or state.refreshed_at is None:
             return False
         about = [reading.serial for reading in nudge.readings if reading.campaign == campaign]
-        since = max(about, default=self._waiting.get(nudge.key))
+        waiting = [self._waiting[nudge.key]] if nudge.key in self._waiting else []
+        since = max([*about, *waiting], default=None)
         return since is not None and state.refreshed_serial > since
-
-    async def _take(self, reading: Membership) -> _Taken:
-        """Store what a webhook said, unless something newer is known."""
-        patron, campaign, said = reading.patron, reading.campaign, digest(reading)
-        async with self._parts.store.write() as t:
-            stored = await t.memberships.load(patron, campaign)
-            previous = stored and confirmed(stored, await t.campaigns.state(campaign))
-            known = (await t.memberships.digests(campaign, [patron])).get(patron)
-            same = previous is not None and previous.source is not Source.WEBHOOK and known == said
-            if previous is not None and previous.serial >= reading.serial:
-                return _Taken.SAME if same else _Taken.OLD
-            if same:
-                await t.memberships.touch(reading)
-                return _Taken.SAME
-            await t.memberships.save(carry(previous, reading), None, digest=said)
-        return _Taken.NEWS
 
 
 def _asks(cause: Cause, link: Link, stored: Stored, *, heard: bool) -> bool:

@@ -135,7 +135,7 @@ class Previews:
 
     def _foresee(self, view: GuildView, case: Case, held: Mapping[RoleId, Held], now: datetime) -> Prospect:
         decision = reconcile(case, now)
-        moving = decision.change.grant | decision.change.revoke | {doubt.role for doubt in decision.doubts}
+        moving = decision.change.grant | decision.change.revoke | decision.doubted
         blocked: Collection[RoleId] = ()
         if moving and self._guilds.is_ready(view.guild):
             blocked = blocks.find(self._guilds, view.guild, moving, view.refused).keys()

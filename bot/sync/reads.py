@@ -6,6 +6,7 @@ list says reaches them through the campaign's refresh.
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -66,6 +67,10 @@ class Reads:
                 await t.nudges.add(NudgeKind.CAMPAIGN, campaign, Cause.WEBHOOK, at)
         # Whoever the list finds changed is called by it, so the others need not look for its end every second.
         return at + _LOOK_AGAIN
+
+    def is_failing(self, campaigns: Iterable[CampaignId]) -> bool:
+        """Return whether Patreon gave no usable answer about one of these when it was asked last."""
+        return any(map(self._health.is_failing, campaigns))
 
     async def read(self, link: Link, campaign: CampaignId, stored: Membership | None) -> bool:
         """Read one membership, store it, and say whether there was anybody to ask.

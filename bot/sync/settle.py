@@ -14,9 +14,11 @@ from bot.store.records import NudgeKind
 from bot.store.tables import Tables
 from bot.sync.apply import Order, in_doubt
 from bot.sync.carrier import Carrier, over
-from bot.sync.cases import GuildView
+from bot.sync.cases import GuildView, Word
 from bot.sync.parts import Parts
 from bot.sync.sightings import UNSEEN, record_gone, record_seen
+
+_NOTHING = Word()
 
 # After these somebody waits for an answer, even when there is nothing to do.
 _ANSWERED = frozenset({Cause.LINKED, Cause.UNLINKED, Cause.MANUAL})
@@ -42,7 +44,7 @@ class Settler:
         self._parts = parts
         self._carrier = carrier
 
-    async def settle(self, user: DiscordUserId, cause: Cause, *, answer: bool = True) -> Settled:
+    async def settle(self, user: DiscordUserId, cause: Cause, *, answer: bool = True, word: Word = _NOTHING) -> Settled:
         """Make one person right in all their guilds, side by side.
 
         One guild that fails does not keep the others waiting; its error is raised when all have ended. Without
@@ -51,10 +53,10 @@ class Settler:
         async with self._parts.store.read() as t:
             link = await t.links.load(user)
             due = await t.memberships.due_of(link.patron) if link else {}
-            guilds = await self._guilds(t, user, due)
+            guilds = await self._guilds(t, user, due.keys() | word.readings.keys())
         answer = answer and cause in _ANSWERED
         outcomes = await asyncio.gather(
-            *(self._in_guild(guild, user, cause, answer=answer) for guild in guilds), return_exceptions=True
+            *(self._in_guild(guild, user, cause, word, answer=answer) for guild in guilds), return_exceptions=True
         )
         settled = [outcome for outcome in outcomes if isinstance(outcome, Settled)]
         due_at = min((each.due_at for each in settled if each.due_at is not None), default=None)
@@ -76,8 +78,8 @@ class Settler:
             known.update(await t.rules.guilds_of(campaign))
         return sorted(known)
 
-    async def _in_guild(self, guild: GuildId, user: DiscordUserId, cause: Cause, *, answer: bool) -> Settled:
-        order, unseen, held = await self._load(guild, user, cause)
+    async def _in_guild(self, guild: GuildId, user: DiscordUserId, cause: Cause, word: Word, *, answer: bool) -> Settled:
+        order, unseen, held = await self._load(guild, user, cause, word)
         view, link = order.view, order.link
         if view.settings.left_at is not None:
             await self._left(order)
@@ -88,17 +90,17 @@ class Settler:
         newly = cause is Cause.LINKED and link is not None and not _audited_after(view, link)
         if unseen or newly or self._unproven(order):
             left_alone = await self._look(view, user, cause)
-            order, _, held = await self._load(guild, user, cause)
+            order, _, held = await self._load(guild, user, cause, word)
             if left_alone:
                 return Settled(bool(order.decision.doubts), order.decision.due_at)
         if answer or held or self._matters(order):
-            order = await self._carrier.carry(guild, user, cause, answer=answer)
+            order = await self._carrier.carry(guild, user, cause, word, answer=answer)
         return Settled(bool(order.decision.doubts), order.decision.due_at)
 
-    async def _load(self, guild: GuildId, user: DiscordUserId, cause: Cause) -> tuple[Order, bool, bool]:
+    async def _load(self, guild: GuildId, user: DiscordUserId, cause: Cause, word: Word) -> tuple[Order, bool, bool]:
         """Decide without doing anything; and say whether nobody ever looked for them here, and whether the brake holds."""
         async with self._parts.store.read() as t:
-            order = await self._carrier.order(t, guild, user, cause)
+            order = await self._carrier.order(t, guild, user, cause, word)
             unseen = not order.case.present and await t.presence.present(guild, user) is None
             return order, unseen, bool(await t.holds.of_users(guild, [user]))
 

@@ -77,7 +77,7 @@ class HookRoutes:
         if campaign is not None and notice.campaign not in (None, campaign):
             log.info("webhook_ignored", trigger=notice.trigger, why="another campaign")
             return "ignored"
-        return await self._keep(notice, notice.patron, campaign)
+        return await self._keep(notice, notice.patron, campaign, body)
 
     async def _secrets_of(self, campaign: CampaignId | None, *, configured: bool) -> list[str]:
         """Gather what may sign: the registered webhook's secret, the one before it, and the configured ones."""
@@ -91,15 +91,18 @@ class HookRoutes:
             raise WebhookRejected(web.HTTPServiceUnavailable.status_code, "no webhook secret is known")
         return secrets
 
-    async def _keep(self, notice: WebhookNotice, patron: PatronId, campaign: CampaignId | None) -> str:
-        """Store the nudge with the reading, if the patron is linked; wake the engine after it is on disk."""
+    async def _keep(self, notice: WebhookNotice, patron: PatronId, campaign: CampaignId | None, body: bytes) -> str:
+        """Store the nudge with the reading, if the patron is linked; wake the engine after it is on disk.
+
+        A body that was delivered before only makes the engine ask Patreon: what it says may be long over.
+        """
         now = self._now()
         async with self._store.write() as t:
             if campaign is not None:
                 await t.webhooks.received(campaign, now)
+            said = notice.membership if await t.webhooks.is_first(body, now) else None
             link = await t.links.load_of_patron(patron)
             if link is not None:
-                said = notice.membership
                 reading = said and replace(said, serial=await t.serials.take())
                 await t.nudges.add(NudgeKind.USER, str(link.user), Cause.WEBHOOK, now, reading=reading)
         if link is None:

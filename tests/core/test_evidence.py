@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.core.case import Case
-from bot.core.model import Doubt, Origin, Policy, Reason, RoleId, Source
+from bot.core.model import Doubt, Holding, Origin, Policy, Reason, RoleId, Source
 from bot.core.reconcile import reconcile
 from tests.core.cases import (
     BRONZE,
@@ -264,3 +264,120 @@ def test_a_role_outranked_by_another_campaigns_rule_rests_on_that_campaigns_word
     assert not reconcile(replace(ranked, unreadable=frozenset({THEIRS})), NOW).change.revoke
     stale = {OURS: BASE, THEIRS: read_at(BASE, NOW - DAY, THEIRS)}
     assert not reconcile(replace(ranked, memberships=stale), NOW).change.revoke
+
+
+# --- a webhook's word
+
+
+TOLD = case(rule(BRONZE), membership=replace(read_at(BASE, NOW), source=Source.WEBHOOK))
+
+
+def test_a_webhooks_word_alone_gives_nothing() -> None:
+    decision = reconcile(TOLD, NOW)
+
+    assert not decision.change
+    assert decision.doubts == ()
+    assert BRONZE in decision.desired
+
+
+def test_a_webhooks_word_counts_alone_while_patreon_does_not_answer_and_stays_in_doubt() -> None:
+    decision = reconcile(replace(TOLD, unanswered=frozenset({OURS})), NOW)
+
+    assert decision.change.grant == {BRONZE}
+    assert decision.doubts == (Doubt(GUILD, USER, BRONZE, serial_at(NOW), Source.WEBHOOK),)
+    assert decision.doubted == frozenset()
+
+
+def test_that_patreon_is_silent_about_another_campaign_proves_nothing() -> None:
+    assert not reconcile(replace(TOLD, unanswered=frozenset({THEIRS})), NOW).change
+
+
+def test_the_first_answer_that_contradicts_a_webhook_takes_what_its_word_gave() -> None:
+    given = carried_out(TOLD, reconcile(replace(TOLD, unanswered=frozenset({OURS})), NOW))
+
+    answered = replace(given, memberships={OURS: read_at(NOTHING, NOW + MINUTE)})
+
+    assert taken(answered) == {BRONZE}
+
+
+def test_an_answer_that_agrees_with_a_webhook_ends_the_doubt() -> None:
+    given = carried_out(TOLD, reconcile(replace(TOLD, unanswered=frozenset({OURS})), NOW))
+
+    decision = reconcile(replace(given, memberships={OURS: read_at(BASE, NOW + MINUTE)}), NOW + MINUTE)
+
+    assert not decision.change
+    assert decision.doubts == ()
+
+
+def test_a_webhook_ends_a_doubt_that_an_answer_began_and_none_that_a_webhook_began() -> None:
+    held = replace(TOLD, ledger=grant(BRONZE))
+
+    answered = reconcile(replace(held, doubts=doubt(BRONZE, NOW - MINUTE)), NOW)
+    told = reconcile(replace(held, doubts=doubt(BRONZE, NOW - MINUTE, Source.WEBHOOK)), NOW)
+
+    assert answered.doubts == ()
+    assert told.doubts == (Doubt(GUILD, USER, BRONZE, serial_at(NOW - MINUTE), Source.WEBHOOK),)
+    assert told.doubted == frozenset()
+
+
+def test_a_role_that_was_held_before_a_webhook_named_it_is_not_in_doubt() -> None:
+    assert reconcile(replace(TOLD, ledger=grant(BRONZE)), NOW).doubts == ()
+
+
+def test_a_grant_that_was_begun_on_a_webhooks_word_is_finished() -> None:
+    known = replace(TOLD, ledger=grant(BRONZE, holding=Holding.GIVING), doubts=doubt(BRONZE, NOW, Source.WEBHOOK))
+
+    decision = reconcile(known, NOW)
+
+    assert decision.change.grant == {BRONZE}
+    assert decision.doubts == (Doubt(GUILD, USER, BRONZE, serial_at(NOW), Source.WEBHOOK),)
+
+
+def test_what_another_campaigns_answer_gives_does_not_wait_for_a_webhooks_proof() -> None:
+    both = case(rule(BRONZE), rule(BRONZE, campaign=THEIRS))
+    heard = replace(read_at(BASE, NOW, THEIRS), source=Source.WEBHOOK)
+
+    decision = reconcile(replace(both, memberships={**both.memberships, THEIRS: heard}), NOW)
+
+    assert decision.change.grant == {BRONZE}
+
+
+def test_of_two_webhooks_that_vouch_for_a_role_the_later_one_dates_the_doubt() -> None:
+    both = case(rule(BRONZE), rule(BRONZE, campaign=THEIRS))
+    heard = {
+        campaign: replace(read_at(BASE, at, campaign), source=Source.WEBHOOK)
+        for campaign, at in ((OURS, NOW), (THEIRS, NOW - MINUTE))
+    }
+
+    decision = reconcile(replace(both, memberships=heard, unanswered=frozenset({OURS})), NOW)
+
+    assert [each.serial for each in decision.doubts] == [serial_at(NOW)]
+
+
+def test_what_a_creator_gives_by_hand_needs_no_proof_of_a_webhook() -> None:
+    assert reconcile(replace(TOLD, manual=(by_hand(BRONZE),)), NOW).change.grant == {BRONZE}
+
+
+def test_a_role_that_was_being_taken_and_is_given_again_on_a_webhooks_word_is_doubted_anew() -> None:
+    known = replace(TOLD, ledger=grant(BRONZE, holding=Holding.TAKING), doubts=doubt(BRONZE, NOW - MINUTE))
+
+    assert reconcile(known, NOW).doubts == (Doubt(GUILD, USER, BRONZE, serial_at(NOW), Source.WEBHOOK),)
+
+
+def test_a_role_earned_for_good_is_no_hearsay() -> None:
+    known = case(
+        rule(BRONZE, amount(100_000), sticky=True),
+        membership=replace(read_at(BASE, NOW), source=Source.WEBHOOK),
+        ledger=grant(BRONZE),
+        doubts=doubt(BRONZE, NOW - MINUTE, Source.WEBHOOK),
+        earned={0: NOW - DAY},
+    )
+
+    assert reconcile(known, NOW).doubts == ()
+
+
+def test_a_webhooks_word_earns_nothing_for_good() -> None:
+    told = replace(TOLD, rules=(rule(BRONZE, sticky=True),), unanswered=frozenset({OURS}))
+
+    assert reconcile(told, NOW).earned == frozenset()
+    assert reconcile(replace(told, memberships={OURS: BASE}), NOW).earned == {0}

@@ -145,12 +145,18 @@ def test_law_3_the_last_two_readings_of_every_campaign_agree_when_a_role_goes(
     for event, span in history:
         for role in diary.live(event, span).revoke:
             for campaign in {each.campaign for each in RULES if each.role == role}:
-                last_two = diary.past[campaign][-2:]
+                # A webhook that vouched for the role meanwhile counts for nothing when Patreon's answer contradicts it.
+                past = [
+                    reading
+                    for reading in diary.past[campaign]
+                    if reading.source is not Source.WEBHOOK or role not in diary.entitled_by(campaign, reading)
+                ]
+                last_two = past[-2:]
                 assert len({reading.serial for reading in last_two}) == 2
                 assert all(role not in diary.entitled_by(campaign, reading) for reading in last_two)
                 agreeing = takewhile(
                     lambda reading: role not in diary.entitled_by(campaign, reading),  # noqa: B023 # used in this turn
-                    reversed(diary.past[campaign]),
+                    reversed(past),
                 )
                 assert {reading.source for reading in agreeing} != {Source.WEBHOOK}
 

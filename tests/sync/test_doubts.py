@@ -26,6 +26,7 @@ from bot.store.records import NudgeKind
 from bot.sync.apply import Order
 from bot.sync.brake import Brake
 from bot.sync.carrier import Carrier
+from bot.sync.cases import Word
 from bot.sync.parts import Parts
 from bot.sync.settle import Settler
 from tests.sync.doubles import CAMPAIGN, GOLD_TIER
@@ -357,9 +358,9 @@ class _Interrupted(Carrier):
 
     meanwhile: Callable[[], Awaitable[None]]
 
-    async def carry(self, guild: GuildId, user: DiscordUserId, cause: Cause, *, answer: bool) -> Order:
+    async def carry(self, guild: GuildId, user: DiscordUserId, cause: Cause, word: Word, *, answer: bool) -> Order:
         await self.meanwhile()
-        return await super().carry(guild, user, cause, answer=answer)
+        return await super().carry(guild, user, cause, word, answer=answer)
 
 
 async def test_what_was_stored_after_a_look_at_a_person_counts_in_what_is_done(world: World) -> None:

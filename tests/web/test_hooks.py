@@ -68,6 +68,20 @@ async def test_the_same_webhook_ten_times_is_one_row(doors: Doors) -> None:
     assert len(await nudges(doors)) == 1
 
 
+async def test_a_body_that_is_posted_again_later_only_makes_the_bot_ask(doors: Doors) -> None:
+    await link(doors)
+    await send(doors, body())
+    (nudge,) = await nudges(doors)
+    async with doors.store.write() as t:
+        await t.nudges.finish(nudge)
+
+    assert await send(doors, body(), event="members:update") == 200
+
+    (again,) = await nudges(doors)
+    assert again.cause is Cause.WEBHOOK
+    assert again.readings == ()
+
+
 @pytest.mark.parametrize("signature", ["", "0" * 32, "not hex", "é" * 32, "0" * 4_000])
 async def test_a_wrong_or_absent_signature_is_401_and_stores_nothing(doors: Doors, signature: str) -> None:
     await link(doors)
