@@ -168,8 +168,8 @@ class Applier:
 def in_doubt(case: Case, decision: Decision) -> list[Doubt]:
     """Return the doubts to keep: the decision's, and as proof the settled ones of roles not taken or not seen gone."""
     unseen = {role for role, grant in case.ledger.items() if grant.holding is Holding.REVOKED}
-    settled = [doubt for role, doubt in case.doubts.items() if role in decision.change.revoke | unseen]
-    return [*decision.doubts, *settled]
+    settled = {role: doubt for role, doubt in case.doubts.items() if role in decision.change.revoke | unseen}
+    return list((settled | {doubt.role: doubt for doubt in decision.doubts}).values())
 
 
 def _kept_by_hand(order: Order, role: RoleId) -> bool:
