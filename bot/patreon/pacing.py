@@ -63,6 +63,7 @@ class Pacer:
         self._bad_codes = Window(*BAD_CODE_LIMIT)
         self._paused_until: dict[str | None, float] = {}
         self._untried = False
+        self._trying = False
 
     async def turn(self, key: str, patience: timedelta) -> None:
         """Wait for the turn of ``key`` (a token's name, EXCHANGE or RENEWAL) and then the client's.
@@ -98,14 +99,19 @@ class Pacer:
         """Let a token rest because Patreon asked for it; all of them when it asks for long."""
         until = self._monotonic() + wait.total_seconds()
         everybody = wait >= _CLIENT_WIDE
-        self._untried |= everybody
+        if everybody:
+            self._untried, self._trying = True, False
         name = _EVERYBODY if everybody else key
         self._paused_until[name] = max(until, self._paused_until.get(name, 0.0))
 
     def note_answer(self) -> None:
-        """Note that Patreon answered with anything but a request to wait: a long pause is over for all."""
-        self._untried = False
-        self._paused_until.pop(_EVERYBODY, None)
+        """Note that Patreon answered with anything but a request to wait; if that was a trial, the others follow.
+
+        The answer to a call that went out before a pause ends none.
+        """
+        if self._trying:
+            self._trying = False
+            self._paused_until.pop(_EVERYBODY, None)
 
     def note_bad(self, *, code: bool = False) -> None:
         """Count an answer of 400 to 499; when there were too many, nothing goes out until some are ten minutes old.
@@ -123,7 +129,7 @@ class Pacer:
     def _try_alone(self, now: float) -> None:
         """Hold the others while the first call after a pause of all tries whether Patreon is done with us."""
         if self._untried:
-            self._untried = False
+            self._untried, self._trying = False, True
             self._paused_until[_EVERYBODY] = now + _TRIAL
 
     def _window(self, key: str) -> Window | None:

@@ -191,6 +191,19 @@ async def test_after_a_long_pause_one_call_tries_and_the_others_follow_its_answe
     await pacer.turn("creator", timedelta(0))
 
 
+async def test_an_answer_to_a_call_sent_before_a_long_pause_does_not_end_it() -> None:
+    held = Held()
+    pacer = Pacer(held.sleep, held.now)
+    pacer.pause("creator", timedelta(minutes=30))
+    pacer.note_answer()
+    with pytest.raises(RateLimited):
+        await pacer.turn("patron:1", timedelta(seconds=10))
+    await held.move_to(1800.0)
+    await pacer.turn("creator", timedelta(0))
+    with pytest.raises(RateLimited):
+        await pacer.turn("patron:1", timedelta(0))
+
+
 async def test_a_trial_that_is_never_answered_holds_nobody_for_long() -> None:
     held = Held()
     pacer = Pacer(held.sleep, held.now)
