@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core.case import Case, Decision
-from bot.core.model import DiscordUserId, RoleId
+from bot.core.model import DiscordUserId, Holding, RoleId
 
 Roles = frozenset[RoleId]
 NONE: Roles = frozenset()
@@ -30,7 +30,8 @@ class Prospect:
     """What will come of one person's decision; the sets of roles are disjoint.
 
     ``gets`` and ``loses`` follow at once, ``doubted`` are lost after one more reading that agrees. ``held`` wait for the
-    staff's answer, ``kept`` stay by it; ``blocked`` can neither be given nor taken. While the guild is ``paused`` or in
+    staff's answer, ``kept`` stay by it; ``blocked`` can neither be given nor taken. ``coming`` and ``going`` is what Discord
+    was asked for and nobody has seen there yet. While the guild is ``paused`` or in
     ``shadow`` mode nothing of it happens: it is what would.
     """
 
@@ -41,6 +42,8 @@ class Prospect:
     held: Roles = NONE
     kept: Roles = NONE
     blocked: Roles = NONE
+    coming: Roles = NONE
+    going: Roles = NONE
     paused: bool = False
     shadow: bool = False
 
@@ -66,9 +69,15 @@ def foresee(case: Case, decision: Decision, held: Mapping[RoleId, Held], blocked
         held=waiting,
         kept=kept,
         blocked=frozenset(out_of_reach),
+        coming=_unseen(case, Holding.GIVEN) & decision.desired,
+        going=_unseen(case, Holding.REVOKED) - decision.desired,
         paused=case.policy.paused,
         shadow=case.policy.shadow,
     )
+
+
+def _unseen(case: Case, holding: Holding) -> Roles:
+    return frozenset(role for role, grant in case.ledger.items() if grant.holding is holding)
 
 
 @dataclass(frozen=True, slots=True)

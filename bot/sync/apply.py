@@ -112,6 +112,7 @@ class Applier:
         """Write down what Discord did; log entries carry the reason that stands in Discord's audit log."""
         now, case = self._parts.now(), order.case
         async with self._parts.store.write() as t:
+            await t.links.lock([case.user])
             known = await t.ledger.of(case.guild, case.user)
             rows, again = self._ended(order, done, known)
             await t.ledger.put_many(rows)

@@ -62,6 +62,8 @@ class Members:
         self, guild: GuildId, user: DiscordUserId, roles: frozenset[RoleId], now: datetime, *, live: bool
     ) -> None:
         async with self._parts.store.write() as t:
+            # What Discord told and what it answered often come in the same moment; neither may miss the other.
+            await t.links.lock([user])
             view = await load_view(t, guild)
             sighted = await record_seen(t, view, {user: roles}, now, Cause.AUDIT, call=True, live=live)
         for report in sighted.reports:

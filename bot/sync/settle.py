@@ -147,6 +147,7 @@ class Settler:
         seen_at = self._parts.now()
         roles = await self._parts.guilds.fetch_roles(view.guild, user)
         async with self._parts.store.write() as t:
+            await t.links.lock([user])
             if roles is None:
                 await record_gone(t, view, [user], seen_at)
                 return False

@@ -280,6 +280,8 @@ def _moving(given: Prospect) -> Iterator[tuple[str, frozenset[RoleId]]]:
         yield "To be given", given.gets
         yield "To be taken", given.loses
         yield DOUBTED, given.doubted
+    yield "Being given at Discord", given.coming
+    yield "Being taken at Discord", given.going
     yield "Kept until this server's team decides", given.held
     yield "Kept, as this server's team decided", given.kept
     yield "Not given, since Discord doesn't let me", given.blocked & given.decision.change.grant

@@ -65,6 +65,12 @@ _HOLDINGS = {
     Holding.REVOKED: "being taken",
 }
 
+_ACTIONS = {
+    "found": "found, given by somebody else:",
+    "taken": "taken by somebody in Discord:",
+    "undone": "undone by something in Discord, so I do it again:",
+}
+
 _ORIGINS = {
     Origin.OURS: "given by me",
     Origin.HAND: "given by me, as a creator asked",
@@ -110,14 +116,18 @@ def explained(
 ) -> list[str]:
     """Explain one person's roles: what follows, what was given by hand, each rule and why, whose doing each role is."""
     lines = [f"<@{user}>", *explain.outlook(given, names, campaigns)]
-    lines += [
-        f"By hand: {explain.named(names.get(grant.role), grant.role)}: {explain.plain(grant.note)}" for grant in manual
-    ]
+    lines += [_by_hand(grant, names) for grant in manual]
     asked = given.held | given.kept | given.loses | given.doubted
     lines += [f"{explain.named(names.get(role), role)}: {_answered(held[role])}" for role in sorted(asked & held.keys())]
     lines += explain.verdicts(given.decision, names, campaigns)
     lines += [ledger_line(grant, names) for _, grant in sorted(ledger.items())]
     return lines + state(given).split("\n")[1:]
+
+
+def _by_hand(grant: ManualGrant, names: Mapping[RoleId, str]) -> str:
+    """Write a grant by hand; one that has ended is there until its role was taken, and is the reason why that goes."""
+    end = f", until {explain.moment(grant.expires_at)}" if grant.expires_at else ""
+    return f"By hand: {explain.named(names.get(grant.role), grant.role)}: {explain.plain(grant.note)}{end}"
 
 
 def _answered(held: Held) -> str:
@@ -191,4 +201,5 @@ def simulated(
 
 def log_line(at: datetime, action: str, role: RoleId, detail: str, names: Mapping[RoleId, str]) -> str:
     """Write one line of the role log."""
-    return f"{explain.ago(at)} {action} {explain.named(names.get(role), role)}: {explain.plain(detail)}"
+    line = f"{explain.ago(at)} {_ACTIONS.get(action, action)} {explain.named(names.get(role), role)}"
+    return f"{line}: {explain.plain(detail)}" if detail else line

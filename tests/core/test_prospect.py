@@ -1,13 +1,26 @@
 """What will come of a decision, whatever keeps a role from moving."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.case import Case, Decision
-from bot.core.model import DiscordUserId, Doubt, GuildId, Policy, RoleChange, RoleId, Source
+from bot.core.model import (
+    Cause,
+    DiscordUserId,
+    Doubt,
+    Grant,
+    GuildId,
+    Holding,
+    Origin,
+    Policy,
+    RoleChange,
+    RoleId,
+    Source,
+)
 from bot.core.prospect import Effect, Held, Move, Prospect, foresee
 
 GUILD, ANN, BOB = GuildId(1), DiscordUserId(1), DiscordUserId(2)
@@ -29,6 +42,18 @@ def some(*roles: RoleId) -> frozenset[RoleId]:
 
 def test_what_nothing_keeps_from_moving_moves() -> None:
     assert foresee(CASE, DECISION, {}, some()) == Prospect(DECISION, some(NEW), some(OLD), some(DOUBTED))
+
+
+def test_what_discord_was_asked_for_is_under_way_until_it_is_seen() -> None:
+    ledger = {
+        role: Grant(GUILD, ANN, role, Origin.OURS, datetime.now(UTC), Cause.LINKED, holding)
+        for role, holding in ((NEW, Holding.GIVEN), (OLD, Holding.REVOKED))
+    }
+    asked = foresee(replace(CASE, ledger=ledger), replace(DECISION, change=RoleChange(), doubts=()), {}, some())
+    seen = foresee(replace(CASE, ledger={NEW: replace(ledger[NEW], holding=Holding.HELD)}), DECISION, {}, some())
+
+    assert (asked.coming, asked.going, asked.gets, asked.loses) == (some(NEW), some(OLD), some(), some())
+    assert (seen.coming, seen.going) == (some(), some())
 
 
 @pytest.mark.parametrize("role", ENDING)

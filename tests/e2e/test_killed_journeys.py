@@ -51,6 +51,7 @@ from tests.e2e.mother import EPOCH, SPEED, WITHOUT_DOORS, QuickTime
 from tests.e2e.wire import Wire
 from tests.waiting import until_found
 
+NEVER = datetime.max.replace(tzinfo=UTC)
 KILLS = 25
 """On each of the two databases."""
 PEOPLE = 20
@@ -164,7 +165,7 @@ class Town:
         if self.world.patreon.hooks.waiting:
             return False
         async with self.store.read() as t:
-            if await t.nudges.pending():
+            if await t.nudges.pending() or await t.ledger.unseen([GuildId(self.stage.guild.id)], NEVER):
                 return False
             pairs = {owner: await t.tokens.load(owner) for owner in self.owners()}
         # Not at rest before the first list either.

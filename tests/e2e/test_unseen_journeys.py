@@ -17,6 +17,7 @@ async def test_changes_that_discord_confirmed_and_lost_are_made_good_within_minu
     await house.calm()
     assert house.roles("Ann") == set()
     assert "being given" in (await house.command("Clara", "patrons explain", member=str(house.user("Ann")))).text
+    assert "Being given at Discord: **Silver**" in (await house.command("Ann", "membership")).text
     await house.wait(minutes=2)
     await house.until_roles("Ann", "Silver")
 

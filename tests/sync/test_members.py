@@ -334,7 +334,6 @@ async def test_role_that_discord_refused_is_tried_again_after_the_next_audit(wor
     world.guilds.refused.clear()
 
     await world.audits()
-    await world.changes_rules()
 
     assert world.roles(ANN) == {SILVER}
 
