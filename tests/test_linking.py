@@ -684,7 +684,7 @@ async def test_an_erasure_is_complete_when_the_last_role_was_taken_back(world: W
     async with world.store.read() as t:
         assert await t.log.of(GUILD, ANN) == []
         assert await t.presence.present(GUILD, ANN) is None
-        assert sorted(await t.facts.beginning_with("")) == ["configured_campaign", "key_check"]
+        assert sorted(await t.facts.beginning_with("")) == ["configured_campaign", "key_check", "serial"]
 
 
 async def test_who_links_again_after_an_erasure_keeps_what_belongs_to_the_new_link(world: World) -> None:

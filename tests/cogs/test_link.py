@@ -163,7 +163,8 @@ async def test_membership_says_that_the_link_is_broken_while_nothing_newer_is_kn
         await t.links.mark_broken(place.ann, place.now)
     assert "Type /link in the server to mend it" in (await place.answer("membership", place.ann)).content
     async with place.store.write() as t:
-        await t.memberships.save(place.patreon.pledge(PatronId("p1")), due_at=None)
+        later = place.patreon.pledge(PatronId("p1"), serial=await t.serials.take())
+        await t.memberships.save(later, due_at=None)
     assert "mend it" not in (await place.answer("membership", place.ann)).content
 
 
