@@ -83,7 +83,7 @@ class Membership:
     decline was first seen; ``paid_through`` the end of the time that is paid for. ``membership`` is v2's member id.
     ``listed`` is whether the answer itself named tiers or money as theirs, not only an earlier one (see ``readings``).
     ``since`` is the first pledge known of, ``unbroken_since`` the start of the present one, over every change of tier;
-    ``left_at`` is when they were first read without one.
+    ``left_at`` is when they were first read without one. ``history_read``: Patreon was asked what they paid for before.
     ``serial`` is its place among all readings: of two, the one with the larger number was asked for later (or arrived
     later, a webhook). ``observed_at`` tells people its age and compares with ends; clocks jump, so it orders nothing.
     """
@@ -109,6 +109,7 @@ class Membership:
     listed: bool = False
     unbroken_since: datetime | None = None
     left_at: datetime | None = None
+    history_read: bool = False
     serial: int = 0
 
 

@@ -8,7 +8,7 @@ and blanked answers.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.core.model import CampaignId, Charge, Membership, PatronId, PatronStatus, Source
+from bot.core.model import CampaignId, Charge, Membership, PatronId, PatronStatus, Source, TierId
 from bot.core.months import month_end, months_later, whole_months
 
 _UNPAID = frozenset({Charge.PENDING, Charge.DECLINED, Charge.FRAUD, Charge.REFUNDED})
@@ -66,6 +66,7 @@ def carry(previous: Membership | None, reading: Membership) -> Membership:
         lifetime_cents=previous.lifetime_cents if reading.lifetime_cents is None else reading.lifetime_cents,
         since=_first_pledge(previous, reading),
         unbroken_since=_unbroken_since(previous, reading),
+        history_read=previous.history_read and reading.status not in _PLEDGED,
         currency=reading.currency or previous.currency,
         # Who is nobody's patron and no longer named is no free member either.
         membership=reading.membership or (None if reading.status is PatronStatus.NONE else previous.membership),
@@ -86,6 +87,23 @@ def falls_short(answer: Membership, told: Membership) -> bool:
 def vanished(previous: Membership, now: datetime, *, serial: int, source: Source = Source.LIST) -> Membership:
     """Return the reading of a complete answer that no longer names the patron."""
     return carry(previous, absent(previous.patron, previous.campaign, now, serial=serial, source=source))
+
+
+def paid_for_unknown(membership: Membership, now: datetime) -> bool:
+    """Return whether somebody has paid time left and no answer so far says for what, and the history can still be asked.
+
+    So it is with whoever had cancelled before the first answer about them: it lists neither tier nor money.
+    """
+    paid = membership.paid_through is not None and membership.paid_through > now
+    askable = membership.membership is not None and not membership.history_read
+    return membership.status is PatronStatus.FORMER and paid and askable and worth(membership) == 0
+
+
+def with_history(membership: Membership, tier: TierId | None, cents: int | None) -> Membership:
+    """Return the membership with the tier its history says was paid for last, and its price; None: it names none."""
+    if tier is None:
+        return replace(membership, history_read=True)
+    return replace(membership, history_read=True, tiers=frozenset({tier}), tier_cents=cents)
 
 
 def ended(reading: Membership) -> Membership:

@@ -19,6 +19,7 @@ from bot.core.model import (
     Membership,
     MembershipId,
     PatronId,
+    TierId,
     TokenOwner,
     Tokens,
     patron_owner,
@@ -161,6 +162,15 @@ class PatreonClient:
         if found.campaign != campaign:
             raise UnexpectedAnswer("the membership of another campaign")
         return found
+
+    async def fetch_paid_tier(self, membership: MembershipId) -> TierId | None:
+        """Read which tier somebody's last payment was for, with the creator's pair (v2 only); None when none is named.
+
+        The history is slow at Patreon and times out at times, so nothing should wait for it.
+        """
+        dialect = self._v2("the history of a membership")
+        body = await self._ask(CREATOR, lambda: dialect.history_call(membership))
+        return dialect.parse_history(body)
 
     async def read_campaign(self, campaign: CampaignId) -> AsyncIterator[ListPage]:
         """Read a campaign's whole list, page by page, with the creator's pair.

@@ -31,6 +31,7 @@ from bot.patreon.wire import (
     Resource,
     parse_document,
     printable,
+    to_instant,
     to_roles,
     to_shape,
 )
@@ -54,10 +55,19 @@ FIELDS = {
     ),
     "tier": ("title", "amount_cents", "published", "discord_role_ids"),
     "campaign": ("name", "url", "vanity", "creation_name", "currency", "is_monthly"),
+    "pledge-event": ("date", "type", "payment_status", "tier_id"),
     "webhook": ("triggers", "uri", "paused", "secret", "num_consecutive_times_failed", "last_attempted_at"),
 }
 # Without these a membership, or a webhook, would read as something it is not.
-ESSENTIAL = ("member.patron_status", "member.currently_entitled_amount_cents", "webhook.uri", "webhook.triggers")
+ESSENTIAL = (
+    "member.patron_status",
+    "member.currently_entitled_amount_cents",
+    "pledge-event.date",
+    "pledge-event.payment_status",
+    "pledge-event.tier_id",
+    "webhook.uri",
+    "webhook.triggers",
+)
 
 
 class V2Dialect:
@@ -147,6 +157,31 @@ class V2Dialect:
             raise UnexpectedAnswer("a member without a user")
         return _read(member, PatronId(user.id), document.index(), now, source)
 
+    def history_call(self, membership: MembershipId) -> Call:
+        """Ask for the pledges and payments of one membership; needs ``campaigns.members``.
+
+        Documented for the list of members, where it makes pages slow and small; that it works here, too, is not.
+        """
+        fields = self.fields.query("pledge-event")
+        return Call("GET", f"/oauth2/v2/members/{quote(membership, safe='')}", (("include", "pledge_history"), *fields))
+
+    def parse_history(self, body: bytes) -> TierId | None:
+        """Return the tier that was paid for last, None when no event names one; raises UnexpectedAnswer.
+
+        It is that of the last payment that went through, or of an upgrade since; a downgrade would have begun after it.
+        """
+        document = parse_document(body)
+        document.single()
+        events = [to_shape(event.attributes or {}, _PledgeEvent) for event in document.index().of_type("pledge-event")]
+        dated = sorted(((to_instant(event.date), event) for event in events if event.date), key=lambda each: each[0])
+        tier: str | int | None = None
+        paid = False
+        for _, event in dated:
+            paid = paid or event.payment_status == "Paid"
+            if event.payment_status == "Paid" or (paid and event.type == "pledge_upgrade"):
+                tier = event.tier_id
+        return TierId(str(tier)) if tier is not None else None
+
     def campaigns_call(self) -> Call:
         """Ask for the campaigns of the token's owner with their tiers; needs ``campaigns``."""
         return Call("GET", "/oauth2/v2/campaigns", self._campaign_query())
@@ -182,6 +217,13 @@ def _read(member: Resource, patron: PatronId, index: Index, now: datetime, sourc
         tier.id: cents for tier in index.of_type("tier") if tier.id and (cents := tier.cents("amount_cents")) is not None
     }
     return MemberReader(prices, now, source).read(row, patron, CampaignId(campaign.id))
+
+
+class _PledgeEvent(msgspec.Struct, gc=False):
+    date: str | None = None
+    type: str | None = None
+    payment_status: str | None = None
+    tier_id: str | int | None = None
 
 
 class _CampaignAttributes(msgspec.Struct, gc=False):

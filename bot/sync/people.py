@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.core.model import CampaignId, Cause, DiscordUserId, Link, Membership
-from bot.core.readings import carry, falls_short
+from bot.core.readings import carry, falls_short, paid_for_unknown
 from bot.errors import PatreonError
 from bot.store.codec import digest
 from bot.store.records import Nudge
@@ -77,6 +77,8 @@ class People:
             await self._take_at_its_word(link, cause, word)
         if later is None and (read or not settled or (ask and cause is Cause.MANUAL)):
             found = await self._settler.settle(link.user, cause)
+        if await self._learn(link):
+            found = await self._settler.settle(link.user, cause, answer=False)
         return later or await self._ask_again_at(nudge.key, link, said) or found.again_at
 
     async def _hear(self, link: Link, said: list[Membership]) -> tuple[Word, bool]:
@@ -123,6 +125,16 @@ class People:
         self._lagging[key] = max(short), times + 1
         self._waiting[key] = asked_at
         return self._parts.now() + _LAGS[times]
+
+    async def _learn(self, link: Link) -> bool:
+        """Ask what somebody has paid for of whom no answer says it; True when something was learnt.
+
+        What is known has been settled by then: the history is slow, and can stay away.
+        """
+        async with self._parts.store.read() as t:
+            stored = await t.memberships.load_all(link.patron)
+        unknown = [known for known in stored.values() if paid_for_unknown(known, self._parts.now())]
+        return any([await self._reads.learn(link.patron, known) for known in unknown])
 
     async def _read(
         self, nudge: Nudge, link: Link, stored: Stored, cause: Cause, *, ask: bool, doubted: bool

@@ -17,6 +17,7 @@ from bot.core.model import (
     MembershipId,
     PatronId,
     RoleId,
+    TierId,
     TokenOwner,
 )
 
@@ -45,6 +46,9 @@ class Patreon(Protocol):
 
     async def fetch_membership(self, campaign: CampaignId, membership_id: MembershipId) -> Membership | None:
         """Read one membership with the creator's pair: one request, API version 2 only."""
+
+    async def fetch_paid_tier(self, membership_id: MembershipId) -> TierId | None:
+        """Read which tier somebody's last payment was for: one slow request with the creator's pair, version 2 only."""
 
     def read_campaign(self, campaign: CampaignId) -> AsyncIterator[ListPage]:
         """Read the whole list with the creator's pair: one request for 1,000; it is complete, or it raises."""

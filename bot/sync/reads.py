@@ -10,8 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bot.core.model import CampaignId, Cause, Link, Membership, PatronId
-from bot.core.readings import absent, carry
+import structlog
+
+from bot.core.model import CampaignId, Cause, Link, Membership, PatronId, TierId
+from bot.core.readings import absent, carry, paid_for_unknown, with_history
 from bot.errors import AccessDenied, AccessRevoked, NotThere, PatreonError, PatreonGone, RateLimited, RequestRefused
 from bot.store.codec import digest
 from bot.store.records import CampaignState, NudgeKind
@@ -20,6 +22,8 @@ from bot.sync.cases import confirmed
 from bot.sync.health import Health, why_of
 from bot.sync.parts import Parts
 from bot.sync.reports import ReadFailed
+
+log = structlog.get_logger(__name__)
 
 PAGE = 1000
 _MINUTE = timedelta(minutes=1)
@@ -93,6 +97,34 @@ class Reads:
             await self._health.answered(campaign)
             await self._store(link.patron, campaign, reading, serial)
         return serial is not None
+
+    async def learn(self, patron: PatronId, known: Membership) -> bool:
+        """Ask once what somebody has paid for whom no answer has shown with it; False when it is not known yet.
+
+        Nothing waits for it: a Patreon that does not answer is asked again when somebody next looks.
+        """
+        campaign = known.campaign
+        async with self._parts.store.read() as t:
+            state = await t.campaigns.state(campaign)
+            listed = state is not None and await listable(t, state)
+        if state is None or not listed or known.membership is None:
+            return False
+        tier: TierId | None = None
+        try:
+            tier = await self._parts.patreon.fetch_paid_tier(known.membership)
+        except (NotThere, AccessDenied, RequestRefused):
+            pass  # Patreon does not tell it, today or later
+        except PatreonError as error:
+            log.warning("history_not_read", campaign=campaign, patron=patron, error=type(error).__name__)
+            return False
+        cents = next((each.amount_cents for each in state.campaign.tiers if each.tier == tier), None)
+        async with self._parts.store.write() as t:
+            latest = await t.memberships.load(patron, campaign)
+            if latest is None or not paid_for_unknown(latest, self._parts.now()):
+                return False
+            said = (await t.memberships.digests(campaign, [patron])).get(patron)
+            await t.memberships.save(with_history(latest, tier, cents), None, digest=said)
+        return True
 
     async def _store(self, patron: PatronId, campaign: CampaignId, reading: Membership | None, serial: int) -> None:
         """Store an answer asked for at ``serial``, unless a later one is stored; None: there is no membership."""

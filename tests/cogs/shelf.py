@@ -63,6 +63,10 @@ class Shelf:
         self._ask()
         return self._seen(PatronId(membership_id))
 
+    async def fetch_paid_tier(self, _membership_id: MembershipId) -> TierId | None:
+        self._ask()
+        return None
+
     async def read_campaign(self, _campaign: CampaignId) -> AsyncIterator[ListPage]:
         self._ask()
         found = tuple(seen for patron in self.memberships if (seen := self._seen(patron)) is not None)

@@ -19,7 +19,7 @@ from bot.core.model import (
     Source,
     TierId,
 )
-from bot.core.readings import SHORT_BREAK, absent, carry, ended, names_none, vanished, worth
+from bot.core.readings import SHORT_BREAK, absent, carry, ended, names_none, paid_for_unknown, vanished, with_history, worth
 from tests.core.states import BASE, OBSERVED_AT, STATES, serial_at
 
 DAY = timedelta(days=1)
@@ -518,6 +518,39 @@ def test_a_first_pledge_begins_a_row_when_patreon_says_or_when_it_is_seen() -> N
     assert carry(replace(free, since=None), later(40, since=None)).unbroken_since == OBSERVED_AT + 40 * DAY
     assert carry(carry(None, BASE), later(since=None)).unbroken_since == BASE.since
     assert carry(replace(BASE, since=None), later(since=LATER)).unbroken_since == LATER
+
+
+# --- what was paid for, of whom no answer shows it
+
+CANCELLED = carry(None, blank(PatronStatus.FORMER, 0, paid_through=END))
+
+
+def test_who_had_cancelled_before_they_were_first_read_has_paid_for_something_unknown() -> None:
+    assert paid_for_unknown(CANCELLED, LATER)
+    assert not paid_for_unknown(CANCELLED, END)
+    assert not paid_for_unknown(replace(CANCELLED, paid_through=None), LATER)
+    assert not paid_for_unknown(replace(CANCELLED, membership=None), LATER)
+    assert not paid_for_unknown(replace(CANCELLED, tiers=BASE.tiers, tier_cents=500), LATER)
+    assert not paid_for_unknown(replace(CANCELLED, status=PatronStatus.ACTIVE), LATER)
+
+
+def test_the_history_names_the_tier_and_is_asked_once() -> None:
+    learnt = with_history(CANCELLED, TierId("8348592"), 500)
+    nothing = with_history(CANCELLED, None, None)
+
+    assert assess(learnt, Policy(), LATER).tiers == {"8348592"}
+    assert assess(learnt, Policy(), LATER).amount_cents == 500
+    assert not paid_for_unknown(learnt, LATER)
+    assert nothing == replace(CANCELLED, history_read=True)
+    assert not paid_for_unknown(nothing, LATER)
+
+
+def test_what_the_history_told_lasts_as_long_as_the_paid_time_and_is_forgotten_with_a_new_pledge() -> None:
+    learnt = with_history(CANCELLED, TierId("8348592"), 500)
+    again = carry(learnt, blank(PatronStatus.FORMER, paid_through=END))
+
+    assert (again.tiers, again.history_read) == (learnt.tiers, True)
+    assert not carry(again, later(2)).history_read
 
 
 def test_an_answer_older_than_the_reading_makes_nobody_vanish() -> None:

@@ -287,6 +287,59 @@ async def test_v1_refuses_somebody_elses_campaign(v1: Bench) -> None:
         await whole_list(v1, CampaignId("70261"))
 
 
+def _event(
+    number: int, at: str | None, payment: str | None, tier: str | int | None, kind: str = "subscription"
+) -> dict[str, Any]:
+    attributes = {"date": at, "type": kind, "payment_status": payment, "tier_id": tier}
+    return {"type": "pledge-event", "id": f"subscription:{number}", "attributes": attributes}
+
+
+@pytest.mark.parametrize(
+    ("events", "tier"),
+    [
+        ([], None),
+        (
+            [_event(1, "2024-01-01T00:00:00Z", "Paid", "7"), _event(2, "2024-02-01T00:00:00Z", "Paid", 8)],
+            "8",
+        ),
+        (
+            [
+                _event(1, "2024-02-01T00:00:00Z", "Paid", "8"),
+                _event(2, "2024-01-01T00:00:00Z", "Paid", "7"),
+            ],
+            "8",
+        ),
+        ([_event(1, "2024-01-01T00:00:00Z", "Paid", "7"), _event(2, "2024-02-01T00:00:00Z", "Deleted", "8")], "7"),
+        ([_event(1, "2024-01-01T00:00:00Z", "Paid", "7"), _event(2, "2024-01-09T00:00:00Z", None, "8")], "7"),
+        ([_event(1, "2024-01-01T00:00:00Z", "Paid", None)], None),
+        ([_event(1, None, "Paid", "7")], None),
+        (
+            [_event(1, "2024-01-01T00:00:00Z", "Paid", "7"), _event(2, "2024-01-09T00:00:00Z", None, "8", "pledge_upgrade")],
+            "8",
+        ),
+        (
+            [
+                _event(1, "2024-01-01T00:00:00Z", "Paid", "8"),
+                _event(2, "2024-01-09T00:00:00Z", None, "7", "pledge_downgrade"),
+            ],
+            "8",
+        ),
+        ([_event(1, "2024-01-09T00:00:00Z", None, "8", "pledge_upgrade")], None),
+    ],
+)
+async def test_the_history_names_the_tier_of_the_last_payment(v2: Bench, events: list[Any], tier: str | None) -> None:
+    body = {"data": {"type": "member", "id": MEMBER, "attributes": {}}, "included": events}
+    v2.fake.on(f"/oauth2/v2/members/{MEMBER}", json_answer(body))
+    assert await v2.client.fetch_paid_tier(MEMBER) == tier
+    assert v2.fake.seen[-1].query["include"] == "pledge_history"
+    assert v2.fake.seen[-1].query["fields[pledge-event]"] == "date,type,payment_status,tier_id"
+
+
+async def test_v1_has_no_history(v1: Bench) -> None:
+    with pytest.raises(RequestRefused, match="version 1"):
+        await v1.client.fetch_paid_tier(MEMBER)
+
+
 async def test_v1_compares_amounts_with_the_currency_that_is_stored_of_the_campaign(v1: Bench) -> None:
     campaign = CampaignId("70261")
     page = pledge_body({"currency": "EUR", "amount_cents": 470}, campaign=campaign, patron="32187")

@@ -1,12 +1,13 @@
 """The client against the simulated Patreon, over real sockets: what a scripted one without state cannot show."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from bot.core.model import CREATOR, CampaignId, PatronStatus, patron_owner
+from bot.core.model import CREATOR, CampaignId, MembershipId, PatronStatus, patron_owner
 from bot.errors import (
     AccessDenied,
     AccessRevoked,
@@ -227,8 +228,27 @@ async def test_without_an_essential_field_nothing_is_read(new: Place, field: str
     new.patreon.withdrawn.add((kind, name))
     async with new.open() as client:
         await client.create_webhook(new.campaign, "https://bot.example/webhooks/patreon")
+        asked: dict[str, Callable[[], Awaitable[object]]] = {
+            "webhook": client.list_webhooks,
+            "member": lambda: patrons(client, new.campaign),
+            "pledge-event": lambda: client.fetch_paid_tier(member_id(new, "Ann")),
+        }
         with pytest.raises(RequestRefused, match=name):
-            await (client.list_webhooks() if kind == "webhook" else patrons(client, new.campaign))
+            await asked[kind]()
+
+
+def member_id(place: Place, name: str) -> MembershipId:
+    found = place.patreon.membership(name)
+    assert found is not None
+    return MembershipId(found.id)
+
+
+async def test_the_history_of_somebody_who_cancelled_names_what_they_paid_for(new: Place) -> None:
+    new.patreon.change_pledge("Ann", tier="Gold")
+    new.patreon.cancel("Ann")
+    gold = next(tier.id for tier in new.patreon.campaign().tiers.values() if tier.title == "Gold")
+    async with new.open() as client:
+        assert await client.fetch_paid_tier(member_id(new, "Ann")) == gold
 
 
 async def test_a_deleted_account_that_is_still_named_is_a_former_patron(new: Place) -> None:

@@ -51,6 +51,8 @@ class PatreonDouble:
         self.memberships: dict[PatronId, Membership] = {}
         self.calls: Counter[str] = Counter()
         self.campaign = a_campaign()
+        self.paid_tiers: dict[MembershipId, TierId | None] = {}
+        self.history_fault: Exception | None = None
         self.described: asyncio.Event | None = None
         self.fault: Exception | None = None
         self.one_fault: Exception | None = None
@@ -116,6 +118,13 @@ class PatreonDouble:
             if membership.membership == membership_id:
                 return self._told(membership, Source.FETCH)
         raise NotThere("no such member")
+
+    async def fetch_paid_tier(self, membership_id: MembershipId) -> TierId | None:
+        """Answer the creator about what somebody's last payment was for."""
+        self._count("history")
+        if self.history_fault is not None:
+            raise self.history_fault
+        return self.paid_tiers.get(membership_id)
 
     async def read_campaign(self, campaign: CampaignId) -> AsyncIterator[Page]:
         """Answer with the whole list, and fail behind ``break_after_pages`` where that is set."""

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from bot.core.model import (
     Campaign,
     CampaignId,
@@ -14,13 +16,14 @@ from bot.core.model import (
     DiscordUserId,
     GuildId,
     Membership,
+    MembershipId,
     PatronStatus,
     Policy,
     Source,
 )
 from bot.core.months import month_end
 from bot.core.readings import ended
-from bot.errors import PatreonUnavailable
+from bot.errors import NotThere, PatreonUnavailable, RequestRefused
 from bot.store.codec import digest
 from bot.store.records import NudgeKind
 from bot.sync.apply import Order
@@ -29,7 +32,7 @@ from bot.sync.carrier import Carrier
 from bot.sync.cases import Word
 from bot.sync.parts import Parts
 from bot.sync.settle import Settler
-from tests.sync.doubles import CAMPAIGN, GOLD_TIER
+from tests.sync.doubles import CAMPAIGN, GOLD_TIER, SILVER_TIER
 from tests.sync.world import ANN, BOB, DAY, GOLD, GUILD, HOUR, MINUTE, SILVER, World, patron_of
 
 CROWD = tuple(DiscordUserId(1000 + number) for number in range(20))
@@ -449,3 +452,63 @@ async def test_a_pledge_unchanged_for_months_and_then_deleted_is_paid_to_the_end
     assert heard.paid_through is None
     assert kept is not None
     assert kept.paid_through == month_end(world.clock())
+
+
+# --- what was paid for, of whom no answer shows it
+
+
+async def _cancelled_before(world: World) -> MembershipId:
+    """Let Ann, who cancelled with a month paid for, be a member of the guild who has not linked yet."""
+    said = world.patreon.pledge(
+        patron_of(ANN), 0, None, status=PatronStatus.FORMER, tier_cents=None, paid_through=world.clock() + 20 * DAY
+    )
+    world.guilds.members[GUILD].setdefault(ANN, set())
+    assert said.membership is not None
+    return said.membership
+
+
+async def test_who_had_cancelled_before_linking_has_the_role_of_the_tier_they_paid_for(world: World) -> None:
+    world.patreon.paid_tiers[await _cancelled_before(world)] = SILVER_TIER
+
+    await world.links(ANN)
+    assert world.roles(ANN) == {SILVER}
+    await world.refreshes()
+    await world.hears(ANN)
+
+    assert world.roles(ANN) == {SILVER}
+    assert world.patreon.calls["history"] == 1
+
+
+async def test_the_role_that_the_history_gave_ends_with_the_paid_time(world: World) -> None:
+    world.patreon.paid_tiers[await _cancelled_before(world)] = SILVER_TIER
+    await world.links(ANN)
+
+    await world.later(22 * DAY)
+
+    assert world.roles(ANN) == set()
+
+
+@pytest.mark.parametrize("fault", [None, RequestRefused("unknown include"), NotThere("no such member")])
+async def test_a_history_that_names_nothing_is_not_asked_again(world: World, fault: Exception | None) -> None:
+    await _cancelled_before(world)
+    world.patreon.history_fault = fault
+
+    await world.links(ANN)
+    await world.hears(ANN)
+
+    assert world.patreon.calls["history"] == 1
+    assert world.roles(ANN) == set()
+
+
+async def test_a_history_that_times_out_keeps_nobody_from_their_roles_and_is_asked_again(world: World) -> None:
+    world.patreon.paid_tiers[await _cancelled_before(world)] = SILVER_TIER
+    world.patreon.history_fault = PatreonUnavailable("504")
+    async with world.store.write() as t:
+        await t.rules.add(GUILD, CAMPAIGN, GOLD, Condition(ConditionKind.PAYING))
+
+    await world.links(ANN)
+    assert world.roles(ANN) == {GOLD}
+    world.patreon.history_fault = None
+    await world.hears(ANN)
+
+    assert world.roles(ANN) == {GOLD, SILVER}
