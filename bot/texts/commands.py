@@ -117,16 +117,24 @@ def busy(until: datetime) -> str:
     return f"{BUSY}{explain.ago(until)}."
 
 
-def unlink_question(roles: frozenset[RoleId], names: Mapping[RoleId, str]) -> str:
-    """Ask before unlinking, naming what goes."""
-    goes = f"These roles go: {explain.roles(roles, names)}." if roles else "No role goes, since I gave you none here."
-    return f"Unlink your Patreon account? {goes} Your pledge at Patreon is not touched."
+def unlink_question(roles: frozenset[RoleId], still: frozenset[RoleId], names: Mapping[RoleId, str]) -> str:
+    """Ask before unlinking, naming what goes; ``still`` are roles in servers where none moves now."""
+    goes = f" These roles go: {explain.roles(roles, names)}." if roles else ""
+    if not roles and not still:
+        goes = " No role goes, since I gave you none here."
+    return f"Unlink your Patreon account?{goes}{_still(still, names)} Your pledge at Patreon is not touched."
 
 
-def unlinked(roles: frozenset[RoleId], names: Mapping[RoleId, str]) -> str:
-    """Tell that the link is gone."""
+def unlinked(roles: frozenset[RoleId], still: frozenset[RoleId], names: Mapping[RoleId, str]) -> str:
+    """Tell that the link is gone; ``still`` as in the question."""
     goes = f" I take back: {explain.roles(roles, names)}." if roles else ""
-    return f"Unlinked. Patreon's permission is erased.{goes} Type /link to come back at any time."
+    tail = f"{goes}{_still(still, names)} Type /link to come back at any time."
+    return f"Unlinked. Patreon's permission is erased.{tail}"
+
+
+def _still(roles: frozenset[RoleId], names: Mapping[RoleId, str]) -> str:
+    """Say which roles go only when roles move again in their server; nothing when there are none."""
+    return f" These go once the server's team lets roles change again: {explain.roles(roles, names)}." if roles else ""
 
 
 def membership(

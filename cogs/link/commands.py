@@ -70,12 +70,15 @@ class LinkCog(commands.Cog):
         held = [grant for grant in data.roles if grant.origin is Origin.OURS and grant.holding.there]
         ours = [grant for grant in held if (grant.guild, grant.role) not in by_hand]
         names: dict[RoleId, str] = {}
+        live: set[GuildId] = set()
         for guild in {grant.guild for grant in ours}:
             names |= await self._use.syncs.names(guild)
-        roles = frozenset(grant.role for grant in ours)
+            live |= {guild} if (await self._use.settings.load(guild)).policy.acts else set()
+        roles = frozenset(grant.role for grant in ours if grant.guild in live)
+        still = frozenset(grant.role for grant in ours if grant.guild not in live)
         answer = await ask(
             interaction,
-            texts.unlink_question(roles, names),
+            texts.unlink_question(roles, still, names),
             Option("yes", texts.UNLINK_YES, discord.ButtonStyle.danger),
             Option("no", texts.UNLINK_NO),
         )
@@ -83,7 +86,8 @@ class LinkCog(commands.Cog):
             return
         if answer.key == "yes":
             await self._use.personal.unlink(user)
-        await say(answer.interaction, texts.unlinked(roles, names) if answer.key == "yes" else texts.UNLINK_KEPT)
+        done = texts.unlinked(roles, still, names)
+        await say(answer.interaction, done if answer.key == "yes" else texts.UNLINK_KEPT)
 
     @app_commands.command(name="membership", description="Show what Patreon says of you, your roles and why you have them")
     async def membership(self, interaction: discord.Interaction) -> None:

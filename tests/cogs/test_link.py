@@ -157,6 +157,16 @@ async def test_unlink_does_not_name_a_role_that_stays_since_it_was_given_by_hand
     assert "These roles go: **Gold**." in (await place.answer("unlink", place.ann)).content
 
 
+async def test_unlink_promises_nothing_of_a_server_in_which_no_role_moves(place: Place) -> None:
+    await make_gold_rule(place)
+    await place.link(place.ann, "p1")
+    await place.give(place.ann, place.gold)
+    await place.use_cases.settings.pause(place.guild, paused=True)
+    told = (await place.answer("unlink", place.ann)).content
+    assert "These roles go" not in told
+    assert "once the server's team lets roles change again: **Gold**." in told
+
+
 async def test_membership_says_that_the_link_is_broken_while_nothing_newer_is_known(place: Place) -> None:
     await place.link(place.ann, "p1")
     async with place.store.write() as t:

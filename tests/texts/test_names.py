@@ -87,7 +87,9 @@ TEXTS: dict[str, Callable[[str], str]] = {
     "rules foot": lambda name: staff.rule_list_foot(Policy(highest_only=frozenset({name}))),
     "adopting": lambda name: staff.adopt_question(name, 1, 1),
     "blocked": lambda name: staff.blocked(GOLD, name, Block.RANK),
-    "unlinking": lambda name: commands.unlink_question(ROLES, {GOLD: name}) + commands.unlinked(ROLES, {GOLD: name}),
+    "unlinking": lambda name: (
+        commands.unlink_question(ROLES, ROLES, {GOLD: name}) + commands.unlinked(ROLES, ROLES, {GOLD: name})
+    ),
     "brake": lambda name: syncs.brake_question(1, [(ANN, GOLD)], {GOLD: name}),
     "everybody": lambda name: syncs.everybody(
         {PAGE: "read"}, {PAGE: campaign(name), CampaignId("2"): campaign(name)}, Policy()

@@ -198,3 +198,20 @@ def test_who_removed_a_rule_reads_when_its_role_goes(stays: bool, last: bool, to
 def test_whoever_ends_a_pause_reads_whether_roles_move(paused: bool, shadow: bool) -> None:
     told = syncs.resumed(Policy(paused=paused, shadow=shadow))
     assert ("catching up" in told) is not (paused or shadow)
+
+
+@pytest.mark.parametrize(
+    ("goes", "still", "told"),
+    [
+        ((), (), "Unlink your Patreon account? No role goes, since I gave you none here. Your"),
+        ((OLD,), (), "Unlink your Patreon account? These roles go: **Old**. Your"),
+        ((), (OLD,), "Unlink your Patreon account? These go once the server's team lets roles change again: **Old**. Your"),
+        ((NEW,), (OLD,), "These roles go: **New**. These go once the server's team lets roles change again: **Old**. Your"),
+    ],
+)
+def test_who_unlinks_reads_which_roles_go_and_which_not_yet(
+    goes: tuple[RoleId, ...], still: tuple[RoleId, ...], told: str
+) -> None:
+    assert told in commands.unlink_question(frozenset(goes), frozenset(still), NAMES)
+    done = commands.unlinked(frozenset(goes), frozenset(still), NAMES)
+    assert ("I take back: **New**" in done, "change again: **Old**" in done) == (NEW in goes, OLD in still)
