@@ -6,15 +6,16 @@ memory does not grow with a guild. Every foreign exception is translated here.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import discord
 
-from bot.core.model import Block, DiscordUserId, GuildId, RoleId
+from bot.core.model import Block, DiscordUserId, GuildId, Member, RoleId
 from bot.errors import GuildUnavailable, RoleBlocked, TwoFactorMissing
 
 if TYPE_CHECKING:
+    from discord.types.gateway import GuildMembersChunkEvent
     from discord.types.member import MemberWithUser
 
 T = TypeVar("T")
@@ -80,16 +81,38 @@ class Guilds:
         async with self._turns["revoke", guild]:
             return await _of_member(self._client.http.remove_role(guild, user, role, reason=reason))
 
-    async def fetch_roles(self, guild: GuildId, user: DiscordUserId) -> frozenset[RoleId] | None:
-        """Ask which roles one user has; None when they are not a member. Raises GuildUnavailable."""
+    async def fetch_member(self, guild: GuildId, user: DiscordUserId) -> Member | None:
+        """Ask about one user; None when they are not a member. Raises GuildUnavailable."""
         self._known(guild)
         try:
             member = await _translated(self._client.http.get_member(guild, user))
         except _NoMember:
             return None
-        return _roles(member)
+        return _member(member)
 
-    async def read_members(self, guild: GuildId) -> AsyncIterator[list[tuple[DiscordUserId, frozenset[RoleId]]]]:
+    async def ask_members(self, guild: GuildId, users: Sequence[DiscordUserId]) -> dict[DiscordUserId, Member | None]:
+        """Ask over the gateway about up to 100 users, which costs no request; None for those Discord does not find.
+
+        Whom Discord's answer leaves out altogether is left out here too. Raises GuildUnavailable.
+        """
+        known, asked = self._known(guild), set(users)
+
+        def is_answer(chunk: "GuildMembersChunkEvent") -> bool:
+            return int(chunk["guild_id"]) == guild and _told(chunk).keys() <= asked
+
+        # One at a time, so that no answer is taken for that of another question.
+        async with self._turns["ask", guild]:
+            chunk = asyncio.ensure_future(self._client.wait_for("raw_members_chunk", check=is_answer))
+            try:
+                await _translated(known.query_members(user_ids=list(users), limit=len(users), cache=False))
+                if not chunk.done():
+                    # discord.py answers with what it has when the session ends meanwhile.
+                    raise GuildUnavailable(f"the gateway gave no answer about members of guild {guild}")
+                return _told(chunk.result())
+            finally:
+                chunk.cancel()
+
+    async def read_members(self, guild: GuildId) -> AsyncIterator[list[tuple[DiscordUserId, Member]]]:
         """Read every member of a guild, a page at a time in order of id; complete, or it raises GuildUnavailable.
 
         Discord lets a bot list members only with the Server Members intent turned on in the developer portal.
@@ -103,7 +126,7 @@ class Guilds:
                 raise GuildUnavailable(
                     f"guild {guild} does not show its members: is the Server Members intent on?"
                 ) from refused
-            yield [(DiscordUserId(int(member["user"]["id"])), _roles(member)) for member in page]
+            yield [(DiscordUserId(int(member["user"]["id"])), _member(member)) for member in page]
             # A full page may be the last one. The gateway's count of members would save a call then, and may be stale.
             if len(page) < PAGE:
                 return
@@ -125,8 +148,19 @@ class _NoMember(Exception):
     """The call was about somebody who is not in the guild; never leaves this module."""
 
 
-def _roles(member: "MemberWithUser") -> frozenset[RoleId]:
-    return frozenset(RoleId(int(role)) for role in member["roles"])
+def roles_of(member: discord.Member) -> frozenset[RoleId]:
+    """Return the roles that an event or interaction says a member has, @everyone left out."""
+    return frozenset(RoleId(role.id) for role in member.roles if not role.is_default())
+
+
+def _member(member: "MemberWithUser") -> Member:
+    joined_at = discord.utils.parse_time(member.get("joined_at"))
+    return Member(frozenset(RoleId(int(role)) for role in member["roles"]), member.get("pending", False), joined_at)
+
+
+def _told(chunk: "GuildMembersChunkEvent") -> dict[DiscordUserId, Member | None]:
+    absent: dict[DiscordUserId, Member | None] = {DiscordUserId(int(user)): None for user in chunk.get("not_found", [])}
+    return absent | {DiscordUserId(int(member["user"]["id"])): _member(member) for member in chunk["members"]}
 
 
 async def _of_member(call: Awaitable[object]) -> bool:

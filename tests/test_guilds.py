@@ -66,15 +66,19 @@ async def test_somebody_who_is_not_a_member_is_an_answer_and_no_failure(town: To
 
     assert not await guilds.grant(home, stranger, silver, "x")
     assert not await guilds.revoke(home, stranger, silver, "x")
-    assert await guilds.fetch_roles(home, stranger) is None
-    assert await guilds.fetch_roles(home, SOMEBODY_ELSE) is None
+    assert await guilds.fetch_member(home, stranger) is None
+    assert await guilds.fetch_member(home, SOMEBODY_ELSE) is None
 
 
 async def test_roles_of_one_member_are_read(town: Town, guilds: Guilds) -> None:
     home, ann, silver = _ids(town)
     town.world.give_role(home, ann, silver)
 
-    assert await guilds.fetch_roles(home, ann) == frozenset({silver})
+    found = await guilds.fetch_member(home, ann)
+
+    assert found is not None
+    assert found.roles == {silver}
+    assert not found.pending
 
 
 async def test_members_are_read_page_by_page_in_order(town: Town, guilds: Guilds) -> None:
@@ -87,7 +91,7 @@ async def test_members_are_read_page_by_page_in_order(town: Town, guilds: Guilds
     assert [len(page) for page in pages] == [PAGE, PAGE, 3]
     everybody = [user for page in pages for user, _ in page]
     assert everybody == sorted(everybody)
-    assert dict(pages[0])[ann] == {silver}
+    assert dict(pages[0])[ann].roles == {silver}
 
 
 async def test_role_above_our_own_is_blocked_by_rank(town: Town, guilds: Guilds) -> None:
@@ -174,5 +178,5 @@ async def _heard(guilds: Guilds, town: Town, role: RoleId, block: Block) -> None
     for _ in range(20):
         if guilds.blocked(home, role) is block:
             return
-        await guilds.fetch_roles(home, ann)
+        await guilds.fetch_member(home, ann)
     assert guilds.blocked(home, role) is block

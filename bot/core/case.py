@@ -34,6 +34,7 @@ class Case:
     reading then stands for the declined grace. ``earned`` says since when which sticky rules' roles are theirs for good.
     ``unanswered`` are campaigns that Patreon was just asked about in vain: what a webhook says of them counts alone, until
     Patreon answers.
+    ``pending``: they have not accepted the server's rules yet.
     """
 
     guild: GuildId
@@ -50,6 +51,7 @@ class Case:
     unanswered: frozenset[CampaignId] = frozenset()
     broken_since: datetime | None = None
     earned: Mapping[int, datetime] = field(default_factory=dict)
+    pending: bool = False
 
     def word(self, campaign: CampaignId) -> Membership | None:
         """Return what is known of a campaign where only a webhook vouches for it."""
@@ -89,7 +91,7 @@ class Decision:
     vouches for. ``due_at`` is the next instant at which time alone could change the outcome. ``protected`` are roles
     that are not desired but stay, since they are not ours to take. ``claimed`` are roles held by a creator's hand or
     adopted that a rule gives now: they become ours. ``earned`` are sticky rules, by number, that give their role for the
-    first time.
+    first time. ``screened`` are roles that are given once the person accepts the server's rules.
     """
 
     entitlements: Mapping[CampaignId, Entitlement]
@@ -99,6 +101,7 @@ class Decision:
     doubts: tuple[Doubt, ...] = ()
     protected: frozenset[RoleId] = frozenset()
     claimed: frozenset[RoleId] = frozenset()
+    screened: frozenset[RoleId] = frozenset()
     due_at: datetime | None = None
     earned: frozenset[int] = frozenset()
 

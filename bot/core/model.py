@@ -165,11 +165,21 @@ class Revocable(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """What Discord says of a member of a guild. ``pending``: they have not accepted the server's rules yet."""
+
+    roles: frozenset[RoleId] = frozenset()
+    pending: bool = False
+    joined_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """A guild's settings, as far as they decide about roles.
 
     ``highest_only`` names the rule groups in which only the highest rule counts. ``shadow`` reports and changes
-    nothing. ``restore_drift`` puts back a role that a moderator took by hand. The brake holds a run's revocations
+    nothing. ``wait_for_rules`` gives nothing to members who have not accepted the server's rules: a role would let them
+    past these. ``restore_drift`` puts back a role that a moderator took by hand. The brake holds a run's revocations
     when those who lose by them exceed both ``brake_count`` and ``brake_percent`` of the people who hold roles of ours.
     """
 
@@ -181,6 +191,7 @@ class Policy:
     highest_only: frozenset[str] = frozenset()
     revocable: Revocable = Revocable.GRANTED
     restore_drift: bool = True
+    wait_for_rules: bool = True
     shadow: bool = False
     paused: bool = False
     brake_percent: int = 10

@@ -30,8 +30,9 @@ class Prospect:
     """What will come of one person's decision; the sets of roles are disjoint.
 
     ``gets`` and ``loses`` follow at once, ``doubted`` are lost after one more reading that agrees. ``held`` wait for the
-    staff's answer, ``kept`` stay by it; ``blocked`` can neither be given nor taken. ``coming`` and ``going`` is what Discord
-    was asked for and nobody has seen there yet. While the guild is ``paused`` or in
+    staff's answer, ``kept`` stay by it; ``screened`` wait until the person accepts the server's rules; ``blocked`` can
+    neither be given nor taken. ``coming`` and ``going`` is what Discord was asked for and nobody has seen there yet.
+    While the guild is ``paused`` or in
     ``shadow`` mode nothing of it happens: it is what would.
     """
 
@@ -41,6 +42,7 @@ class Prospect:
     doubted: Roles = NONE
     held: Roles = NONE
     kept: Roles = NONE
+    screened: Roles = NONE
     blocked: Roles = NONE
     coming: Roles = NONE
     going: Roles = NONE
@@ -68,6 +70,7 @@ def foresee(case: Case, decision: Decision, held: Mapping[RoleId, Held], blocked
         doubted=ending & moving - decision.change.revoke,
         held=waiting,
         kept=kept,
+        screened=decision.screened - blocked,
         blocked=frozenset(out_of_reach),
         coming=_unseen(case, Holding.GIVEN) & decision.desired,
         going=_unseen(case, Holding.REVOKED) - decision.desired,

@@ -37,14 +37,17 @@ def reconcile(case: Case, now: datetime) -> Decision:
     verdicts = judge(case, entitlements)
     wanted = desired(verdicts, case.manual, now)
     change, doubts, protected = diff(case, entitlements, verdicts, wanted, now)
+    # A role lets a member past the rules screening, so none comes before its end; what ends goes meanwhile as ever.
+    screened = change.grant if case.pending and case.policy.wait_for_rules else frozenset()
     return Decision(
         entitlements=entitlements,
         verdicts=verdicts,
         desired=wanted,
-        change=change,
+        change=RoleChange(change.grant - screened, change.revoke),
         doubts=doubts,
         protected=protected,
         claimed=_claimed(case, verdicts),
+        screened=screened,
         due_at=_due_at(case, entitlements, now),
         earned=newly_earned(case, verdicts),
     )

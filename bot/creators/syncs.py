@@ -74,12 +74,16 @@ class Syncs:
         self._wake = wake
 
     async def everybody(self, guild: GuildId) -> int:
-        """Ask for a refresh of each campaign of the guild now, and say how many there are. Raises RuleRefused for none."""
+        """Ask Patreon about each campaign of the guild, and Discord about its members, now; return how many campaigns.
+
+        Raises RuleRefused for none.
+        """
         home = await self._campaigns.home(guild)
         home.campaign()
         async with self._store.write() as t:
             for campaign in home.by_id:
                 await t.nudges.add(NudgeKind.CAMPAIGN, campaign, Cause.MANUAL, self._now())
+            await t.nudges.add(NudgeKind.MEMBERS, str(guild), Cause.MANUAL, self._now())
         self._wake()
         return len(home.campaigns)
 
@@ -165,7 +169,7 @@ class Syncs:
 
     async def concerned(self, kind: NudgeKind, key: str) -> Concerned:
         """Say whom work on a nudge concerns; a person concerns the guilds they are known in that have a campaign."""
-        if kind is NudgeKind.GUILD:
+        if kind in {NudgeKind.GUILD, NudgeKind.MEMBERS}:
             return Concerned((GuildId(int(key)),))
         if kind is NudgeKind.CAMPAIGN:
             async with self._store.read() as t:

@@ -17,9 +17,12 @@ from discord import app_commands
 from discord.backoff import ExponentialBackoff
 from discord.ext import commands
 
+from bot.core.model import DiscordUserId, GuildId
 from bot.discord_bot.answers import Outdated, end_panels, tell_failure
 from bot.discord_bot.member_updates import ConnectionState
 from bot.discord_bot.use_cases import UseCases
+from bot.errors import StoreError
+from bot.guilds import roles_of
 from bot.sync.reports import Report
 
 log = structlog.get_logger(__name__)
@@ -75,6 +78,7 @@ class _Tree(app_commands.CommandTree["PatronRolesBot"]):
                 # Discord takes no answer, so nobody would see what the command did.
                 log.warning("interaction_not_answered", error=type(error).__name__)
                 return False
+            await interaction.client.note_asker(interaction)
         return True
 
     async def on_error(
@@ -137,6 +141,19 @@ class PatronRolesBot(commands.AutoShardedBot):
         self._use_cases = use_cases
         for name in cogs:
             await self.load_extension(name)
+
+    async def note_asker(self, interaction: discord.Interaction[Any]) -> None:
+        """Write down what Discord says of the member who uses a command, so that the answer says nothing older."""
+        member = interaction.user
+        if not isinstance(member, discord.Member) or self._use_cases is None:
+            return
+        try:
+            await self._use_cases.engine.members.seen(
+                GuildId(member.guild.id), DiscordUserId(member.id), roles_of(member), pending=member.pending
+            )
+        except StoreError as error:
+            # The command says the same in a moment, in words for whoever typed it.
+            log.warning("asker_not_noted", detail=str(error))
 
     async def hear(self, report: Report) -> None:
         """Pass a report of the engine on to the cogs, which listen to ``on_report``; returns before they are done."""

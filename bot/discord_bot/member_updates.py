@@ -1,4 +1,4 @@
-"""GUILD_MEMBER_UPDATE without a member cache: discord.py drops the event of everybody it does not keep in memory."""
+"""What discord.py drops of the gateway's events: updates of members it does not keep in memory, and who is no member."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from discord.state import AutoShardedConnectionState
 
 if TYPE_CHECKING:
-    from discord.types.gateway import GuildMemberUpdateEvent
+    from discord.types.gateway import GuildMembersChunkEvent, GuildMemberUpdateEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +31,8 @@ class ConnectionState(AutoShardedConnectionState[Any]):
         roles = frozenset(int(role) for role in data["roles"])
         pending = bool(data.get("pending", False))
         self.dispatch("raw_member_update", MemberUpdate(int(data["guild_id"]), int(data["user"]["id"]), roles, pending))
+
+    def parse_guild_members_chunk(self, data: "GuildMembersChunkEvent") -> None:
+        """Dispatch ``raw_members_chunk``, since discord.py leaves out whom Discord did not find."""
+        self.dispatch("raw_members_chunk", data)
+        super().parse_guild_members_chunk(data)

@@ -6,7 +6,7 @@ Nothing is granted or fetched here. The engine decides again with fresh readings
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.core.case import Case
+from bot.core.case import Case, Decision
 from bot.core.model import Campaign, GuildId, Link, Membership, PatronStatus, Policy, RoleId
 from bot.core.reconcile import reconcile
 from bot.store import Tables
@@ -30,6 +30,7 @@ class Linked:
     ``not_patron_of`` are the served campaigns that the patron does not support, when no role follows. ``pending``:
     Patreon did not answer, so nothing is known yet. ``present`` is False when the user is known to be outside a guild.
     ``paused`` and ``shadow``: a guild in this state would give roles too; they are not among ``roles``, for none comes.
+    ``screened``: some of ``roles`` come once the user accepts the rules of the server.
     """
 
     link: Link
@@ -39,19 +40,22 @@ class Linked:
     present: bool
     paused: bool = False
     shadow: bool = False
+    screened: bool = False
 
 
 async def look_ahead(t: Tables, link: Link, here: GuildId | None, readings: Readings | None, now: datetime) -> Linked:
     """Look at every guild the user is known in, ``here`` first; ``readings`` are None when Patreon did not answer."""
     roles: list[RoleAhead] = []
-    present, paused, shadow = True, False, False
+    present, paused, shadow, screened = True, False, False, False
     for guild in dict.fromkeys([*([here] if here else []), *await t.guilds_of(link.user)]):
         policy = (await t.guilds.load(guild)).policy
-        found = await _roles_in(t, guild, policy, link, now)
+        decision = await _decide(t, guild, policy, link, now)
+        found = decision.desired
         if policy.paused or policy.shadow:
             paused |= policy.paused and bool(found)
             shadow |= policy.shadow and bool(found)
         else:
+            screened |= bool(decision.screened)
             names = await t.guilds.role_names(guild)
             roles += [RoleAhead(guild, role, names.get(role)) for role in sorted(found)]
         present &= await t.presence.present(guild, link.user) is not False
@@ -64,10 +68,11 @@ async def look_ahead(t: Tables, link: Link, here: GuildId | None, readings: Read
         present=present,
         paused=paused,
         shadow=shadow,
+        screened=screened,
     )
 
 
-async def _roles_in(t: Tables, guild: GuildId, policy: Policy, link: Link, now: datetime) -> frozenset[RoleId]:
+async def _decide(t: Tables, guild: GuildId, policy: Policy, link: Link, now: datetime) -> Decision:
     case = Case(
         guild=guild,
         user=link.user,
@@ -79,8 +84,9 @@ async def _roles_in(t: Tables, guild: GuildId, policy: Policy, link: Link, now: 
         manual=tuple(await t.manual.of(guild, link.user)),
         ledger=await t.ledger.of(guild, link.user),
         earned=(await t.earned.of_patrons(guild, [link.patron])).get(link.patron, {}),
+        pending=bool(await t.presence.pending(guild, [link.user])),
     )
-    return reconcile(case, now).desired
+    return reconcile(case, now)
 
 
 async def _not_supported(t: Tables, readings: Readings) -> tuple[Campaign, ...]:

@@ -1,13 +1,13 @@
 """Who is known to be in which guild: from joins, leaves, interactions and audits. Their roles are the ledger's."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
 
 from bot.core.model import DiscordUserId, GuildId
 from bot.store.schema import presence
-from bot.store.statements import Subject
+from bot.store.statements import Subject, pieces
 
 _c = presence.c
 
@@ -37,6 +37,21 @@ class Presence(Subject):
         if rows:
             await self._run(statement, rows)
 
+    async def screen(self, guild: GuildId, seen: Mapping[DiscordUserId, bool]) -> set[DiscordUserId]:
+        """Remember who has not accepted the rules; returns those who had not and have now."""
+        before = await self.pending(guild, seen)
+        pending = {user for user, waits in seen.items() if waits}
+        for users, waits in ((pending - before, True), (before - pending, False)):
+            for piece in pieces(sorted(users)):
+                theirs = (_c.guild_id == guild) & _c.user_id.in_(piece)
+                await self._change_many(update(presence).where(theirs).values(pending=waits))
+        return before - pending
+
+    async def pending(self, guild: GuildId, users: Iterable[DiscordUserId]) -> set[DiscordUserId]:
+        """Say which of these people have not accepted the rules yet."""
+        waiting = select(_c.user_id).where(_c.guild_id == guild, _c.pending, _c.present)
+        return {DiscordUserId(row.user_id) for row in await self._rows_in(waiting, _c.user_id, users)}
+
     async def forget(self, guild: GuildId, user: DiscordUserId) -> None:
         """Forget what was seen of somebody with whom the bot has nothing to do any more."""
         await self._run(delete(presence).where(_c.guild_id == guild, _c.user_id == user))
@@ -45,6 +60,11 @@ class Presence(Subject):
         """Mark as absent everybody not seen since an audit began at ``before``, at its end ``now``."""
         unseen = (_c.guild_id == guild) & (_c.seen_at < before) & _c.present
         await self._change_many(update(presence).where(unseen).values(present=False, seen_at=now))
+
+    async def seen_at(self, guild: GuildId, users: Iterable[DiscordUserId]) -> dict[DiscordUserId, datetime]:
+        """Say when members were seen last; those who are not known to be any are left out."""
+        question = select(_c.user_id, _c.seen_at).where(_c.guild_id == guild, _c.present)
+        return {DiscordUserId(row.user_id): row.seen_at for row in await self._rows_in(question, _c.user_id, users)}
 
     async def of_users(self, guild: GuildId, users: Iterable[DiscordUserId]) -> dict[DiscordUserId, bool]:
         """Say of many people whether they are in a guild; those nobody looked for are left out."""

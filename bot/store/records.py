@@ -81,13 +81,14 @@ class MembershipRow:
 
 
 class NudgeKind(Enum):
-    """What a nudge's key names: a Discord user, a guild (rules, audit) or a campaign (refresh).
+    """What a nudge's key names: a Discord user, a guild (rules, audit; MEMBERS: its members) or a campaign (refresh).
 
     Everything about one person is one row, so that whoever has claimed it is the only one at work on them.
     """
 
     USER = "user"
     GUILD = "guild"
+    MEMBERS = "members"
     CAMPAIGN = "campaign"
 
 

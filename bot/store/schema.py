@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from bot.store.columns import NAMES, Counter, Instant
@@ -199,6 +200,13 @@ presence = Table(
     Column("user_id", BigInteger, primary_key=True, autoincrement=False, doc="the Discord user"),
     Column("present", Boolean, nullable=False, doc="whether they are a member"),
     Column("seen_at", Instant, nullable=False, doc="when that was seen"),
+    Column(
+        "pending",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        doc="whether the rules of the server are not accepted yet",
+    ),
     Index("ix_presence_user", "user_id", "guild_id"),
 )
 

@@ -191,9 +191,10 @@ class Refreshes:
             await self._health.creator_failed(state.owner, broken=True)
         elif isinstance(error, Implausible):
             await self._health.failed(campaign, IMPLAUSIBLE, for_good=True)
-        elif not isinstance(error, RateLimited):
+        else:
             for_good = isinstance(error, AccessDenied | PatreonGone)
-            await self._health.failed(campaign, why_of(error), for_good=for_good)
+            wait = error.retry_after if isinstance(error, RateLimited) else timedelta(0)
+            await self._health.failed(campaign, why_of(error), for_good=for_good, wait=wait)
         await self._parts.tell(RefreshEnded(run, campaign, cause, report))
 
     async def _describe(self, state: CampaignState, now: datetime, cause: Cause) -> None:

@@ -165,5 +165,6 @@ def _report(order: Order) -> PatronSynced:
         cause=order.cause,
         change=RoleChange(),
         desired=order.decision.desired,
+        screened=order.decision.screened,
         doubted=order.decision.doubted,
     )

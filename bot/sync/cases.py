@@ -137,6 +137,7 @@ async def load_cases(
         memberships.setdefault(patron, {}).update(rows)
     ledger = await t.ledger.of_users(guild, users)
     present = await t.presence.of_users(guild, users)
+    pending = await t.presence.pending(guild, users)
     manual = await t.manual.of_users(guild, users)
     doubts = await t.doubts.of_users(guild, users)
     earned = await load_earned(t, view.guild, view.rules, [link.patron for link in people.values() if link])
@@ -155,6 +156,7 @@ async def load_cases(
             unreadable=view.unreadable,
             broken_since=link.broken_since if link else None,
             earned=earned.get(link.patron, {}) if link else {},
+            pending=user in pending,
         )
         for user, link in people.items()
     }

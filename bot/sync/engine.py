@@ -22,6 +22,7 @@ from bot.sync.clock import ClockWork
 from bot.sync.describing import Descriptions
 from bot.sync.guild_work import GuildWork
 from bot.sync.health import Health
+from bot.sync.looks import Looks
 from bot.sync.members import Members
 from bot.sync.parts import EngineSettings, Parts
 from bot.sync.people import People
@@ -73,6 +74,7 @@ class Engine:
             Lane(parts, self._holder, NudgeKind.USER, people.person, width=width, urgent=True),
             Lane(parts, self._holder, NudgeKind.USER, people.person, width=width),
             Lane(parts, self._holder, NudgeKind.GUILD, guild_work.guild, width=_LONG_AT_ONCE),
+            Lane(parts, self._holder, NudgeKind.MEMBERS, Looks(parts, stopping).members, width=_LONG_AT_ONCE),
             Lane(parts, self._holder, NudgeKind.CAMPAIGN, refreshes.campaign, width=_LONG_AT_ONCE),
         )
         self._clock = ClockWork(parts)

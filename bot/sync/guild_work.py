@@ -19,6 +19,7 @@ from bot.sync.parts import Parts
 from bot.sync.queue import Stopping
 from bot.sync.reads import listable
 from bot.sync.reports import AuditEnded
+from bot.sync.screening import record_screening
 from bot.sync.sightings import record_gone, record_seen
 
 log = structlog.get_logger(__name__)
@@ -104,8 +105,9 @@ class GuildWork:
             read += len(page)
             async with self._parts.store.write() as t:
                 ours = await _concerned(t, guild, [user for user, _ in page])
-                seen = {user: roles for user, roles in page if user in ours}
+                seen = {user: member.roles for user, member in page if user in ours}
                 sighted = await record_seen(t, view, seen, asked_at, Cause.AUDIT, call=not first)
+                await record_screening(t, guild, {user: member.pending for user, member in page if user in ours}, asked_at)
             for each in sighted.reports:
                 await self._parts.tell(each)
             asked_at = self._parts.now()

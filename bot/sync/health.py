@@ -1,16 +1,16 @@
 """Whether Patreon, and the token pairs we read it with, can be relied on now; tells people once. Reads nothing itself."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
 from bot.core.model import CampaignId, Cause, Link, TokenOwner, TokenRecord, patron_owner
-from bot.errors import PatreonError
+from bot.errors import PatreonError, RateLimited
 from bot.errors import PatreonGone as Gone
 from bot.store.records import CampaignState, NudgeKind
 from bot.sync.parts import Parts
 from bot.sync.reports import CreatorTokenFailing, LinkBroken, PatreonBack, PatreonGone
-from bot.texts.syncs import VERSION_1_GONE
+from bot.texts.syncs import PATREON_ASKS_TO_WAIT, VERSION_1_GONE
 
 log = structlog.get_logger(__name__)
 
@@ -25,15 +25,17 @@ class Health:
         self._parts = parts
         self._failing_since: dict[CampaignId, datetime] = {}
 
-    async def failed(self, campaign: CampaignId, why: str, *, for_good: bool = False) -> None:
+    async def failed(
+        self, campaign: CampaignId, why: str, *, for_good: bool = False, wait: timedelta = timedelta(0)
+    ) -> None:
         """Note that Patreon gave no usable answer about a campaign.
 
         After ``gone_after`` without one usable answer, or at once when waiting will not help, the campaign is frozen
-        and somebody is told.
+        and somebody is told. ``wait`` is for how long it will not be asked again: silence that is certain counts.
         """
         now = self._parts.now()
         since = self._failing_since.setdefault(campaign, now)
-        if not for_good and now - since < self._parts.settings.gone_after:
+        if not for_good and now + wait - since < self._parts.settings.gone_after:
             return
         async with self._parts.store.write() as t:
             state = await t.campaigns.state(campaign)
@@ -105,5 +107,7 @@ def is_untold(record: TokenRecord) -> bool:
 
 
 def why_of(error: PatreonError) -> str:
-    """Name a failure: by its kind, or as the one that whoever runs the bot can mend."""
+    """Name a failure: by its kind, or as one of those that people are told in words of their own."""
+    if isinstance(error, RateLimited):
+        return PATREON_ASKS_TO_WAIT
     return VERSION_1_GONE if isinstance(error, Gone) and error.version == 1 else type(error).__name__

@@ -9,7 +9,11 @@ from bot.store.tables import Tables
 from bot.sync import blocks
 from bot.sync.cases import load_view
 from bot.sync.parts import Parts
+from bot.sync.screening import record_screening
 from bot.sync.sightings import record_gone, record_seen, revoked_lately
+
+Roles = frozenset[RoleId]
+NONE: Roles = frozenset()
 
 
 class Members:
@@ -19,7 +23,7 @@ class Members:
         self._parts = parts
         self._wake = wake
 
-    async def joined(self, guild: GuildId, user: DiscordUserId, roles: frozenset[RoleId] = frozenset()) -> None:
+    async def joined(self, guild: GuildId, user: DiscordUserId, roles: Roles = NONE, *, pending: bool = False) -> None:
         """Somebody joined: what follows from stored data is given at once."""
         now = self._parts.now()
         async with self._parts.store.read() as t:
@@ -29,16 +33,17 @@ class Members:
             # They left before they joined, also where nobody told us.
             await t.ledger.leave(guild, [user])
             await record_seen(t, await load_view(t, guild), {user: roles}, now, Cause.JOINED)
+            await record_screening(t, guild, {user: pending}, now)
             await t.nudges.add(NudgeKind.USER, str(user), Cause.JOINED, now)
         self._wake()
 
-    async def updated(self, guild: GuildId, user: DiscordUserId, roles: frozenset[RoleId]) -> None:
+    async def updated(self, guild: GuildId, user: DiscordUserId, roles: Roles, *, pending: bool = False) -> None:
         """Somebody's roles, or something else of theirs, changed: by our doing or by another's."""
         now = self._parts.now()
         async with self._parts.store.read() as t:
             if not await _concerned(t, guild, user) and not await revoked_lately(t, guild, user, now):
                 return
-        await self._see(guild, user, roles, now, live=True)
+        await self._see(guild, user, roles, now, live=True, pending=pending)
 
     async def left(self, guild: GuildId, user: DiscordUserId) -> None:
         """Somebody left: Discord took their roles with them, and no call is made for them until they are back."""
@@ -50,22 +55,29 @@ class Members:
             await record_gone(t, await load_view(t, guild), [user], self._parts.now())
         self._wake()
 
-    async def seen(self, guild: GuildId, user: DiscordUserId, roles: frozenset[RoleId]) -> None:
+    async def missed(self, guild: GuildId) -> None:
+        """Have everybody in a guild looked at over the gateway: a session began, and nobody told what came before it."""
+        async with self._parts.store.write() as t:
+            await t.nudges.add(NudgeKind.MEMBERS, str(guild), Cause.AUDIT, self._parts.now())
+        self._wake()
+
+    async def seen(self, guild: GuildId, user: DiscordUserId, roles: Roles, *, pending: bool = False) -> None:
         """Somebody used a command: which roles they have is known without asking."""
         now = self._parts.now()
         async with self._parts.store.read() as t:
             if not await _concerned(t, guild, user):
                 return
-        await self._see(guild, user, roles, now, live=False)
+        await self._see(guild, user, roles, now, live=False, pending=pending)
 
     async def _see(
-        self, guild: GuildId, user: DiscordUserId, roles: frozenset[RoleId], now: datetime, *, live: bool
+        self, guild: GuildId, user: DiscordUserId, roles: Roles, now: datetime, *, live: bool, pending: bool
     ) -> None:
         async with self._parts.store.write() as t:
             # What Discord told and what it answered often come in the same moment; neither may miss the other.
             await t.links.lock([user])
             view = await load_view(t, guild)
             sighted = await record_seen(t, view, {user: roles}, now, Cause.AUDIT, call=True, live=live)
+            await record_screening(t, guild, {user: pending}, now)
         for report in sighted.reports:
             await self._parts.tell(report)
         self._wake()
@@ -102,6 +114,7 @@ class Members:
         async with self._parts.store.write() as t:
             await t.guilds.mark_left(guild, self._parts.now())
             await t.nudges.drop(NudgeKind.GUILD, str(guild))
+            await t.nudges.drop(NudgeKind.MEMBERS, str(guild))
 
     async def guild_joined(self, guild: GuildId) -> None:
         """Somebody let the bot in, perhaps again: everybody there is looked at anew."""

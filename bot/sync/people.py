@@ -76,9 +76,9 @@ class People:
         if not read and (later is None or self._reads.is_failing(word.readings)):
             await self._take_at_its_word(link, cause, word)
         if later is None and (read or not settled or (ask and cause is Cause.MANUAL)):
-            found = await self._settler.settle(link.user, cause)
+            found = await self._settler.settle(link.user, cause, look=not settled)
         if await self._learn(link):
-            found = await self._settler.settle(link.user, cause, answer=False)
+            found = await self._settler.settle(link.user, cause, answer=False, look=False)
         return later or await self._ask_again_at(nudge.key, link, said) or found.again_at
 
     async def _hear(self, link: Link, said: list[Membership]) -> tuple[Word, bool]:

@@ -3,7 +3,7 @@
 Failures raise errors of `bot.errors`; ``None`` and ``False`` are answers, never failures.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from bot.core.model import (
     CampaignId,
     DiscordUserId,
     GuildId,
+    Member,
     Membership,
     MembershipId,
     PatronId,
@@ -20,6 +21,9 @@ from bot.core.model import (
     TierId,
     TokenOwner,
 )
+
+# https://discord.com/developers/docs/events/gateway-events#request-guild-members: ``user_ids`` has up to 100.
+ASKED_AT_ONCE = 100
 
 
 class ListPage(Protocol):
@@ -78,8 +82,11 @@ class Guilds(Protocol):
     async def revoke(self, guild: GuildId, user: DiscordUserId, role: RoleId, reason: str) -> bool:
         """Take one role; False when the user is not a member."""
 
-    async def fetch_roles(self, guild: GuildId, user: DiscordUserId) -> frozenset[RoleId] | None:
-        """Ask which roles one user has; None when they are not a member."""
+    async def fetch_member(self, guild: GuildId, user: DiscordUserId) -> Member | None:
+        """Ask about one user; None when they are not a member."""
 
-    def read_members(self, guild: GuildId) -> AsyncIterator[list[tuple[DiscordUserId, frozenset[RoleId]]]]:
+    def read_members(self, guild: GuildId) -> AsyncIterator[list[tuple[DiscordUserId, Member]]]:
         """Read all members, one request for 1,000; complete, or it raises."""
+
+    async def ask_members(self, guild: GuildId, users: Sequence[DiscordUserId]) -> dict[DiscordUserId, Member | None]:
+        """Ask the gateway, without a request, about up to ``ASKED_AT_ONCE`` users; None for those who are no members."""

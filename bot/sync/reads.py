@@ -88,8 +88,8 @@ class Reads:
             reading, serial = await self._ask(link, campaign, stored)
         except PatreonError as error:
             await self._parts.tell(ReadFailed(link.user, type(error).__name__))
-            if not isinstance(error, RateLimited):
-                await self._health.failed(campaign, why_of(error), for_good=isinstance(error, PatreonGone))
+            # That one pair has to wait says nothing of the others, so only the time without any answer counts.
+            await self._health.failed(campaign, why_of(error), for_good=isinstance(error, PatreonGone))
             raise
         finally:
             pace.waiting -= 1

@@ -28,6 +28,7 @@ class PatronSynced:
     """One person in one guild was brought up to date.
 
     ``change`` is what was done (in a ``shadow`` guild: what would have been). ``desired`` are the roles that follow.
+    ``screened`` of them come once the person accepts the server's rules.
     ``blocked``, ``held`` (by the brake) and ``doubted`` (waiting for a second reading) are roles left as they are.
     After LINKED, UNLINKED and MANUAL it comes even when nothing changed, since somebody waits for it; also from a guild
     that is ``paused``, where ``change`` is what would have been done.
@@ -41,6 +42,7 @@ class PatronSynced:
     desired: frozenset[RoleId] = frozenset()
     blocked: frozenset[RoleId] = frozenset()
     held: frozenset[RoleId] = frozenset()
+    screened: frozenset[RoleId] = frozenset()
     doubted: frozenset[RoleId] = frozenset()
     shadow: bool = False
     paused: bool = False

@@ -16,6 +16,7 @@ from bot.sync.apply import Order, in_doubt
 from bot.sync.carrier import Carrier, over
 from bot.sync.cases import GuildView, Word
 from bot.sync.parts import Parts
+from bot.sync.screening import record_screening
 from bot.sync.sightings import UNSEEN, record_gone, record_seen
 
 _NOTHING = Word()
@@ -44,11 +45,14 @@ class Settler:
         self._parts = parts
         self._carrier = carrier
 
-    async def settle(self, user: DiscordUserId, cause: Cause, *, answer: bool = True, word: Word = _NOTHING) -> Settled:
+    async def settle(
+        self, user: DiscordUserId, cause: Cause, *, answer: bool = True, look: bool = True, word: Word = _NOTHING
+    ) -> Settled:
         """Make one person right in all their guilds, side by side.
 
         One guild that fails does not keep the others waiting; its error is raised when all have ended. Without
-        ``answer`` a report comes only when something changed: more is to follow for whoever waits.
+        ``answer`` a report comes only when something changed: more is to follow for whoever waits. Without ``look``
+        nobody asks anew which roles somebody has whom a person asked about.
         """
         async with self._parts.store.read() as t:
             link = await t.links.load(user)
@@ -56,7 +60,8 @@ class Settler:
             guilds = await self._guilds(t, user, due.keys() | word.readings.keys())
         answer = answer and cause in _ANSWERED
         outcomes = await asyncio.gather(
-            *(self._in_guild(guild, user, cause, word, answer=answer) for guild in guilds), return_exceptions=True
+            *(self._in_guild(guild, user, cause, word, answer=answer, look=look) for guild in guilds),
+            return_exceptions=True,
         )
         settled = [outcome for outcome in outcomes if isinstance(outcome, Settled)]
         due_at = min((each.due_at for each in settled if each.due_at is not None), default=None)
@@ -78,7 +83,9 @@ class Settler:
             known.update(await t.rules.guilds_of(campaign))
         return sorted(known)
 
-    async def _in_guild(self, guild: GuildId, user: DiscordUserId, cause: Cause, word: Word, *, answer: bool) -> Settled:
+    async def _in_guild(
+        self, guild: GuildId, user: DiscordUserId, cause: Cause, word: Word, *, answer: bool, look: bool
+    ) -> Settled:
         order, unseen, held = await self._load(guild, user, cause, word)
         view, link = order.view, order.link
         if view.settings.left_at is not None:
@@ -88,7 +95,8 @@ class Settler:
             return Settled(again_at=self._again_at(order) if unseen else None)
         # Somebody nobody ever saw here, or who has just linked: what they had before us must be known first.
         newly = cause is Cause.LINKED and link is not None and not _audited_after(view, link)
-        if unseen or newly or self._unproven(order):
+        # What somebody asks for by hand is answered by what Discord says now.
+        if unseen or newly or (look and cause is Cause.MANUAL) or self._unproven(order):
             left_alone = await self._look(view, user, cause)
             order, _, held = await self._load(guild, user, cause, word)
             if left_alone:
@@ -145,13 +153,14 @@ class Settler:
     async def _look(self, view: GuildView, user: DiscordUserId, cause: Cause) -> bool:
         """Ask Discord what somebody has; True when their roles are to be left alone for now."""
         seen_at = self._parts.now()
-        roles = await self._parts.guilds.fetch_roles(view.guild, user)
+        member = await self._parts.guilds.fetch_member(view.guild, user)
         async with self._parts.store.write() as t:
             await t.links.lock([user])
-            if roles is None:
+            if member is None:
                 await record_gone(t, view, [user], seen_at)
                 return False
-            sighted = await record_seen(t, view, {user: roles}, seen_at, cause)
+            sighted = await record_seen(t, view, {user: member.roles}, seen_at, cause)
+            await record_screening(t, view.guild, {user: member.pending}, seen_at)
         for report in sighted.reports:
             await self._parts.tell(report)
         return user in sighted.left_alone

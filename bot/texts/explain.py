@@ -282,6 +282,7 @@ def _moving(given: Prospect) -> Iterator[tuple[str, frozenset[RoleId]]]:
         yield DOUBTED, given.doubted
     yield "Being given at Discord", given.coming
     yield "Being taken at Discord", given.going
+    yield "Given once this server's rules are accepted in Discord", given.screened
     yield "Kept until this server's team decides", given.held
     yield "Kept, as this server's team decided", given.kept
     yield "Not given, since Discord doesn't let me", given.blocked & given.decision.change.grant

@@ -28,6 +28,8 @@ class Outcome(Protocol):
     @property
     def held(self) -> frozenset[RoleId]: ...  # noqa: D102
     @property
+    def screened(self) -> frozenset[RoleId]: ...  # noqa: D102
+    @property
     def doubted(self) -> frozenset[RoleId]: ...  # noqa: D102
     @property
     def shadow(self) -> bool: ...  # noqa: D102
@@ -52,7 +54,8 @@ def _of_mine(outcome: Outcome, names: Names) -> str:
 
 def _coming(outcome: Outcome, names: Names) -> Iterator[str]:
     """Say which roles a person has or gets, and which not yet; what is blocked is their creator's to mend."""
-    mine, kept_back = outcome.desired - outcome.blocked, outcome.desired & outcome.blocked
+    mine, kept_back = outcome.desired - outcome.blocked - outcome.screened, outcome.desired & outcome.blocked
+    waiting = outcome.screened - outcome.blocked
     if not outcome.desired:
         yield NO_ROLE
     elif outcome.paused:
@@ -66,6 +69,8 @@ def _coming(outcome: Outcome, names: Names) -> Iterator[str]:
         yield f"Your roles: {explain.roles(mine, names)}."
         if outcome.change.grant:
             yield f"New: {explain.roles(outcome.change.grant, names)}."
+    if waiting and not (outcome.paused or outcome.shadow):
+        yield f"Accept this server's rules first, then your roles come: {explain.roles(waiting, names)}."
     if kept_back:
         yield f"I may not give {explain.roles(kept_back, names)} yet; the server's team has been told."
 
@@ -87,6 +92,8 @@ def somebody(user: DiscordUserId, outcome: Outcome, names: Names) -> str:
         lines.append(f"Kept by the brake: {explain.roles(outcome.held, names)}. /patrons explain says more.")
     if outcome.doubted:
         lines.append(f"{explain.DOUBTED}: {explain.roles(outcome.doubted, names)}.")
+    if outcome.screened:
+        lines.append(f"Has to accept the server's rules first: {explain.roles(outcome.screened, names)}.")
     lines += [line for on, line in ((outcome.paused, PAUSED), (outcome.shadow, SHADOW_ON)) if on]
     return "\n".join(lines)
 
@@ -100,6 +107,6 @@ def _done(outcome: Outcome, names: Names) -> str:
     moved = " and ".join(f"{verb} {explain.roles(roles, names)}" for verb, roles in parts if roles)
     if moved:
         return f"{moved}."
-    if outcome.blocked or outcome.held or outcome.doubted:
+    if outcome.blocked or outcome.held or outcome.doubted or outcome.screened:
         return "keeps the same roles for now."
     return "has the roles the rules give. /patrons explain says why."

@@ -199,6 +199,7 @@ LINKED_NO_ROLE_YET = "Your pledge gives no role in this server so far. If it cha
 LINKED_NOT_PATRON = "This Patreon account is not a patron of {campaign} yet. When it is, your roles come by themselves."
 LINKED_NOT_PATRON_LINK = "See {campaign} on Patreon"
 LINKED_PENDING = "Patreon is slow to answer just now. Your roles follow as soon as it does."
+LINKED_SCREENED = "Accept the server's rules in Discord first; your roles come as soon as you have."
 LINKED_PAUSED = "The server's team has paused all changes of roles. Yours come once it goes on."
 LINKED_SHADOW = "The server's team is only trying the bot out, so no role is given there yet."
 LINKED_NOT_IN_GUILD = "You are not in the Discord server yet. Your roles wait for you there."

@@ -253,6 +253,7 @@ SETTING_NAMES = {
     "highest_only": "groups in which only the highest rule counts",
     "revocable": "roles that may be taken",
     "restore_drift": "give back a role a moderator took by hand",
+    "wait_for_rules": "give roles only once the server's rules are accepted",
     "shadow": "shadow mode (report only)",
     "paused": "paused",
     "brake_percent": "brake: share of the people with roles from me",

@@ -78,10 +78,16 @@ def creator_token(*, broken: bool, expires_at: datetime) -> str:
 
 
 VERSION_1_GONE = "version 1 of Patreon's API is switched off"
+PATREON_ASKS_TO_WAIT = "Patreon asks me to wait"
 
 
 def patreon_gone(since: datetime, why: str | None) -> str:
-    """Say that Patreon is away; ``why`` is known to the log, but ``VERSION_1_GONE`` concerns whoever runs the bot."""
+    """Say that Patreon is away, and what ``why`` means where that tells people more."""
+    if why == PATREON_ASKS_TO_WAIT:
+        return (
+            f"⚠️ Patreon is rate-limiting me: I haven't been able to read memberships since {explain.moment(since)}, and it "
+            "asked me to wait. Nobody loses a role because of it, and I'll continue as soon as Patreon lets me."
+        )
     if why == VERSION_1_GONE:
         return (
             f"⚠️ Since {explain.moment(since)} Patreon answers nothing to version 1 of its API any more. Nobody loses a role "

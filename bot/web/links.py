@@ -104,6 +104,8 @@ def _sentences(linked: Linked) -> Iterator[str]:
         yield texts.LINKED_PENDING
     elif not linked.roles and not linked.not_patron_of and not linked.paused and not linked.shadow:
         yield texts.LINKED_NO_ROLE_YET
+    if linked.screened:
+        yield texts.LINKED_SCREENED
     if linked.paused:
         yield texts.LINKED_PAUSED
     if linked.shadow:

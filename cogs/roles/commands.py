@@ -125,7 +125,7 @@ class RolesCog(commands.GroupCog, group_name="roles", group_description="Which p
         await self._use.rules.check_adoptable(guild, wanted)
         holders: set[DiscordUserId] = set()
         async for page in self._use.guilds.read_members(guild):
-            holders |= {user for user, roles in page if wanted in roles}
+            holders |= {user for user, member in page if wanted in member.roles}
         linked = await self._use.rules.linked_among(holders)
         answer = await ask(
             interaction,

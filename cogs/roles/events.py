@@ -9,6 +9,7 @@ from discord.ext import commands
 
 from bot.core.model import DiscordUserId, GuildId, RoleId
 from bot.discord_bot import MemberUpdate, PatronRolesBot, UseCases
+from bot.guilds import roles_of
 from bot.sync.turns import Turns
 
 
@@ -24,7 +25,9 @@ class RoleEvents(commands.Cog):
     async def joined(self, member: discord.Member) -> None:
         """Somebody came; what they had before they left, or what they linked before, is theirs at once."""
         async with self._turns.of(member.id):
-            await self._use.engine.members.joined(GuildId(member.guild.id), DiscordUserId(member.id), _roles(member))
+            await self._use.engine.members.joined(
+                GuildId(member.guild.id), DiscordUserId(member.id), roles_of(member), pending=member.pending
+            )
 
     @commands.Cog.listener("on_raw_member_remove")
     async def left(self, payload: discord.RawMemberRemoveEvent) -> None:
@@ -34,27 +37,23 @@ class RoleEvents(commands.Cog):
 
     @commands.Cog.listener("on_raw_member_update")
     async def updated(self, update: MemberUpdate) -> None:
-        """Note which roles somebody has after a change, ours or another's; a change of the bot's own moves its rank."""
-        if self._bot.user is not None and update.user == self._bot.user.id:
-            await self._use.engine.members.roles_changed(GuildId(update.guild))
+        """Note which roles somebody has after a change, ours or another's, and whether they accepted the rules.
+
+        A change of the bot's own moves its rank.
+        """
+        guild, user = GuildId(update.guild), DiscordUserId(update.user)
+        if self._bot.user is not None and user == self._bot.user.id:
+            await self._use.engine.members.roles_changed(guild)
             return
         roles = frozenset(map(RoleId, update.roles))
-        async with self._turns.of(update.user):
-            await self._use.engine.members.updated(GuildId(update.guild), DiscordUserId(update.user), roles)
+        async with self._turns.of(user):
+            await self._use.engine.members.updated(guild, user, roles, pending=update.pending)
 
     @commands.Cog.listener("on_guild_update")
     async def guild_updated(self, before: discord.Guild, after: discord.Guild) -> None:
         """Look again at what was blocked: who owns the server and whether it asks for two factors decides about that."""
         if (before.mfa_level, before.owner_id) != (after.mfa_level, after.owner_id):
             await self._use.engine.members.roles_changed(GuildId(after.id))
-
-    @commands.Cog.listener("on_interaction")
-    async def seen(self, interaction: discord.Interaction) -> None:
-        """Note which roles somebody has who used a command: Discord has just told, and nobody needs to ask."""
-        if interaction.type is discord.InteractionType.application_command and isinstance(interaction.user, discord.Member):
-            member = interaction.user
-            async with self._turns.of(member.id):
-                await self._use.engine.members.seen(GuildId(member.guild.id), DiscordUserId(member.id), _roles(member))
 
     @commands.Cog.listener("on_guild_role_delete")
     async def role_deleted(self, role: discord.Role) -> None:
@@ -75,10 +74,14 @@ class RoleEvents(commands.Cog):
     @commands.Cog.listener("on_guild_join")
     @commands.Cog.listener("on_guild_available")
     async def guild_known(self, guild: discord.Guild) -> None:
-        """Note a guild the bot was invited to or knows again: roles may have changed while it was away."""
+        """Note a guild the bot was invited to or knows again: members and roles may have changed while it was away.
+
+        Discord tells of each guild at the start of a session, and after an outage of the guild; not when one is resumed.
+        """
         await self._use.settings.joined(GuildId(guild.id))
         await self._use.engine.members.guild_joined(GuildId(guild.id))
         await self._use.engine.members.roles_changed(GuildId(guild.id))
+        await self._use.engine.members.missed(GuildId(guild.id))
 
     @commands.Cog.listener("on_guild_remove")
     async def thrown_out(self, guild: discord.Guild) -> None:
@@ -89,7 +92,3 @@ class RoleEvents(commands.Cog):
     async def guilds_known(self) -> None:
         """Compare with the guilds that are stored: it may have been thrown out, or let in, while it was away."""
         await self._use.engine.members.guilds_are([GuildId(guild.id) for guild in self._bot.guilds])
-
-
-def _roles(member: discord.Member) -> frozenset[RoleId]:
-    return frozenset(RoleId(role.id) for role in member.roles if not role.is_default())

@@ -147,7 +147,7 @@ def member_json(world: DiscordWorld, guild: Guild, user: int) -> Json:
         "premium_since": None,
         "communication_disabled_until": None,
         "flags": 0,
-        "pending": False,
+        "pending": user in guild.pending,
         "mute": False,
         "deaf": False,
     }

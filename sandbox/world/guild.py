@@ -203,14 +203,26 @@ class DiscordWorld(Roles, Messages):
         home = self.guild(guild)
         name = self.user(user).name
         home.members.add(user, roles, self.clock.now())
+        if home.screens and not home.members.roles(user):
+            home.pending.add(user)
         self.timeline.add("discord.world", f"{name} joined {home.name}", guild=guild, user=user)
         self.tell(MemberJoined(home, user))
+
+    def accept_rules(self, guild: int, user: int) -> None:
+        """Let a member pass the rules screening."""
+        home = self.guild(guild)
+        home.pending.discard(user)
+        self.timeline.add(
+            "discord.world", f"{self.user(user).name} accepted the rules of {home.name}", guild=guild, user=user
+        )
+        self.tell(MemberChanged(home, user))
 
     def leave(self, guild: int, user: int, *, by: int | None = None, reason: str | None = None) -> None:
         """End a membership with all its roles; ``by`` names who kicked the user. A bot that leaves loses the guild."""
         home = self.guild(guild)
         self.require_member(guild, user)
         home.members.remove(user)
+        home.pending.discard(user)
         self.timeline.add("discord.world", f"{self.user(user).name} left {home.name}", guild=guild, user=user)
         self.tell(MemberLeft(home, user))
         if by is not None:
@@ -260,6 +272,8 @@ class DiscordWorld(Roles, Messages):
         if before == after:
             return False
         home.members.put(user, after)
+        if after and home.roles_lift_screening:
+            home.pending.discard(user)
         self.tell(MemberChanged(home, user))
         changes: list[Json] = []
         for key, verb, ids in (("$remove", "lost", before - after), ("$add", "got", after - before)):

@@ -215,6 +215,8 @@ class Guild:
     """A guild. ``unavailable`` is Discord's word for an outage that hides a guild from its bots.
 
     ``two_factor``: moderation needs two-factor authentication; of a bot, on the account of its owner.
+    With ``screens`` people who join are ``pending`` until they accept the rules, or get a role: Discord says that one ends
+    the screening (discord-api-docs pull request 2652), and users that since onboarding some roles do not (issue 6175).
     """
 
     id: int
@@ -228,3 +230,6 @@ class Guild:
     unavailable: bool = False
     locale: str = "en-US"
     two_factor: bool = False
+    screens: bool = False
+    roles_lift_screening: bool = True
+    pending: set[int] = field(default_factory=set)

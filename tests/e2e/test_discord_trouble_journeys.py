@@ -1,7 +1,10 @@
 """Journeys through bad days of Discord: ranks that are too low, connections that break, events that are lost."""
 
+from datetime import timedelta
+
 import pytest
 
+from bot.core.model import DiscordUserId, GuildId, Holding
 from tests.e2e.theatre import Theatre
 
 pytestmark = pytest.mark.parametrize("api_version", [2])
@@ -57,19 +60,53 @@ async def test_a_dropped_connection_resumes_and_what_happened_meanwhile_is_made_
     assert (gateway.resumes, gateway.identifies) == (1, identified)
 
 
-async def test_a_join_that_was_lost_with_the_session_is_made_up_by_the_next_look_at_the_members(house: Theatre) -> None:
-    await house.link("Ann")
-    await house.until_roles("Ann", "Silver")
-    gateway = house.stage.discord.gateway
-    identified = gateway.identifies
+async def test_what_was_lost_with_a_session_is_put_right_at_the_start_of_the_next(house: Theatre) -> None:
+    house.world.patreon.pledge("Ben", tier="Gold")
+    for name, role in (("Ann", "Silver"), ("Ben", "Gold")):
+        await house.link(name)
+        await house.until_roles(name, role)
+    gateway, discord, guild = house.stage.discord.gateway, house.world.discord, house.guild.id
+    reads = {route: count for route, count in house.stage.discord.calls.items() if "GET" in route and "/members" in route}
 
     await gateway.drop(resumable=False)
-    house.world.discord.leave(house.guild.id, house.user("Ann"))
-    house.world.discord.join(house.guild.id, house.user("Ann"))
-    await house.until(lambda: gateway.identifies == identified + 1, "a new session")
-    await house.until(lambda: any(session.connected for session in gateway.sessions))
-    await house.wait(days=1, hours=1)
+    discord.leave(guild, house.user("Ann"))
+    discord.join(guild, house.user("Ann"))
+    discord.set_roles(guild, house.user("Ben"), [])
 
+    # No clock is moved: what Discord's own list of members says counts.
+    await house.until_roles("Ann", "Silver")
+    await house.until_roles("Ben", "Gold")
+    told = house.stage.discord.calls.items()
+    assert {route: count for route, count in told if "GET" in route and "/members" in route} == reads
+
+
+async def test_membership_says_what_discord_says_when_it_is_asked(house: Theatre) -> None:
+    await house.link("Ann")
+    await house.until_roles("Ann", "Silver")
+    await house.agree("Clara", "settings", restore=False)
+    # An event that nobody was sent.
+    house.guild.members.put(house.user("Ann"), ())
+    house.world.clock.move(timedelta(minutes=1))
+
+    told = await house.command("Ann", "membership")
+
+    async with house.app.store.read() as t:
+        (row,) = (await t.ledger.of(GuildId(house.guild.id), DiscordUserId(house.user("Ann")))).values()
+    assert row.holding is Holding.TAKEN, told.text
+
+
+async def test_whoever_has_to_accept_the_rules_is_told_so_and_has_the_role_once_they_have(house: Theatre) -> None:
+    world, guild = house.world.discord, house.guild
+    guild.screens = True
+    world.leave(guild.id, house.user("Ann"))
+    world.join(guild.id, house.user("Ann"))
+
+    interaction, _ = await house.link("Ann")
+
+    await interaction.wait_for(lambda message: "Accept this server's rules first" in message.content)
+    assert "rules are accepted" in (await house.command("Ann", "membership")).text
+    assert (house.roles("Ann"), house.role_calls()) == (set(), 0)
+    world.accept_rules(guild.id, house.user("Ann"))
     await house.until_roles("Ann", "Silver")
 
 

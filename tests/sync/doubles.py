@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NoReturn
@@ -14,6 +14,7 @@ from bot.core.model import (
     Charge,
     DiscordUserId,
     GuildId,
+    Member,
     Membership,
     MembershipId,
     PatronId,
@@ -190,6 +191,10 @@ class GuildsDouble:
     calls: list[tuple[str, DiscordUserId | int, RoleId | int]] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     page_size: int = 1000
+    pending: set[DiscordUserId] = field(default_factory=set)
+    joined_at: dict[DiscordUserId, datetime] = field(default_factory=dict)
+    asked: list[list[DiscordUserId]] = field(default_factory=list)
+    unanswered: set[DiscordUserId] = field(default_factory=set)
     after_call: Callable[[], None] | None = None
     after_page: Callable[[], Awaitable[None]] | None = None
     under_way: Callable[[], Awaitable[None]] | None = None
@@ -238,14 +243,24 @@ class GuildsDouble:
         await self._set(guild, user, self.members[guild][user] - {role})
         return True
 
-    async def fetch_roles(self, guild: GuildId, user: DiscordUserId) -> frozenset[RoleId] | None:
+    async def fetch_member(self, guild: GuildId, user: DiscordUserId) -> Member | None:
         """Look at one member."""
         self._there(guild)
         self.calls.append(("look", user, 0))
-        roles = self.members[guild].get(user)
-        return None if roles is None else frozenset(roles)
+        return self._member(guild, user)
 
-    async def read_members(self, guild: GuildId) -> AsyncIterator[list[tuple[DiscordUserId, frozenset[RoleId]]]]:
+    async def ask_members(self, guild: GuildId, users: Sequence[DiscordUserId]) -> dict[DiscordUserId, Member | None]:
+        """Answer over the gateway."""
+        self._there(guild)
+        self.asked.append(list(users))
+        return {user: self._member(guild, user) for user in users if user not in self.unanswered}
+
+    def _member(self, guild: GuildId, user: DiscordUserId) -> Member | None:
+        roles = self.members[guild].get(user)
+        pending = user in self.pending
+        return None if roles is None else Member(frozenset(roles), pending, self.joined_at.get(user))
+
+    async def read_members(self, guild: GuildId) -> AsyncIterator[list[tuple[DiscordUserId, Member]]]:
         """Look at all members."""
         everybody = sorted(self.members[guild].items())
         for start in range(0, max(1, len(everybody)), self.page_size):
@@ -253,7 +268,10 @@ class GuildsDouble:
             if self.hidden:
                 raise GuildUnavailable("the members are hidden")
             self.calls.append(("page", start, 0))
-            told = [(user, frozenset(roles)) for user, roles in everybody[start : start + self.page_size]]
+            told = [
+                (user, Member(frozenset(roles), user in self.pending))
+                for user, roles in everybody[start : start + self.page_size]
+            ]
             if self.after_page is not None:
                 await self.after_page()
             yield told

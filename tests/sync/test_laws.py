@@ -15,7 +15,7 @@ from bot.core.model import (
     Policy,
     RoleId,
 )
-from bot.errors import AccessDenied, IncompleteList, PatreonUnavailable, UnexpectedAnswer
+from bot.errors import AccessDenied, IncompleteList, PatreonUnavailable, RateLimited, UnexpectedAnswer
 from bot.store.records import NudgeKind
 from bot.sync.reports import (
     BrakeHeld,
@@ -29,6 +29,7 @@ from bot.sync.reports import (
     RefreshEnded,
     RoleIsBlocked,
 )
+from bot.texts.syncs import PATREON_ASKS_TO_WAIT
 from tests.sync.doubles import CAMPAIGN, GOLD_TIER, REVOKED
 from tests.sync.world import ANN, BOB, CAT, DAY, GOLD, GUILD, HOUR, MINUTE, SILVER, World, patron_of
 
@@ -122,6 +123,30 @@ async def test_list_that_stays_small_for_a_day_is_believed_and_still_braked(worl
     assert len(world.heard(PatreonGone)) == len(world.heard(PatreonBack)) == 1
     assert all(world.roles(user) == {SILVER} for user in CROWD)
     assert world.heard(BrakeHeld)[-1].held == len(CROWD)
+
+
+async def test_a_long_wait_that_patreon_asks_for_is_told_like_any_other_silence(world: World) -> None:
+    await world.is_patron(ANN)
+    world.patreon.fault = RateLimited(HOUR)
+
+    await world.refreshes()
+    assert [told.why for told in world.heard(PatreonGone)] == [PATREON_ASKS_TO_WAIT]
+    await world.later(5 * HOUR)
+    world.patreon.fault = None
+    await world.later(DAY)
+
+    assert len(world.heard(PatreonGone)) == len(world.heard(PatreonBack)) == 1
+    assert world.roles(ANN) == {SILVER}
+
+
+async def test_a_short_wait_that_patreon_asks_for_is_nobody_s_business(world: World) -> None:
+    await world.is_patron(ANN)
+    world.patreon.fault = RateLimited(MINUTE)
+    await world.refreshes()
+    world.patreon.fault = None
+    await world.later(HOUR)
+
+    assert world.heard(PatreonGone) == []
 
 
 async def test_patreon_gone_is_told_once_and_so_is_its_return(world: World) -> None:

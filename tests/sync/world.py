@@ -132,6 +132,11 @@ class World:
             await self.engine.members.joined(GUILD, user, frozenset(roles))
         await self.settle()
 
+    async def begins_a_session(self) -> None:
+        """Let the gateway begin a new session, which knows nothing of what came before."""
+        await self.engine.members.missed(GUILD)
+        await self.settle()
+
     async def leaves(self, user: DiscordUserId) -> None:
         """Let somebody leave, and the gateway say so."""
         del self.guilds.members[GUILD][user]

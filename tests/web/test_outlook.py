@@ -4,7 +4,7 @@ import pytest
 
 from bot.core.model import Policy
 from bot.texts import pages as texts
-from tests.doors import GUILD
+from tests.doors import ANN, GUILD, START
 from tests.web.conftest import Doors
 
 
@@ -23,3 +23,13 @@ async def test_the_page_says_why_no_role_is_on_its_way(doors: Doors, policy: Pol
     assert texts.LINKED_ROLES not in page
     assert texts.LINKED_NO_ROLE_YET not in page
     assert "See Ann" not in page
+
+
+async def test_the_page_says_that_the_rules_come_first(doors: Doors) -> None:
+    async with doors.store.write() as t:
+        await t.presence.put(GUILD, ANN, present=True, seen_at=START)
+        await t.presence.screen(GUILD, {ANN: True})
+
+    answer = await doors.client.post("/link/confirm", data={"token": await doors.question(), "answer": "yes"})
+
+    assert "rules in Discord first" in await answer.text()
