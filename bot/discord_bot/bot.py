@@ -24,6 +24,7 @@ from bot.discord_bot.use_cases import UseCases
 from bot.errors import StoreError
 from bot.guilds import roles_of
 from bot.sync.reports import Report
+from bot.sync.turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -118,6 +119,8 @@ class PatronRolesBot(commands.AutoShardedBot):
         self._own_gateway = settings.gateway_url is not None
         self._facts = facts
         self._use_cases: UseCases | None = None
+        # What Discord says of one person is written down in the order in which it said so.
+        self.turns = Turns()
         self.add_dynamic_items(Outdated)
 
     def _get_state(self, **options: Any) -> ConnectionState:
@@ -147,10 +150,10 @@ class PatronRolesBot(commands.AutoShardedBot):
         member = interaction.user
         if not isinstance(member, discord.Member) or self._use_cases is None:
             return
+        guild, user = GuildId(member.guild.id), DiscordUserId(member.id)
         try:
-            await self._use_cases.engine.members.seen(
-                GuildId(member.guild.id), DiscordUserId(member.id), roles_of(member), pending=member.pending
-            )
+            async with self.turns.of(user):
+                await self._use_cases.engine.members.seen(guild, user, roles_of(member), pending=member.pending)
         except StoreError as error:
             # The command says the same in a moment, in words for whoever typed it.
             log.warning("asker_not_noted", detail=str(error))

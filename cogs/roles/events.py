@@ -10,7 +10,6 @@ from discord.ext import commands
 from bot.core.model import DiscordUserId, GuildId, RoleId
 from bot.discord_bot import MemberUpdate, PatronRolesBot, UseCases
 from bot.guilds import roles_of
-from bot.sync.turns import Turns
 
 
 class RoleEvents(commands.Cog):
@@ -19,7 +18,7 @@ class RoleEvents(commands.Cog):
     def __init__(self, bot: PatronRolesBot, use_cases: UseCases) -> None:
         self._bot = bot
         self._use = use_cases
-        self._turns = Turns()
+        self._turns = bot.turns
 
     @commands.Cog.listener("on_member_join")
     async def joined(self, member: discord.Member) -> None:
