@@ -14,7 +14,7 @@ import structlog
 
 from bot.core.model import CampaignId, Cause, Link, Membership, PatronId, TierId
 from bot.core.readings import absent, carry, paid_for_unknown, with_history
-from bot.errors import AccessDenied, AccessRevoked, NotThere, PatreonError, PatreonGone, RateLimited, RequestRefused
+from bot.errors import AccessDenied, AccessRevoked, NotThere, PatreonError, PatreonGone, RequestRefused
 from bot.store.codec import digest
 from bot.store.records import CampaignState, NudgeKind
 from bot.store.tables import Tables
