@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ import structlog
 from aiohttp.web import AbstractRouteDef
 
 from bot.campaigns import configured_campaign, stored_currencies
+from bot.clock import Clock
 from bot.config import Config
 from bot.core.model import Policy
 from bot.linking import Linking, PersonalData
@@ -38,11 +39,6 @@ log = structlog.get_logger(__name__)
 
 Now = Callable[[], datetime]
 Sleep = Callable[[float], Coroutine[Any, Any, None]]
-
-
-def utc_now() -> datetime:
-    """Give the real time; the only place in the bot that asks the machine for it."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +73,13 @@ async def open_app(
     *,
     web: bool = True,
     worker: bool = True,
-    now: Now = utc_now,
+    now: Now | None = None,
     sleep: Sleep = asyncio.sleep,
     guild_ready_timeout: float = GUILD_READY_TIMEOUT,
 ) -> AsyncIterator[App]:
     """Run the bot while the block runs; on its end every part finishes what is in hand, the engine first.
 
+    ``now``: a time of the caller's own; None: this machine's, held against what Patreon and Discord say.
     ``guild_ready_timeout``: seconds of silence after which Discord has told about all guilds there are.
 
     Raises:
@@ -90,6 +87,8 @@ async def open_app(
         OSError: the web address cannot be had.
 
     """
+    clock = Clock() if now is None else Clock.going_by(now)
+    now = clock.now
     async with AsyncExitStack() as stack:
         store = await _open_store(config)
         stack.push_async_callback(store.close)
@@ -100,6 +99,7 @@ async def open_app(
                 StoreVault(store),
                 now=now,
                 sleep=sleep,
+                hear=clock.hear,
                 currencies=partial(stored_currencies, store),
             )
         )
@@ -107,7 +107,7 @@ async def open_app(
         metrics = Metrics()
         part = None
         if worker:
-            part = Worker(config, store, patreon, metrics, now=now, sleep=sleep, guild_ready_timeout=guild_ready_timeout)
+            part = Worker(config, store, patreon, metrics, clock=clock, sleep=sleep, guild_ready_timeout=guild_ready_timeout)
         names = DiscordNames(config.discord.api_url, config.discord.token.get_secret_value(), session)
         wake = part.wake if part is not None else _nobody_here
         linking = Linking(store, patreon, public_url=config.web.public_url, now=now, wake=wake, name_of=names.name_of)

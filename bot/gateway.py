@@ -13,6 +13,7 @@ import aiohttp
 import discord
 import structlog
 
+from bot.clock import Hear, deaf
 from bot.discord_bot import DiscordSettings, Facts, PatronRolesBot
 from bot.errors import ConfigError
 from bot.guilds import from_discord
@@ -34,8 +35,10 @@ _HOPELESS = {
 class Gateway:
     """The bot's account and its connection. ``bot`` exists at once; nothing is sent before :meth:`run`."""
 
-    def __init__(self, settings: DiscordSettings, facts: Facts, token: str) -> None:
+    def __init__(self, settings: DiscordSettings, facts: Facts, token: str, hear: Hear = deaf) -> None:
+        """``hear`` takes the headers of each answer; whether Discord is asked what time it is, is its business."""
         self._token = token
+        self._hear = hear
         self._unauthorized = asyncio.Event()
         trace = aiohttp.TraceConfig()
         trace.on_request_end.append(self._look_at_answer)
@@ -106,6 +109,7 @@ class Gateway:
     async def _look_at_answer(
         self, _session: aiohttp.ClientSession, _context: SimpleNamespace, ended: aiohttp.TraceRequestEndParams
     ) -> None:
+        self._hear(ended.response.headers)
         # Routes without the header have a token of their own in the address: an interaction's ends after 15 minutes.
         if ended.response.status == HTTPStatus.UNAUTHORIZED and "Authorization" in ended.headers:
             self._unauthorized.set()

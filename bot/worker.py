@@ -7,12 +7,14 @@ campaign is settled first, since engine and commands need to know it; the engine
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
 
 from bot.campaigns import known_campaign, settle_campaign
+from bot.clock import Clock
 from bot.config import Config
 from bot.core.model import CampaignId, GuildId
 from bot.creators import Campaigns, ManualGrants, Patrons, Rules, Settings, Syncs
@@ -74,7 +76,7 @@ class Worker:
         patreon: PatreonClient,
         metrics: Metrics,
         *,
-        now: Callable[[], datetime],
+        clock: Clock,
         sleep: Callable[[float], Coroutine[Any, Any, None]],
         guild_ready_timeout: float = GUILD_READY_TIMEOUT,
     ) -> None:
@@ -83,12 +85,15 @@ class Worker:
         self._store = store
         self._patreon = patreon
         self._metrics = metrics
-        self._now = now
+        self._clock = clock
+        self._now = clock.now
         self._sleep = sleep
         self._stop = asyncio.Event()
         self._engine: Engine | None = None
         settings = DiscordSettings(config.discord.api_url, config.discord.gateway_url, guild_ready_timeout)
-        self._gateway = Gateway(settings, Facts(store), config.discord.token.get_secret_value())
+        self._gateway = Gateway(
+            settings, Facts(store), config.discord.token.get_secret_value(), partial(clock.hear, first_only=True)
+        )
         self.bot = self._gateway.bot
 
     def wake(self) -> None:
@@ -169,6 +174,7 @@ class Worker:
             guilds,
             now=now,
             sleep=self._sleep,
+            steady=self._clock.steady,
             settings=settings,
             listeners=[self._tell],
         )
@@ -187,6 +193,7 @@ class Worker:
             engine=engine,
             guilds=guilds,
             now=now,
+            clock_ahead=self._clock.ahead,
         )
 
     async def _tend(self, campaign: CampaignId) -> None:

@@ -25,18 +25,27 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 class Clock:
-    """An instant that stands still until it is moved; call it to read it."""
+    """An instant that stands still until it is moved; call it to read it. ``steady`` counts the seconds that passed."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
+        self._passed = timedelta()
 
     def __call__(self) -> datetime:
         return self.now
 
     def move(self, span: timedelta) -> datetime:
         """Let time pass and return the new instant."""
+        self._passed += span
         self.now += span
         return self.now
+
+    def jump(self, span: timedelta) -> None:
+        """Be set to another time, while none passes."""
+        self.now += span
+
+    def steady(self) -> float:
+        return self._passed.total_seconds()
 
 
 @pytest.fixture(autouse=True)

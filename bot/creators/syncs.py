@@ -12,6 +12,7 @@ from bot.errors import RuleRefused
 from bot.store.records import BrakeHold, CampaignState, NudgeKind, Run, RunKind, WebhookRecord
 from bot.store.store import Store
 from bot.sync.blocks import Blocked, refused, told_keys
+from bot.sync.jumps import JUMPED
 from bot.texts import syncs as texts
 
 log = structlog.get_logger(__name__)
@@ -100,6 +101,12 @@ class Syncs:
         """Name the roles Discord refused to touch when it was asked, and why."""
         async with self._store.read() as t:
             return refused(await t.facts.beginning_with(told_keys(guild)))
+
+    async def clock_jumped_at(self) -> datetime | None:
+        """Return when the clock was last found to have jumped; None: never."""
+        async with self._store.read() as t:
+            at = await t.facts.get(JUMPED)
+        return None if at is None else datetime.fromisoformat(at)
 
     async def status(self, guild: GuildId) -> SyncStatus:
         """Gather where things stand."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.creators import Campaigns, ManualGrants, Patrons, Rules, Settings, Syncs
 from bot.guilds import Guilds
@@ -12,7 +12,10 @@ from bot.sync import Engine, Previews
 
 @dataclass(frozen=True, slots=True)
 class UseCases:
-    """One of each; ``guilds`` is Discord as the engine sees it, ``engine`` is told what the gateway says."""
+    """One of each; ``guilds`` is Discord as the engine sees it, ``engine`` is told what the gateway says.
+
+    ``clock_ahead`` says how far this machine's clock is ahead of the time the bot goes by.
+    """
 
     linking: Linking
     personal: PersonalData
@@ -26,3 +29,4 @@ class UseCases:
     engine: Engine
     guilds: Guilds
     now: Callable[[], datetime]
+    clock_ahead: Callable[[], timedelta] = timedelta

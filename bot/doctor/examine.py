@@ -5,11 +5,10 @@ shape, and a token pair that had to be renewed on the way, nothing is changed.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
-from datetime import datetime
 
-from bot.app import patreon_settings, utc_now
+from bot.app import patreon_settings
 from bot.campaigns import choose
+from bot.clock import Clock
 from bot.config import Config
 from bot.core.model import GuildId, RoleId
 from bot.doctor.findings import Finding, bad, fine, note
@@ -21,8 +20,9 @@ from bot.texts import command_line as texts
 from bot.vault import StoreVault, seed_creator
 
 
-async def examine(config: Config, now: Callable[[], datetime] = utc_now) -> list[Finding]:
+async def examine(config: Config) -> list[Finding]:
     """Give everything that was found, in the order it was tried."""
+    clock = Clock()
     findings = [_address(config)]
     managed: Managed = {}
     try:
@@ -32,7 +32,9 @@ async def examine(config: Config, now: Callable[[], datetime] = utc_now) -> list
     else:
         try:
             findings.append(fine("database", texts.DATABASE_FINE))
-            findings += await _patreon(config, store, now)
+            findings += await _patreon(config, store, clock)
+            if ahead := clock.ahead():
+                findings.append(note("clock", texts.clock_wrong(ahead)))
             managed = await _managed_roles(store)
         except StoreError as error:
             findings.append(bad("database", texts.DATABASE_BAD.format(detail=error)))
@@ -56,10 +58,10 @@ async def _managed_roles(store: Store) -> Managed:
     return {guild: frozenset(found) for guild, found in roles.items()}
 
 
-async def _patreon(config: Config, store: Store, now: Callable[[], datetime]) -> list[Finding]:
+async def _patreon(config: Config, store: Store, clock: Clock) -> list[Finding]:
     access, refresh = config.patreon.creator_access_token, config.patreon.creator_refresh_token
-    await seed_creator(store, access.get_secret_value(), refresh.get_secret_value(), now())
-    async with PatreonClient(patreon_settings(config), StoreVault(store), now=now) as patreon:
+    await seed_creator(store, access.get_secret_value(), refresh.get_secret_value(), clock.now())
+    async with PatreonClient(patreon_settings(config), StoreVault(store), now=clock.now, hear=clock.hear) as patreon:
         try:
             campaigns = await patreon.fetch_campaigns()
             campaign = choose(campaigns, config.patreon.campaign_id)

@@ -12,6 +12,7 @@ from typing import Self
 
 import aiohttp
 
+from bot.clock import Hear, deaf
 from bot.core.model import (
     CREATOR,
     Campaign,
@@ -65,15 +66,19 @@ class PatreonClient:
         now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         monotonic: Callable[[], float] = loop_time,
+        hear: Hear = deaf,
         session: aiohttp.ClientSession | None = None,
         currencies: Callable[[], Awaitable[Currencies]] = _none_stored,
     ) -> None:
-        """Take the registration, where token pairs live, and time; a session handed in is not closed."""
+        """Take the registration, where token pairs live, and time; a session handed in is not closed.
+
+        ``hear`` takes the headers of each answer.
+        """
         self._settings = settings
         self._vault = vault
         self._now = now
         self._dialect = dialect_of(settings.api_version)
-        self._transport = Transport(settings, sleep=sleep, monotonic=monotonic, session=session)
+        self._transport = Transport(settings, sleep=sleep, monotonic=monotonic, hear=hear, session=session)
         self._renewer = Renewer(vault, self._fetch_renewed, now=now, sleep=sleep)
         self._own: frozenset[CampaignId] | None = None
         self._currencies = currencies

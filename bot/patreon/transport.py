@@ -14,6 +14,7 @@ import stamina
 import structlog
 from yarl import URL
 
+from bot.clock import Hear, deaf
 from bot.errors import AccessRevoked, PatreonError, PatreonUnavailable, RateLimited, UnexpectedAnswer
 from bot.patreon.pacing import EXCHANGE, Pacer
 from bot.patreon.refusals import FieldRefused, Refusal, read_refusal, refused_field, to_error, to_token_error
@@ -49,12 +50,14 @@ class Transport:
         *,
         sleep: Callable[[float], Awaitable[object]],
         monotonic: Callable[[], float] = loop_time,
+        hear: Hear = deaf,
         session: aiohttp.ClientSession | None = None,
     ) -> None:
         """Take where Patreon is and how to wait."""
         self._settings = settings
         self._pacer = Pacer(sleep, monotonic)
         self._monotonic = monotonic
+        self._hear = hear
         self._session = session
         self._owns_session = session is None
 
@@ -133,6 +136,7 @@ class Transport:
             async with self._session.request(
                 call.method, url, headers=headers, data=data, timeout=_TIMEOUT, allow_redirects=False
             ) as response:
+                self._hear(response.headers)
                 return response.status, response.headers, await _read_bounded(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as problem:
             # From None: aiohttp's errors carry the request with its headers.

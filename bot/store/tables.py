@@ -15,6 +15,7 @@ from bot.store.earned import Earned
 from bot.store.facts import Facts
 from bot.store.guilds import GuildRows
 from bot.store.holds import Holds
+from bot.store.instants import Instants
 from bot.store.ledger import Ledger
 from bot.store.links import Links
 from bot.store.manual import ManualGrants
@@ -49,6 +50,7 @@ class Tables(Subject):
         super().__init__(connection)
         self._cipher = cipher
         self.serials = Serials(connection)
+        self.instants = Instants(connection)
         self.links = Links(connection)
         self.tokens = TokenPairs(connection, cipher)
         self.attempts = Attempts(connection, cipher)

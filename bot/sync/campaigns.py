@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 # How much of the interval the patrons' own turns are spread over, in slices.
 _SLICES = 60
 _DESCRIBED_FOR = timedelta(days=1)
-_PROGRESS_EVERY = timedelta(seconds=2)
+_PROGRESS_EVERY = 2.0
 # A list that stays small for so long is believed; the brake still stands behind it.
 _BELIEVED_AFTER = timedelta(days=1)
 
@@ -79,7 +79,7 @@ class Refreshes:
     async def _read(self, state: CampaignState, run: int, begun_at: datetime, serial: int) -> Listing:
         """Read every page into the run's stage. Raises before anything counts."""
         campaign = state.campaign.campaign
-        counted, total, told_at = Census(), None, begun_at
+        counted, total, told = Census(), None, self._parts.steady()
         unreadable: set[str] = set()
         async for page in self._parts.patreon.read_campaign(campaign):
             if self._stopping():
@@ -87,13 +87,13 @@ class Refreshes:
             total = page.total if page.total is not None else total
             counted += census(page.memberships)
             unreadable |= page.unreadable
-            now = self._parts.now()
+            tell = self._parts.steady() - told >= _PROGRESS_EVERY
             async with self._parts.store.write() as t:
                 await t.memberships.stage(run, page.memberships)
-                if now - told_at >= _PROGRESS_EVERY:
+                if tell:
                     await t.runs.progress(run, RunReport(read=counted.memberships, total=total))
-            if now - told_at >= _PROGRESS_EVERY:
-                told_at = now
+            if tell:
+                told = self._parts.steady()
                 await self._parts.tell(RefreshProgress(run, campaign, counted.memberships, total))
         await self._believe(campaign, counted)
         async with self._parts.store.read() as t:

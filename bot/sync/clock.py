@@ -24,7 +24,7 @@ class ClockWork:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._asked: dict[str, datetime] = {}
+        self._asked: dict[str, float] = {}
 
     async def tick(self) -> None:
         """Nudge for everything that is due now."""
@@ -35,7 +35,7 @@ class ClockWork:
             campaigns = await self._due_campaigns(t, {campaign for _, campaign in rules}, now)
             ruled = {guild for guild, _ in rules} | await t.manual.guilds()
             guilds = await self._stale_guilds(t, ruled, now)
-            expired = self._expired(await t.manual.expired(now), now)
+            expired = self._expired(await t.manual.expired(now))
             unseen = await self._unseen(t, ruled, now)
         if not any((memberships, campaigns, guilds, expired, unseen)):
             return
@@ -46,7 +46,7 @@ class ClockWork:
             await self._ended(t, memberships, now)
             await t.nudges.add_many(NudgeKind.USER, expired, Cause.CLOCK, now)
             await t.nudges.add_many(NudgeKind.USER, unseen, Cause.AUDIT, now)
-        self._asked |= dict.fromkeys(expired, now)
+        self._asked |= dict.fromkeys(expired, self._parts.steady())
 
     async def _ended(self, t: Tables, due: list[tuple[PatronId, CampaignId]], now: datetime) -> None:
         """Nudge for memberships whose time has come."""
@@ -78,11 +78,12 @@ class ClockWork:
         chance = crc32(f"{campaign} {now.timestamp():.0f}".encode()) / 2**32
         return self._parts.settings.refresh_every * (1 + _JITTER * (2 * chance - 1))
 
-    def _expired(self, grants: list[ManualGrant], now: datetime) -> set[str]:
+    def _expired(self, grants: list[ManualGrant]) -> set[str]:
         """Name who has a manual grant that is over; its row stays until the role was taken, for it is the reason to."""
         expired = {str(grant.user) for grant in grants}
         self._asked = {user: at for user, at in self._asked.items() if user in expired}
-        return {user for user in expired if user not in self._asked or now - self._asked[user] >= _EXPIRED_AGAIN}
+        lately = self._parts.steady() - _EXPIRED_AGAIN.total_seconds()
+        return {user for user in expired if self._asked.get(user, lately) <= lately}
 
     async def _unseen(self, t: Tables, guilds: set[GuildId], now: datetime) -> list[str]:
         """Name whose changes Discord confirmed a while ago and nobody saw, and for whom no look is planned yet."""

@@ -22,6 +22,7 @@ from bot.sync.clock import ClockWork
 from bot.sync.describing import Descriptions
 from bot.sync.guild_work import GuildWork
 from bot.sync.health import Health
+from bot.sync.jumps import Jumps
 from bot.sync.looks import Looks
 from bot.sync.members import Members
 from bot.sync.parts import EngineSettings, Parts
@@ -52,10 +53,12 @@ class Engine:
         *,
         now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        steady: Callable[[], float] | None = None,
         settings: EngineSettings | None = None,
         listeners: Iterable[Listener] = (),
     ) -> None:
-        self._parts = Parts(store, patreon, guilds, now, settings or EngineSettings(), list(listeners))
+        steady = steady or (lambda: now().timestamp())
+        self._parts = Parts(store, patreon, guilds, now, settings or EngineSettings(), list(listeners), steady)
         self._sleep = sleep
         self._holder = uuid4().hex
         self._stopping = False
@@ -78,6 +81,7 @@ class Engine:
             Lane(parts, self._holder, NudgeKind.CAMPAIGN, refreshes.campaign, width=_LONG_AT_ONCE),
         )
         self._clock = ClockWork(parts)
+        self._jumps = Jumps(parts)
         self._renewals = Renewals(parts, health)
         self.members = Members(parts, self.wake)
 
@@ -132,6 +136,7 @@ class Engine:
 
     async def drain(self) -> None:
         """Do everything that is due now, what follows from it included, and return."""
+        await self._jumps.look()
         await self._renewals.step()
         while True:
             await self._clock.tick()
@@ -179,6 +184,7 @@ class Engine:
             self._gate.hurry({DiscordUserId(int(key)) for key in urgent})
 
     async def _tick(self) -> None:
+        await self._jumps.look()
         await self._clock.tick()
         await self._poll()
 

@@ -1,6 +1,6 @@
 """Whether Patreon, and the token pairs we read it with, can be relied on now; tells people once. Reads nothing itself."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -23,7 +23,7 @@ class Health:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._failing_since: dict[CampaignId, datetime] = {}
+        self._failing_since: dict[CampaignId, float] = {}
 
     async def failed(
         self, campaign: CampaignId, why: str, *, for_good: bool = False, wait: timedelta = timedelta(0)
@@ -33,10 +33,11 @@ class Health:
         After ``gone_after`` without one usable answer, or at once when waiting will not help, the campaign is frozen
         and somebody is told. ``wait`` is for how long it will not be asked again: silence that is certain counts.
         """
-        now = self._parts.now()
-        since = self._failing_since.setdefault(campaign, now)
-        if not for_good and now + wait - since < self._parts.settings.gone_after:
+        steady = self._parts.steady()
+        lasts = timedelta(seconds=steady - self._failing_since.setdefault(campaign, steady))
+        if not for_good and lasts + wait < self._parts.settings.gone_after:
             return
+        since = self._parts.now() - lasts
         async with self._parts.store.write() as t:
             state = await t.campaigns.state(campaign)
             if state is not None and state.frozen_why == IMPLAUSIBLE:

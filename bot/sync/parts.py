@@ -46,7 +46,10 @@ class EngineSettings:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The store, the two ports, the clock and the listeners."""
+    """The store, the two ports, the clocks and the listeners.
+
+    ``now`` is the time, which may be corrected; ``steady`` are seconds that never jump, for pauses within this process.
+    """
 
     store: Store
     patreon: Patreon
@@ -54,6 +57,7 @@ class Parts:
     now: Callable[[], datetime]
     settings: EngineSettings
     listeners: list[Listener]
+    steady: Callable[[], float]
 
     async def tell(self, report: Report) -> None:
         """Tell every listener; one that fails is logged, and neither the others nor the work suffer from it."""

@@ -26,7 +26,7 @@ from bot.sync.reports import ReadFailed
 log = structlog.get_logger(__name__)
 
 PAGE = 1000
-_MINUTE = timedelta(minutes=1)
+_MINUTE = 60.0
 _LOOK_AGAIN = timedelta(seconds=10)
 
 
@@ -35,7 +35,7 @@ class _Pace:
     """What one campaign's patrons asked for lately, in this process."""
 
     waiting: int = 0
-    singles: deque[datetime] = field(default_factory=deque)
+    singles: deque[float] = field(default_factory=deque)
 
 
 class Reads:
@@ -60,7 +60,7 @@ class Reads:
         if state is None or not listed:
             return None
         now = self._parts.now()
-        pace = self._pace(campaign, now)
+        pace = self._pace(campaign)
         spaced = state.refreshed_at is None or now - state.refreshed_at >= self._parts.settings.list_spacing
         many = max(waiting, pace.waiting) > pages
         if not (many and spaced) and len(pace.singles) < max(self._parts.settings.single_reads, pages):
@@ -81,10 +81,10 @@ class Reads:
 
         False: the link's own pair is dead and no other can read one membership; the next list will.
         """
-        pace = self._pace(campaign, self._parts.now())
+        pace = self._pace(campaign)
         pace.waiting += 1
         try:
-            pace.singles.append(self._parts.now())
+            pace.singles.append(self._parts.steady())
             reading, serial = await self._ask(link, campaign, stored)
         except PatreonError as error:
             await self._parts.tell(ReadFailed(link.user, type(error).__name__))
@@ -162,9 +162,9 @@ class Reads:
                 await self._health.link_broke(link, state)
         return None, None
 
-    def _pace(self, campaign: CampaignId, now: datetime) -> _Pace:
+    def _pace(self, campaign: CampaignId) -> _Pace:
         pace = self._paces.setdefault(campaign, _Pace())
-        while pace.singles and now - pace.singles[0] > _MINUTE:
+        while pace.singles and self._parts.steady() - pace.singles[0] > _MINUTE:
             pace.singles.popleft()
         return pace
 

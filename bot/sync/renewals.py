@@ -4,7 +4,7 @@ How to renew, the Patreon client knows.
 """
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -30,13 +30,14 @@ class Renewals:
     def __init__(self, parts: Parts, health: Health) -> None:
         self._parts = parts
         self._health = health
-        self._not_before: dict[TokenOwner, datetime] = {}
+        self._not_before: dict[TokenOwner, float] = {}
 
     async def step(self) -> int:
         """Renew some of the pairs that end within ``renew_ahead``, and try a broken one; return how many were tried."""
         await self._tell_dead()
         now = self._parts.now()
-        self._not_before = {owner: at for owner, at in self._not_before.items() if at > now}
+        steady = self._parts.steady()
+        self._not_before = {owner: at for owner, at in self._not_before.items() if at > steady}
         async with self._parts.store.read() as t:
             since = now - TRIED_EVERY
             ahead = now + self._parts.settings.renew_ahead
@@ -82,7 +83,7 @@ class Renewals:
     async def _failed(self, owner: TokenOwner, error: BotError) -> None:
         log.warning("renewal_failed", owner=owner, error=type(error).__name__)
         now = self._parts.now()
-        self._not_before[owner] = now + _AFTER_FAILURE
+        self._not_before[owner] = self._parts.steady() + _AFTER_FAILURE.total_seconds()
         async with self._parts.store.read() as t:
             record = await t.tokens.load(owner)
         if record and owning_patron(owner) is None and record.tokens.expires_at - now < _WARN_AHEAD:
@@ -94,5 +95,5 @@ class Renewals:
         async with self._parts.store.read() as t:
             record = await t.tokens.load(owner)
         if record is not None and record.broken_since is None and record.tokens.expires_at > now:
-            half = now + (record.tokens.expires_at - now) / 2
-            self._not_before.setdefault(owner, half)
+            half = (record.tokens.expires_at - now).total_seconds() / 2
+            self._not_before.setdefault(owner, self._parts.steady() + half)

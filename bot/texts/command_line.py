@@ -1,6 +1,8 @@
 """Every sentence of the command line. Words only: which of them is printed is decided by its callers."""
 
-from bot.texts.explain import counted
+from datetime import timedelta
+
+from bot.texts.explain import counted, off_by
 
 HELP = "Keeps Discord roles equal to what patrons give on Patreon."
 CONFIG_HELP = "The configuration file; BOT_CONFIG or config.json when left out."
@@ -51,6 +53,11 @@ def patreon_fine(name: str, tiers: int) -> str:
 def discord_fine(name: str, guilds: int) -> str:
     """Say whom the bot's token belongs to."""
     return f"the token works; the bot is “{name}” in {counted(guilds, 'server')}"
+
+
+def clock_wrong(ahead: timedelta) -> str:
+    """Say that the machine's clock cannot be followed."""
+    return f"this machine's clock is {off_by(ahead)} Patreon's. The bot goes by Patreon's; set the clock right (NTP)"
 
 
 def problem(key: str, message: str) -> str:

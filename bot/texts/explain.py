@@ -142,6 +142,13 @@ def days(span: timedelta) -> str:
     return counted(round(span / timedelta(days=1)), "day")
 
 
+def off_by(ahead: timedelta) -> str:
+    """Say how far a clock is off, up to the name of the one it is compared with."""
+    units = (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1)))
+    unit, span = next((each for each in units if abs(ahead) >= 2 * each[1]), units[-1])
+    return f"{counted(round(abs(ahead) / span), unit)} {'ahead of' if ahead > timedelta() else 'behind'}"
+
+
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """Write a number with its noun."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"

@@ -4,7 +4,7 @@ Sentences only. People are mentioned by id, which never pings anybody here.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.core.model import Campaign, CampaignId, DiscordUserId, Policy, RoleId
 from bot.core.prospect import Effect
@@ -187,6 +187,19 @@ def webhook_fine(received_at: datetime | None) -> str:
         f"Patreon's webhook works, last heard {explain.ago(received_at)}"
         if received_at
         else "Patreon's webhook is registered"
+    )
+
+
+def clock_wrong(ahead: timedelta) -> str:
+    """Say that the machine's clock cannot be followed."""
+    return f"The clock of my machine is {explain.off_by(ahead)} Patreon's. I go by Patreon's; please have it set right"
+
+
+def clock_jumped(at: datetime) -> str:
+    """Say that the clock jumped a while ago."""
+    return (
+        f"The clock of my machine jumped; I noticed {explain.ago(at)} and looked at everybody again. "
+        "If it happens again, have its time kept by NTP"
     )
 
 

@@ -63,7 +63,8 @@ class Readiness:
             return Health(ready=False, detail="not known")
         if refreshed_at is None:
             return Health(ready=True, detail="none yet")
-        ready = self._now() - refreshed_at <= self._patience
+        # One that lies ahead is of a clock that was wrong, and tells nothing.
+        ready = abs(self._now() - refreshed_at) <= self._patience
         return Health(ready=ready, detail=refreshed_at.isoformat(timespec="seconds"))
 
     async def set_gauges(self) -> None:

@@ -37,6 +37,7 @@ class DoctorCog(commands.Cog):
         for access in await self._use.syncs.access(guild):
             lines += findings.of_access(access)
         lines += await self._of_rules(guild, home)
+        lines += findings.of_clock(self._use.clock_ahead(), await self._use.syncs.clock_jumped_at(), self._use.now())
         lines += findings.of_reach(await self._use.patrons.stats(guild))
         await show_pages(interaction, Listing(listed(lines)))
 

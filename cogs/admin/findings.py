@@ -1,6 +1,7 @@
 """What the doctor looks at, one question after the other; each gives lines that say what is fine and what to mend."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 
 import discord
 
@@ -8,6 +9,8 @@ from bot.core.model import Block, Campaign, ConditionKind, GuildId, RoleId, Role
 from bot.creators import Access, Home, Stats
 from bot.guilds import Guilds
 from bot.texts import explain, staff, syncs
+
+_LATELY = timedelta(days=7)
 
 
 def of_permission(guild: discord.Guild) -> str:
@@ -79,6 +82,14 @@ def of_rules(
         campaign = home.by_id.get(rule.campaign)
         if campaign is not None and _lost(rule, campaign):
             yield syncs.finding(good=False, text=syncs.lost_tier(explain.rule(rule, home.role_names, campaign)))
+
+
+def of_clock(ahead: timedelta, jumped_at: datetime | None, now: datetime) -> Iterator[str]:
+    """Say that this machine's clock is wrong, or was lately."""
+    if ahead:
+        yield syncs.finding(good=False, text=syncs.clock_wrong(ahead))
+    if jumped_at is not None and now - jumped_at < _LATELY:
+        yield syncs.finding(good=False, text=syncs.clock_jumped(jumped_at))
 
 
 def of_reach(stats: list[Stats]) -> Iterator[str]:

@@ -1,6 +1,10 @@
 """The doctor, the set-up and simulations."""
 
+from datetime import UTC, datetime, timedelta
+
 from bot.core.model import CREATOR, Condition, ConditionKind, GuildId
+from bot.sync.jumps import JUMPED
+from cogs.admin.findings import of_clock
 from sandbox.world.guild_records import Message, Permission
 from tests.cogs.place import Place, Site, open_place
 from tests.cogs.shelf import CAMPAIGN, GOLD_TIER
@@ -28,6 +32,24 @@ async def test_the_doctor_names_what_is_wrong_and_what_to_do(place: Place) -> No
     assert "❌ The tier of this rule is gone" in message.content
     assert "❌ Patreon refuses the creator's token" in message.content
     assert "❌ No staff channel" in message.content
+
+
+async def test_the_doctor_says_for_a_week_that_the_clock_jumped(place: Place) -> None:
+    async with place.store.write() as t:
+        await t.facts.set(JUMPED, (place.now - timedelta(days=1)).isoformat())
+    assert "❌ The clock of my machine jumped" in (await place.answer("doctor")).content
+    async with place.store.write() as t:
+        await t.facts.set(JUMPED, (place.now - timedelta(days=8)).isoformat())
+    assert "jumped" not in (await place.answer("doctor")).content
+
+
+def test_the_doctor_says_how_far_the_clock_is_off_and_which_one_counts() -> None:
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    assert list(of_clock(timedelta(), None, now)) == []
+    [line] = of_clock(timedelta(days=365), None, now)
+    assert line == "❌ The clock of my machine is 365 days ahead of Patreon's. I go by Patreon's; please have it set right"
+    [line] = of_clock(-timedelta(minutes=90), None, now)
+    assert "90 minutes behind Patreon's" in line
 
 
 async def test_setup_takes_a_channel_and_makes_the_first_rule(place: Place) -> None:

@@ -379,7 +379,7 @@ async def test_what_was_stored_after_a_look_at_a_person_counts_in_what_is_done(w
             again = replace(_blank(pledge), observed_at=world.clock.move(MINUTE), serial=await t.serials.take())
             await t.memberships.save(again, None)
 
-    parts = Parts(world.store, world.patreon, world.guilds, world.clock, world.settings, [])
+    parts = Parts(world.store, world.patreon, world.guilds, world.clock, world.settings, [], world.clock.steady)
     carrier = _Interrupted(parts, Brake(parts))
     carrier.meanwhile = a_list_is_stored
     await Settler(parts, carrier).settle(ANN, Cause.JOINED)

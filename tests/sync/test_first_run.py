@@ -32,7 +32,7 @@ class _Interrupted(Bulk):
 
 
 async def _refresh_during_which(world: World, meanwhile: Callable[[Parts], Awaitable[object]]) -> None:
-    parts = Parts(world.store, world.patreon, world.guilds, world.clock, world.settings, [])
+    parts = Parts(world.store, world.patreon, world.guilds, world.clock, world.settings, [], world.clock.steady)
     bulk = _Interrupted(parts, Brake(parts), lambda: False)
     bulk.meanwhile = lambda: meanwhile(parts)
     nudge = await _nudge(world, NudgeKind.CAMPAIGN, CAMPAIGN, Cause.REFRESH)

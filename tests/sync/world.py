@@ -82,7 +82,15 @@ class World:
 
     def new_engine(self) -> Engine:
         """Start anew on what is stored, as after a kill."""
-        return Engine(self.store, self.patreon, self.guilds, now=self.clock, settings=self.settings, listeners=[self._hear])
+        return Engine(
+            self.store,
+            self.patreon,
+            self.guilds,
+            now=self.clock,
+            steady=self.clock.steady,
+            settings=self.settings,
+            listeners=[self._hear],
+        )
 
     async def _hear(self, report: Report) -> None:
         self.reports.append(report)
