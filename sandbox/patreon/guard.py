@@ -63,6 +63,10 @@ class Call:
         met = self.patreon.faults.take(self.request.path, _IN_LISTS)
         return Fault.EMPTY_LIST in met, Fault.PAGE_MISSING in met
 
+    def last_page_loops(self) -> bool:
+        """Return whether the last page of a list shall lead to itself."""
+        return Fault.LAST_PAGE_LOOPS in self.patreon.faults.take(self.request.path, frozenset({Fault.LAST_PAGE_LOOPS}))
+
     def listing(self, campaign: Campaign, make: Callable[[], JsonObject]) -> web.Response:
         """Write a page of a list of ``campaign``; where the world keeps pages, the same bytes until something changes."""
         if not self.patreon.keep_pages or self.patreon.faults.rules:

@@ -86,7 +86,10 @@ def _members(call: Call, own: Campaign) -> JsonObject:
     empty, jump = call.list_faults()
     view = call.view()
     view.campaign = own
-    rows, following = _page(own.memberships, call.request.query.get("page[cursor]"), count, jump=jump)
+    cursor = call.request.query.get("page[cursor]")
+    rows, following = _page(own.memberships, cursor, count, jump=jump)
+    if following is None and call.last_page_loops():
+        following = cursor or _cursor(own.memberships[-1].number)
     doc = Document(view, fields)
     if empty:
         return doc.close([], meta=page_meta(None, 0))

@@ -24,6 +24,7 @@ class Fault(Enum):
     FORBIDDEN = "403 on everything, as another way to shut it down"
     EMPTY_LIST = "200 and no rows, although there are some"
     PAGE_MISSING = "the link to the next page jumps over one"
+    LAST_PAGE_LOOPS = "v2's last page hands out a cursor that leads to itself"
     TIERS_EMPTY = "every membership without a tier"
     DISCORD_HIDDEN = "every Discord id null"
 

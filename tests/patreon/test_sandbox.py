@@ -115,6 +115,24 @@ async def test_a_list_with_a_page_missing_counts_for_nothing(place: Place) -> No
             await patrons(client, place.campaign)
 
 
+@pytest.mark.parametrize("people", [3, 2_500])
+async def test_a_list_whose_last_page_leads_to_itself_is_read_whole(new: Place, people: int) -> None:
+    crowd(new.world, people)
+    everybody = {one.account.id for one in new.patreon.campaign().memberships}
+    new.patreon.faults.add(Fault.LAST_PAGE_LOOPS)
+    async with new.open() as client:
+        assert set(await patrons(client, new.campaign)) == everybody
+
+
+async def test_a_list_that_leads_to_itself_with_a_page_missing_counts_for_nothing(new: Place) -> None:
+    crowd(new.world, 3_500)
+    new.patreon.faults.add(Fault.LAST_PAGE_LOOPS)
+    new.patreon.faults.add(Fault.PAGE_MISSING, times=1)
+    async with new.open() as client:
+        with pytest.raises(IncompleteList):
+            await patrons(client, new.campaign)
+
+
 @pytest.mark.parametrize(
     ("fault", "kind"),
     [
