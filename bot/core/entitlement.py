@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bot.core.model import Charge, Entitlement, Membership, PatronStatus, Policy, Reason
 from bot.core.months import whole_months
-from bot.core.readings import absent, carry, declines, unbroken_since, vanished, worth
+from bot.core.readings import absent, as_paid, carry, declines, is_trial, unbroken_since, vanished, worth
 
 __all__ = ["absent", "assess", "carry", "vanished", "worth"]
 
@@ -50,38 +50,68 @@ def _judge(membership: Membership, policy: Policy, now: datetime) -> Entitlement
         return _entitle(membership, now, Reason.GIFT, active=policy.count_gifts)
     if charge is Charge.FRAUD:
         # Money that was taken back pays for nothing: no grace, no rest of the month.
-        return _entitle(membership, now, Reason.DECLINED, active=False)
-    if charge is Charge.REFUNDED:
-        return _entitle(membership, now, Reason.CANCELLED, active=False)
+        return _entitle(membership, now, Reason.FRAUD, active=False)
+    if charge is Charge.REFUNDED and not (listed and _goes_on_refunded(membership, policy)):
+        return _entitle(membership, now, Reason.REFUNDED, active=False)
     if declines(membership):
-        # Patreon tries the card again for days; an annual patron's next date is such a try and not paid time.
-        end = (membership.declined_since or membership.observed_at) + policy.declined_grace
-        reason = Reason.GRACE if now < end else Reason.DECLINED
-        return _entitle(membership, now, reason, active=now < end, ends_at=end)
-    if (membership.trial or charge is Charge.TRIAL) and listed:
+        return _declined(membership, policy, now)
+    if is_trial(membership) and listed:
         return _entitle(membership, now, Reason.TRIAL, active=policy.count_trials)
     if membership.status is PatronStatus.FORMER:
-        return _cancelled(membership, policy, now)
+        return _cancelled(membership, policy, now, listed=membership.listed)
     if charge is Charge.PENDING and (listed or membership.will_pay_cents):
         return _pending(membership, policy, now, listed=listed)
+    if _will_end(membership):
+        return _cancelled(membership, policy, now, listed=True)
     if listed:
         # The list of tiers and cents outranks the word: new, complimentary and unknown statuses come without one.
-        return _entitle(membership, now, Reason.PAID, active=True)
+        reason = Reason.REFUNDED if charge is Charge.REFUNDED else Reason.PAID
+        return _entitle(membership, now, reason, active=True)
     never = membership.status is PatronStatus.NONE and membership.membership is None
     return _entitle(membership, now, Reason.NEVER if never else Reason.FREE, active=False)
 
 
-def _cancelled(membership: Membership, policy: Policy, now: datetime) -> Entitlement:
-    """Judge somebody who stopped paying: they keep what they paid for to its end."""
+def _goes_on_refunded(membership: Membership, policy: Policy) -> bool:
+    """Return whether a refund leaves the membership as it is: by itself it ends nothing (Patreon support 204606025)."""
+    return policy.count_refunded and membership.status is not PatronStatus.FORMER
+
+
+def _declined(membership: Membership, policy: Policy, now: datetime) -> Entitlement:
+    """Judge a failed charge: what was paid for before stays to the later of paid time and grace, and nothing is new.
+
+    Patreon tries the card again for days. An annual patron's next date is such a try, which ``carry`` leaves out of
+    ``paid_through``.
+    """
+    end = membership.paid_through
+    if membership.paid_for is not None:
+        grace = (membership.declined_since or membership.observed_at) + policy.declined_grace
+        end = max(end or grace, grace)
+    if end is None or now >= end:
+        return _entitle(membership, now, Reason.DECLINED, active=False, ends_at=end)
+    return _entitle(as_paid(membership), now, Reason.GRACE, active=True, ends_at=end)
+
+
+def _will_end(membership: Membership) -> bool:
+    """Return whether Patreon still lists a pledge that was cancelled: there is money in it, and none is to come.
+
+    Gifts and complimentary tiers will pay nothing either, and are worth no money now.
+    """
+    active = membership.status is PatronStatus.ACTIVE
+    return active and membership.will_pay_cents == 0 and bool(membership.amount_cents)
+
+
+def _cancelled(membership: Membership, policy: Policy, now: datetime, *, listed: bool) -> Entitlement:
+    """Judge somebody who stopped paying: they keep what they paid for to its end. ``listed``: by the answer itself."""
     end = membership.paid_through
     if not policy.keep_paid_through:
         # It ended with the pledge: an end that is still to come would let no reading before it settle a doubt.
         return _entitle(membership, now, Reason.CANCELLED, active=False)
-    if membership.listed and (end is None or end <= membership.observed_at):
+    if listed and (end is None or end <= membership.observed_at):
         # Listed although no date covers it, so it lasts while it is listed: annual patrons who cancelled have no next
         # charge, and a date that was over when Patreon said so was not the end.
-        return _entitle(membership, now, Reason.CANCELLED, active=True)
-    return _entitle(membership, now, Reason.CANCELLED, active=end is not None and now < end, ends_at=end)
+        return _entitle(membership, now, Reason.ENDING, active=True)
+    active = end is not None and now < end
+    return _entitle(membership, now, Reason.ENDING if active else Reason.CANCELLED, active=active, ends_at=end)
 
 
 def _pending(membership: Membership, policy: Policy, now: datetime, *, listed: bool) -> Entitlement:
@@ -107,5 +137,12 @@ def _entitle(
         months=whole_months(membership.since, now) if membership.since else 0,
         months_in_a_row=whole_months(in_a_row, now) if (in_a_row := unbroken_since(membership)) else 0,
         ends_at=ends_at,
-        former=not active and reason in {Reason.DECLINED, Reason.CANCELLED},
+        former=not active and _was_patron(membership, reason),
     )
+
+
+def _was_patron(membership: Membership, reason: Reason) -> bool:
+    """Return whether somebody who is not entitled is a lapsed patron: a first charge that failed makes nobody one."""
+    if reason in {Reason.DECLINED, Reason.FRAUD}:
+        return membership.paid_for is not None or bool(membership.lifetime_cents)
+    return reason in {Reason.CANCELLED, Reason.REFUNDED}

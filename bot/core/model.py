@@ -1,6 +1,7 @@
 """The data types every module speaks: frozen, slotted, checked by mypy. No behaviour beyond what a value knows of itself.
 
-Money is whole cents a month in the campaign's currency unless a name says otherwise; instants are aware UTC.
+Money is whole cents in the campaign's currency, a month or, where a campaign charges by the post, per creation;
+instants are aware UTC.
 """
 
 from dataclasses import dataclass, field
@@ -28,7 +29,11 @@ class PatronStatus(Enum):
 
 
 class Charge(Enum):
-    """How the last charge ended (v2's ``last_charge_status``); OTHER is any text we do not know."""
+    """How the last charge ended (v2's ``last_charge_status``).
+
+    PAID alone brought money. NONE: Patreon names no charge, as in v1 and before the first one. DELETED is a charge that
+    was given up, not one that was paid. OTHER is Patreon's own "Other" and any text unknown here.
+    """
 
     NONE = "none"
     PAID = "paid"
@@ -74,14 +79,25 @@ class Campaign:
 
 
 @dataclass(frozen=True, slots=True)
+class PaidFor:
+    """What a pledge entitled to while its charges went through; the fields mean what they mean in ``Membership``."""
+
+    tiers: frozenset[TierId]
+    amount_cents: int | None
+    tier_cents: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Membership:
     """One reading of a patron's relation to a campaign: what Patreon said, and when.
 
     ``amount_cents`` is what the patron is entitled to by money, already divided by an annual cadence; None when
     Patreon named it in a currency that cannot be compared and no tier tells its worth. ``tier_cents`` is the highest
     price among ``tiers`` (0 when they are all free, None when no price is known). ``declined_since`` is when a
-    decline was first seen; ``paid_through`` the end of the time that is paid for. ``membership`` is v2's member id.
-    ``listed`` is whether the answer itself named tiers or money as theirs, not only an earlier one (see ``readings``).
+    decline was first seen, kept until a charge goes through; ``paid_through`` the end of the time that is paid for.
+    ``membership`` is v2's member id. ``listed`` is whether the answer itself named tiers or money as theirs, not only an
+    earlier one (see ``readings``). ``paid_for`` is what was paid for, where the last charge does not tell it: it failed,
+    is under way, or Patreon names none. None when that charge went through, or when nothing ever did.
     ``since`` is the first pledge known of, ``unbroken_since`` the start of the present one, over every change of tier;
     ``left_at`` is when they were first read without one. ``history_read``: Patreon was asked what they paid for before.
     ``serial`` is its place among all readings: of two, the one with the larger number was asked for later (or arrived
@@ -111,6 +127,7 @@ class Membership:
     left_at: datetime | None = None
     history_read: bool = False
     serial: int = 0
+    paid_for: PaidFor | None = None
 
 
 class ConditionKind(Enum):
@@ -177,6 +194,7 @@ class Member:
 class Policy:
     """A guild's settings, as far as they decide about roles.
 
+    ``count_refunded`` is about memberships that Patreon still lists after their last payment was refunded.
     ``highest_only`` names the rule groups in which only the highest rule counts. ``shadow`` reports and changes
     nothing. ``wait_for_rules`` gives nothing to members who have not accepted the server's rules: a role would let them
     past these. ``restore_drift`` puts back a role that a moderator took by hand. The brake holds a run's revocations
@@ -188,6 +206,7 @@ class Policy:
     count_pending: bool = True
     count_trials: bool = True
     count_gifts: bool = True
+    count_refunded: bool = True
     highest_only: frozenset[str] = frozenset()
     revocable: Revocable = Revocable.GRANTED
     restore_drift: bool = True
@@ -204,7 +223,11 @@ class Policy:
 
 
 class Reason(Enum):
-    """Why somebody is or is not entitled."""
+    """Why somebody is or is not entitled.
+
+    ENDING is cancelled with paid time left, CANCELLED is over. GRACE is a declined charge whose patron keeps what was
+    paid for, DECLINED one without. REFUNDED may be either: Patreon may go on listing the membership.
+    """
 
     PAID = "paid"
     PENDING = "pending"
@@ -212,7 +235,10 @@ class Reason(Enum):
     TRIAL = "trial"
     GRACE = "grace"
     DECLINED = "declined"
+    ENDING = "ending"
     CANCELLED = "cancelled"
+    REFUNDED = "refunded"
+    FRAUD = "fraud"
     FREE = "free"
     NEVER = "never"
     UNLINKED = "unlinked"

@@ -1,20 +1,22 @@
 """How one reading of a membership follows another: what it inherits, and what a missing one means. No policy here.
 
-Patreon's answers are thin: a decline has no date in v2, a cancelled pledge no tier, v1 drops it from the list.
-What an earlier reading told is carried into the next, so that grace and paid time survive restarts, missed webhooks
-and blanked answers.
+Patreon's answers are thin: a decline has no date in v2 and names the tier that was not paid for, a cancelled pledge has
+no tier, v1 drops it from the list. What an earlier reading told is carried into the next, so that grace and paid time
+survive restarts, missed webhooks and blanked answers.
 """
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.core.model import CampaignId, Charge, Membership, PatronId, PatronStatus, Source, TierId
+from bot.core.model import CampaignId, Charge, Membership, PaidFor, PatronId, PatronStatus, Source, TierId
 from bot.core.months import month_end, months_later, whole_months
 
-_UNPAID = frozenset({Charge.PENDING, Charge.DECLINED, Charge.FRAUD, Charge.REFUNDED})
-
-
+# Only "Paid" is a payment (Patreon's v2 documentation). Where Patreon names no charge, as in v1, a pledge in force is all
+# there is to go by.
+_IN_ORDER = frozenset({Charge.PAID, Charge.NONE})
+_LOST = frozenset({Charge.FRAUD, Charge.REFUNDED, Charge.DELETED})
 _PLEDGED = frozenset({PatronStatus.ACTIVE, PatronStatus.DECLINED})
+
 
 SHORT_BREAK = timedelta(days=7)
 """Who is back sooner than this after what they paid for was over has missed no month and counts as never gone."""
@@ -42,6 +44,19 @@ def declines(membership: Membership) -> bool:
     return membership.status is PatronStatus.DECLINED or membership.charge is Charge.DECLINED
 
 
+def is_trial(membership: Membership) -> bool:
+    """Return whether a reading speaks of a free trial."""
+    return membership.trial or membership.charge is Charge.TRIAL
+
+
+def as_paid(membership: Membership) -> Membership:
+    """Return the membership as it was paid for, in place of what a charge that did not go through would buy."""
+    paid = membership.paid_for
+    if paid is None:
+        return membership
+    return replace(membership, tiers=paid.tiers, amount_cents=paid.amount_cents, tier_cents=paid.tier_cents)
+
+
 def carry(previous: Membership | None, reading: Membership) -> Membership:
     """Give the reading with what it inherits from the one before it; call it on each reading, the first one too.
 
@@ -52,28 +67,20 @@ def carry(previous: Membership | None, reading: Membership) -> Membership:
         return previous
     if previous is not None and names_none(reading):
         previous, reading = _unnamed(previous, reading)
+    begun = reading.since
     reading = replace(
         reading,
-        declined_since=_first_decline(previous, reading),
         paid_through=_paid_through(previous, reading),
         listed=worth(reading) != 0,
         left_at=_left_at(previous, reading),
     )
     if previous is None:
-        return replace(reading, unbroken_since=unbroken_since(reading))
-    reading = replace(
-        reading,
-        lifetime_cents=previous.lifetime_cents if reading.lifetime_cents is None else reading.lifetime_cents,
-        since=_first_pledge(previous, reading),
-        unbroken_since=_unbroken_since(previous, reading),
-        history_read=previous.history_read and reading.status not in _PLEDGED,
-        currency=reading.currency or previous.currency,
-        # Who is nobody's patron and no longer named is no free member either.
-        membership=reading.membership or (None if reading.status is PatronStatus.NONE else previous.membership),
-    )
-    if reading.tier_cents is None and reading.tiers and reading.tiers == previous.tiers:
-        reading = replace(reading, tier_cents=previous.tier_cents)
-    return _with_what_they_had(previous, reading)
+        reading = replace(reading, unbroken_since=unbroken_since(reading))
+    else:
+        reading = _with_what_is_left_out(previous, reading)
+    # These two look at what the reading comes to, blanked or not.
+    declined_since = _first_decline(previous, reading, begun)
+    return replace(reading, declined_since=declined_since, paid_for=_paid_for(previous, reading))
 
 
 def falls_short(answer: Membership, told: Membership) -> bool:
@@ -205,36 +212,110 @@ def _unbroken_since(previous: Membership, reading: Membership) -> datetime | Non
 
 
 def _paid(membership: Membership) -> bool:
-    unpaid = membership.trial or membership.gifted or membership.charge in _UNPAID | {Charge.TRIAL}
-    return not unpaid and not declines(membership)
+    in_order = membership.charge in _IN_ORDER and not declines(membership)
+    return in_order and not membership.trial and not membership.gifted
 
 
-def _first_decline(previous: Membership | None, reading: Membership) -> datetime | None:
-    """Keep the first decline seen; only a charge that went through forgets it, not another try under way."""
+def _in_force(membership: Membership) -> bool:
+    """Return whether the pledge is in order and by its patron's own money."""
+    return membership.status is PatronStatus.ACTIVE and _paid(membership) and membership.amount_cents != 0
+
+
+def _grew(previous: Membership, reading: Membership) -> bool:
+    return (reading.lifetime_cents or 0) > (previous.lifetime_cents or 0)
+
+
+def _first_decline(previous: Membership | None, reading: Membership, begun: datetime | None) -> datetime | None:
+    """Keep the first decline seen. Only a charge that went through forgets it: not another try, not a pledge made anew.
+
+    ``begun`` is the start of the pledge as the answer itself tells it.
+    """
     seen = previous.declined_since if previous else None
     if declines(reading):
         return min(filter(None, (seen, reading.declined_since, reading.observed_at)))
-    return seen if reading.charge is Charge.PENDING else None
+    if previous is None or seen is None or not _in_force(reading):
+        return seen
+    # Where no charge is named, the total tells; where none is told either, a pledge from before is in order again.
+    mended = reading.lifetime_cents is None and begun is not None and begun <= seen
+    return None if reading.charge is Charge.PAID or _grew(previous, reading) or mended else seen
+
+
+def _paid_for(previous: Membership | None, reading: Membership) -> PaidFor | None:
+    """Return what was paid for, where the reading's own charge does not tell that it was; see ``Membership``.
+
+    The first reading of somebody who has given money before tells it by what it lists, as does one whose total grew
+    unseen; the total of a pledge that lapsed long ago proves nothing for a new one.
+    """
+    in_force = _in_force(reading)
+    if in_force and reading.charge is Charge.PAID:
+        return None
+    if previous is None:
+        gave = bool(reading.lifetime_cents) or reading.charge is Charge.PAID
+        known = _listing(reading) if gave and not is_trial(reading) else None
+    elif _grew(previous, reading):
+        known = _listing(reading)
+    elif _in_force(previous) and (previous.charge is Charge.PAID or (not in_force and _charged_by_now(previous))):
+        known = _listing(previous)
+    elif reading.status in _PLEDGED and _lapsed(previous, reading.observed_at):
+        known = None
+    else:
+        known = previous.paid_for
+    never_read = known is not None and not known.tiers and known.amount_cents == 0
+    return _listing(reading) if never_read or (known and in_force) else known
+
+
+def _charged_by_now(membership: Membership) -> bool:
+    """Return whether a pledge in order, of which neither charges nor a total are told, is older than its first charge."""
+    since = unbroken_since(membership)
+    return membership.lifetime_cents is None and since is not None and months_later(since, 1) <= membership.observed_at
+
+
+def _listing(membership: Membership) -> PaidFor:
+    return PaidFor(membership.tiers, membership.amount_cents, membership.tier_cents)
 
 
 def _paid_through(previous: Membership | None, reading: Membership) -> datetime | None:
     """Tell the end of what is paid; the next charge of an unpaid reading is a try and proves nothing."""
     known = previous.paid_through if previous else None
-    if reading.charge in _UNPAID or declines(reading):
+    if reading.charge not in _IN_ORDER or declines(reading):
         return known
     if reading.status is not PatronStatus.FORMER:
         ahead = known if known and known > reading.observed_at else None
         return reading.paid_through or ahead  # an answer without its date takes back nothing that is paid for
     if previous is None:
         return reading.paid_through
-    if worth(reading) == 0 and (previous.status is PatronStatus.FORMER or not _paid(previous)):
+    if worth(reading) == 0 and (previous.status is PatronStatus.FORMER or not _paid_since(previous, reading)):
         return known  # the next date of somebody who has nothing any more moves nothing: it could move for ever
     return max(filter(None, (known, reading.paid_through)), default=None)
+
+
+def _paid_since(previous: Membership, reading: Membership) -> bool:
+    """Return whether the pledge of the reading before was paid, then or, by the word of this one, later."""
+    own = not is_trial(previous) and not previous.gifted
+    return _paid(previous) or (own and reading.charge is Charge.PAID)
+
+
+def _with_what_is_left_out(previous: Membership, reading: Membership) -> Membership:
+    reading = replace(
+        reading,
+        lifetime_cents=previous.lifetime_cents if reading.lifetime_cents is None else reading.lifetime_cents,
+        since=_first_pledge(previous, reading),
+        unbroken_since=_unbroken_since(previous, reading),
+        history_read=previous.history_read and reading.status not in _PLEDGED,
+        currency=reading.currency or previous.currency,
+        # Who is nobody's patron and no longer named is no free member either.
+        membership=reading.membership or (None if reading.status is PatronStatus.NONE else previous.membership),
+    )
+    if reading.tier_cents is None and reading.tiers and reading.tiers == previous.tiers:
+        reading = replace(reading, tier_cents=previous.tier_cents)
+    return _with_what_they_had(previous, reading)
 
 
 def _with_what_they_had(previous: Membership, reading: Membership) -> Membership:
     """Put back tiers and money that the reading leaves out although they still are what it speaks of."""
     names_paid_tiers = reading.tiers and reading.tier_cents != 0
+    if worth(reading) == 0 and reading.charge is not Charge.PAID:
+        previous = as_paid(previous)  # what a failed charge would have bought was never theirs
     if names_paid_tiers or worth(previous) == 0 or _over(previous, reading.observed_at):
         return reading
     if worth(reading) == 0:
@@ -251,8 +332,17 @@ def _still_theirs(reading: Membership) -> bool:
     """Say whether an answer that lists nothing speaks of somebody who still has what they had."""
     if reading.status is PatronStatus.FORMER:
         return reading.paid_through is not None and not _over(reading, reading.observed_at)
-    pays_on = reading.status is PatronStatus.ACTIVE and bool(reading.will_pay_cents)
+    pays_on = reading.status is PatronStatus.ACTIVE and bool(reading.will_pay_cents) and reading.charge not in _LOST
     return pays_on or reading.status is PatronStatus.DECLINED
+
+
+def _lapsed(membership: Membership, now: datetime) -> bool:
+    """Return whether nothing was theirs any more, so that a pledge of now is a new one.
+
+    Not while a decline is remembered: its grace has one end, whatever was pledged anew since.
+    """
+    covered = membership.listed or (membership.paid_through is not None and membership.paid_through > now)
+    return membership.status not in _PLEDGED and membership.declined_since is None and not covered
 
 
 def _over(membership: Membership, now: datetime) -> bool:

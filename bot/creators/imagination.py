@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.core.model import Campaign, Charge, Membership, MembershipId, PatronId, PatronStatus, TierId
+from bot.core.model import Campaign, Charge, Membership, MembershipId, PaidFor, PatronId, PatronStatus, TierId
 from bot.errors import RuleRefused
 from bot.texts import explain
 from bot.texts import staff as texts
@@ -17,7 +17,7 @@ class Imagined:
     """What somebody wants to try.
 
     ``amount_cents`` None: the tier's price. ``days``: since the decline of a declined one, still paid for of a former
-    one. ``months``: whole months as a patron.
+    one. ``months``: whole months as a patron. ``lifetime_cents`` 0 makes the charge of a declined one their first.
     """
 
     status: PatronStatus
@@ -36,18 +36,21 @@ def imagine(campaign: Campaign, wanted: Imagined, now: datetime) -> Membership:
     if wanted.tier is not None and wanted.tier not in prices:
         raise RuleRefused(texts.unknown_tier(wanted.tier, [explain.told_apart(tier, campaign) for tier in prices]))
     price = prices[wanted.tier] if wanted.tier is not None else None
-    span, lapsed = timedelta(days=wanted.days), wanted.status is PatronStatus.FORMER
+    amount = wanted.amount_cents if wanted.amount_cents is not None else price or 0
+    tiers = frozenset({wanted.tier} if wanted.tier is not None else ())
+    declined, lapsed = wanted.status is PatronStatus.DECLINED, wanted.status is PatronStatus.FORMER
+    span = timedelta(days=wanted.days)
     return Membership(
         patron=NOBODY,
         campaign=campaign.campaign,
         status=wanted.status,
         observed_at=now,
         charge=Charge.TRIAL if wanted.trial else _CHARGES.get(wanted.status, Charge.NONE),
-        amount_cents=wanted.amount_cents if wanted.amount_cents is not None else price or 0,
+        amount_cents=amount,
         currency=campaign.currency,
-        tiers=frozenset({wanted.tier} if wanted.tier is not None else ()),
+        tiers=tiers,
         tier_cents=price,
-        declined_since=now - span if wanted.status is PatronStatus.DECLINED else None,
+        declined_since=now - span if declined else None,
         paid_through=now + span if lapsed else None,
         lifetime_cents=wanted.lifetime_cents,
         since=_months_before(now, wanted.months),
@@ -55,6 +58,7 @@ def imagine(campaign: Campaign, wanted: Imagined, now: datetime) -> Membership:
         trial=wanted.trial,
         # Patreon names a membership of free members too; who never was one has none.
         membership=MembershipId(NOBODY),
+        paid_for=PaidFor(tiers, amount, price) if declined and wanted.lifetime_cents != 0 else None,
     )
 
 

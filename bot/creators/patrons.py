@@ -5,7 +5,7 @@ Every row is decided by the same ``reconcile`` as the roles themselves (law 5), 
 
 import csv
 import io
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -22,7 +22,6 @@ from bot.core.model import (
     GuildId,
     Link,
     Membership,
-    PatronStatus,
     Reason,
     RoleId,
     TierId,
@@ -72,7 +71,11 @@ class PatronRow:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """A campaign in numbers. Sums are whole cents a month, by currency; ``tiers`` are (patrons, of them linked)."""
+    """A campaign in numbers. ``tiers`` are (patrons, of them linked).
+
+    ``sums`` are what patrons will pay, or for a pledge that ends pay now, in whole cents a month or per creation, by
+    reason and currency. Who pays nothing for what they have counts as GIFT. ``next_end`` is the first end of a pledge.
+    """
 
     campaign: Campaign
     reasons: Mapping[Reason, int]
@@ -80,14 +83,16 @@ class Stats:
     linked: int
     no_tier: int
     new: int
-    sums: Mapping[str, int]
+    sums: Mapping[Reason, Mapping[str, int]]
+    next_end: datetime | None
     tiers: Mapping[TierId, tuple[int, int]]
 
 
 @dataclass(slots=True)
 class _Tally:
     reasons: Counter[Reason] = field(default_factory=Counter)
-    sums: Counter[str] = field(default_factory=Counter)
+    sums: defaultdict[Reason, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    next_end: datetime | None = None
     tiers: Counter[TierId] = field(default_factory=Counter)
     linked_tiers: Counter[TierId] = field(default_factory=Counter)
     active: int = 0
@@ -97,14 +102,18 @@ class _Tally:
 
     def count(self, membership: Membership, held: Entitlement, currency: str, month: datetime, *, linked: bool) -> None:
         """Add one membership."""
-        self.reasons[held.reason] += 1
+        income = _income(membership, held.reason)
+        reason = Reason.GIFT if held.reason is Reason.PAID and income == 0 else held.reason
+        self.reasons[reason] += 1
+        self.sums[reason][membership.currency or currency] += income or 0
+        if held.reason is Reason.ENDING and held.ends_at is not None:
+            self.next_end = min(self.next_end or held.ends_at, held.ends_at)
         if not held.active:
             return
         self.active += 1
         self.linked += linked
         self.no_tier += not membership.tiers
         self.new += membership.since is not None and membership.since >= month
-        self.sums[membership.currency or currency] += held.amount_cents or 0
         self.tiers.update(membership.tiers)
         if linked:
             self.linked_tiers.update(membership.tiers)
@@ -185,7 +194,8 @@ class Patrons:
             linked=tally.linked,
             no_tier=tally.no_tier,
             new=tally.new,
-            sums=dict(tally.sums),
+            sums={reason: dict(sums) for reason, sums in tally.sums.items() if any(sums.values())},
+            next_end=tally.next_end,
             tiers={tier.tier: (tally.tiers[tier.tier], tally.linked_tiers[tier.tier]) for tier in campaign.tiers},
         )
 
@@ -212,6 +222,17 @@ class Patrons:
         return [(link, cases[link.user].memberships, reconcile(cases[link.user], now)) for link in links]
 
 
+def _income(seen: Membership, reason: Reason) -> int | None:
+    """Return what a membership brings next time, or until its end; None when it cannot be compared."""
+    match reason:
+        case Reason.PAID | Reason.PENDING | Reason.GRACE | Reason.DECLINED | Reason.REFUNDED:
+            return seen.amount_cents if seen.will_pay_cents is None else seen.will_pay_cents
+        case Reason.ENDING:
+            return seen.amount_cents
+        case Reason.GIFT | Reason.TRIAL | Reason.CANCELLED | Reason.FRAUD | Reason.FREE | Reason.NEVER | Reason.UNLINKED:
+            return 0
+
+
 def _belongs(row: PatronRow, which: Which) -> bool:
     held = row.entitlement
     match which:
@@ -222,7 +243,7 @@ def _belongs(row: PatronRow, which: Which) -> bool:
         case Which.DECLINED:
             return held.reason in {Reason.GRACE, Reason.DECLINED}
         case Which.LEAVING:
-            return held.active and row.membership is not None and row.membership.status is PatronStatus.FORMER
+            return held.reason is Reason.ENDING
         case Which.LAPSED:
             return held.former
         case Which.BROKEN:
@@ -234,7 +255,8 @@ _COLUMNS = (
     "patron_id",
     "campaign",
     "tiers",
-    "amount_a_month",
+    "amount",
+    "per",
     "currency",
     "entitled",
     "reason",
@@ -258,6 +280,7 @@ def _cells(row: PatronRow, home: Home) -> list[str]:
         campaign.name,
         "; ".join(tiers),
         _amount(row.entitlement.amount_cents),
+        "month" if campaign.is_monthly else "creation",
         (seen.currency if seen else None) or campaign.currency or "",
         "yes" if row.entitlement.active else "no",
         row.entitlement.reason.value,

@@ -30,16 +30,13 @@ CHARGES = {
     "Fraud": Charge.FRAUD,
     "Refunded": Charge.REFUNDED,
     "Refunded by Patreon": Charge.REFUNDED,
-    "Refund Pending": Charge.REFUNDED,
-    # The creator kept part of the money, or all of it.
+    # The creator has the money so far, kept part of it, or all.
+    "Refund Pending": Charge.PAID,
     "Partially Refunded": Charge.PAID,
     "Refund Declined": Charge.PAID,
     "Deleted": Charge.DELETED,
     "Free Trial": Charge.TRIAL,
 }
-# After these the time up to the next charge is paid for. "Deleted" is how a cancelled pledge ends whose last charge
-# went through: Patreon leaves its next charge date set.
-_PAYING = (Charge.PAID, Charge.DELETED)
 
 Cents = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
 
@@ -257,8 +254,11 @@ class MemberReader:
         return min(to_instant(last_charge_date), self._now)
 
     def _paid_through(self, status: PatronStatus, charge: Charge, next_charge_date: str | None) -> datetime | None:
-        """Say until when it is paid: the next charge, while that lies ahead and the last one went through."""
-        if next_charge_date is None or charge not in _PAYING or status is PatronStatus.DECLINED:
+        """Return until when it is paid: the next charge, while that lies ahead and the last one went through.
+
+        Patreon leaves the date of a pledge that was cancelled, one that was never paid included.
+        """
+        if next_charge_date is None or charge is not Charge.PAID or status is PatronStatus.DECLINED:
             return None
         until = to_repeated_instant(next_charge_date)
         return until if until > self._now else None

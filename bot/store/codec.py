@@ -19,7 +19,9 @@ _UNKNOWN_SHAPE = "a stored value has a shape this version does not know"
 
 # Sets come out sorted, so that equal values give equal bytes.
 _encoder = msgspec.json.Encoder(order="deterministic")
-_content = attrgetter(*(each.name for each in fields(Membership) if each.name not in {"observed_at", "serial", "source"}))
+# Of what ``carry`` adds, ``paid_for`` would only make every stored digest differ from the next list's.
+_UNSAID = {"observed_at", "serial", "source", "paid_for"}
+_content = attrgetter(*(each.name for each in fields(Membership) if each.name not in _UNSAID))
 
 _memberships = msgspec.json.Decoder(Membership)
 _campaigns = msgspec.json.Decoder(Campaign)

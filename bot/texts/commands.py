@@ -157,7 +157,7 @@ def membership(
     lines += [explain.membership(seen, campaigns.get(key)) for key, seen in sorted(memberships.items())]
     if not memberships:
         lines.append(MEMBERSHIP_NOTHING)
-    lines += explain.outlook(given, names, campaigns)
+    lines += explain.outlook(given, names, campaigns, to_patron=True)
     room -= sum(map(len, lines)) + len(lines)
     lines += explain.fitted(explain.verdicts(given.decision, names, campaigns), room)
     return "\n".join(lines)

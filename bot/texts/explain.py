@@ -23,6 +23,7 @@ from bot.core.model import (
     TierId,
 )
 from bot.core.prospect import Prospect
+from bot.core.readings import declines
 from bot.texts.pages import UNNAMED_CAMPAIGN
 
 LIMIT = 2000
@@ -38,18 +39,30 @@ _MARKDOWN = re.compile(r"([\\*_~`|>#\[\]()<@:-])")
 NEVER_MIND = "Nothing was changed."
 DOUBTED = "Kept until one more check with Patreon"
 
-_REASONS = {
+COUNTS = {
     Reason.PAID: "the membership is paid",
-    Reason.PENDING: "the first payment is under way, and it counts",
+    Reason.PENDING: "the payment is being processed, which counts as paid",
     Reason.GIFT: "it is a gifted membership",
     Reason.TRIAL: "it is a free trial",
-    Reason.GRACE: "the last payment was declined; nothing is lost while Patreon tries again",
-    Reason.DECLINED: "the last payment was declined and the time to mend it is over",
+    Reason.GRACE: "the last payment was declined; what was paid for before stays while Patreon tries again",
+    Reason.ENDING: "the membership was cancelled, and what is paid for stays",
+    Reason.REFUNDED: "the last payment was refunded, and the membership goes on",
+}
+"""What a state that entitles to something means, as patrons, staff and docs/patreon.md read it."""
+
+COUNTS_NOT = {
+    Reason.PENDING: "the payment is still being processed, which doesn't count here yet",
+    Reason.GIFT: "it is a gifted membership, and gifts don't count here",
+    Reason.TRIAL: "it is a free trial, and free trials don't count here",
+    Reason.DECLINED: "the last payment was declined",
     Reason.CANCELLED: "the membership was cancelled",
+    Reason.REFUNDED: "the last payment was refunded",
+    Reason.FRAUD: "Patreon took the last payment back as fraudulent",
     Reason.FREE: "a free member, without a pledge",
     Reason.NEVER: "no membership of this campaign",
     Reason.UNLINKED: "no Patreon account is linked",
 }
+"""The same of states that entitle to nothing paid."""
 
 
 def plain(name: str) -> str:
@@ -177,7 +190,7 @@ def condition(asked: Condition, campaign: Campaign | None) -> str:
                 else f"a tier that Patreon no longer lists ({plain(tier)})"
             )
         case ConditionKind.AMOUNT:
-            return f"at least {money(asked.threshold, currency)} a month"
+            return f"at least {money(asked.threshold, currency)} {per(campaign)}"
         case ConditionKind.LIFETIME:
             return f"at least {money(asked.threshold, currency)} in all"
         case ConditionKind.MONTHS:
@@ -203,11 +216,15 @@ def rule(given: RoleRule, names: Mapping[RoleId, str], campaign: Campaign | None
 
 
 def standing(entitlement: Entitlement) -> str:
-    """Say why somebody is or is not entitled, and until when that holds if nothing else is heard."""
-    text = _REASONS[entitlement.reason]
-    if entitlement.active and entitlement.reason is Reason.CANCELLED:
-        text = "the membership was cancelled, but the time that is paid for still counts"
-    return f"{text}, until {moment(entitlement.ends_at)}" if entitlement.ends_at else text
+    """Say why somebody is or is not entitled, and until or since when, if nothing else is heard."""
+    text = (COUNTS if entitlement.active else COUNTS_NOT)[entitlement.reason]
+    bound = "until" if entitlement.active else "since"
+    return f"{text}, {bound} {moment(entitlement.ends_at)}" if entitlement.ends_at else text
+
+
+def per(campaign: Campaign | None) -> str:
+    """Say what an amount is for: a month, or each creation where a campaign charges by the post."""
+    return "a month" if campaign is None or campaign.is_monthly else "per creation"
 
 
 def membership(seen: Membership, campaign: Campaign | None) -> str:
@@ -215,10 +232,10 @@ def membership(seen: Membership, campaign: Campaign | None) -> str:
     tiers = ", ".join(tier_name(tier, campaign) for tier in sorted(seen.tiers)) or "no tier"
     currency = seen.currency or (campaign.currency if campaign else None)
     name = f"**{campaign_name(campaign.name)}**" if campaign else f"campaign {seen.campaign}"
-    lines = [f"{name}: {tiers}, {money(seen.amount_cents, currency)} a month"]
+    lines = [f"{name}: {tiers}, {money(seen.amount_cents, currency)} {per(campaign)}"]
     if seen.lifetime_cents:
         lines.append(f"In all so far: {money(seen.lifetime_cents, currency)}")
-    if seen.declined_since:
+    if seen.declined_since and declines(seen):
         lines.append(f"Payment declined since {moment(seen.declined_since)}")
     lines.append(f"Patreon said so {ago(seen.observed_at)}.")
     return "\n".join(lines)
@@ -241,33 +258,72 @@ def _why_not(given: Verdict, entitlement: Entitlement | None, campaign: Campaign
     """Say what a condition misses; a lapsed entitlement explains itself."""
     asked, currency = given.rule.condition, campaign.currency if campaign else None
     if entitlement is None:
-        return _REASONS[Reason.NEVER]
-    lapsed = None if entitlement.active else _REASONS[entitlement.reason]
-    match asked.kind:
-        case ConditionKind.MONTHS | ConditionKind.MONTHS_IN_A_ROW:
-            in_a_row = asked.kind is ConditionKind.MONTHS_IN_A_ROW
-            months = counted(entitlement.months_in_a_row if in_a_row else entitlement.months, "month")
-            return lapsed or f"it has been {months}{' in a row' * in_a_row} so far"
+        return COUNTS_NOT[Reason.NEVER]
+    if not entitlement.active and asked.kind not in {ConditionKind.LIFETIME, ConditionKind.FORMER}:
+        return COUNTS_NOT[entitlement.reason]
+    return _missed(asked.kind, entitlement, currency)
+
+
+def _missed(kind: ConditionKind, entitlement: Entitlement, currency: str | None) -> str:
+    match kind:
+        case ConditionKind.TIER:
+            return "the membership is not on this tier"
+        case ConditionKind.AMOUNT:
+            return f"it is {money(entitlement.amount_cents, currency)}"
         case ConditionKind.LIFETIME:
             return f"it is {money(entitlement.lifetime_cents or 0, currency)} so far"
-        case ConditionKind.AMOUNT:
-            return lapsed or f"it is {money(entitlement.amount_cents, currency)}"
-        case ConditionKind.TIER:
-            return lapsed or "the membership is not on this tier"
+        case ConditionKind.MONTHS:
+            return f"it has been {counted(entitlement.months, 'month')} so far"
+        case ConditionKind.MONTHS_IN_A_ROW:
+            return f"it has been {counted(entitlement.months_in_a_row, 'month')} in a row so far"
         case ConditionKind.PAYING:
-            return _REASONS[entitlement.reason]
+            return "nothing is paid now"
         case ConditionKind.FREE:
-            return lapsed or "not a free member"
+            return "not a free member"
         case ConditionKind.GIFT_OR_TRIAL:
-            return lapsed or "neither a gift nor a trial"
+            return "neither a gift nor a trial"
         case ConditionKind.FORMER:  # pragma: no branch - mypy knows that there is no other
             return "not a former patron"
 
 
-def outlook(given: Prospect, names: Mapping[RoleId, str], campaigns: Mapping[CampaignId, Campaign]) -> list[str]:
-    """Tell where somebody stands in each campaign, what changes now, what waits or stays, and when time could change it."""
+def _ending(given: Decision, key: CampaignId) -> frozenset[RoleId]:
+    """Return the roles that go with what a campaign entitles to now, unless another rule gives them as well."""
+    holding = [each for each in given.verdicts if each.kept or (each.holds and not each.outranked)]
+    going = {each.rule.role for each in holding if each.rule.campaign == key and _ends_with_it(each.rule)}
+    return frozenset(
+        going - {each.rule.role for each in holding if each.rule.campaign != key or not _ends_with_it(each.rule)}
+    )
+
+
+def _ends_with_it(given: RoleRule) -> bool:
+    kinds = {ConditionKind.TIER, ConditionKind.AMOUNT, ConditionKind.MONTHS, ConditionKind.MONTHS_IN_A_ROW}
+    return given.condition.kind in kinds | {ConditionKind.PAYING} and not given.sticky
+
+
+def _stands(given: Prospect, key: CampaignId, names: Mapping[RoleId, str], to_patron: bool) -> str:
+    """Say where somebody stands in a campaign; of a pledge that ends also which roles go with it, if roles move at all."""
+    held, going = given.decision.entitlements[key], _ending(given.decision, key)
+    if held.reason is not Reason.ENDING or held.ends_at is None or not going or _why_still(given):
+        return standing(held)
+    began = "You cancelled. You keep" if to_patron else "cancelled; they keep"
+    return f"{began} {roles(going, names)} until {moment(held.ends_at)}."
+
+
+def outlook(
+    given: Prospect,
+    names: Mapping[RoleId, str],
+    campaigns: Mapping[CampaignId, Campaign],
+    *,
+    to_patron: bool = False,
+) -> list[str]:
+    """Tell where somebody stands in each campaign, what changes now, what waits or stays, and when time could change it.
+
+    ``to_patron``: the reader is the one it is about.
+    """
     decision = given.decision
-    lines = [f"{_campaign(key, campaigns)}: {standing(held)}" for key, held in sorted(decision.entitlements.items())]
+    lines = [
+        f"{_campaign(key, campaigns)}: {_stands(given, key, names, to_patron)}" for key in sorted(decision.entitlements)
+    ]
     lines.append(f"Roles by the rules: {roles(decision.desired, names)}")
     lines += [f"{words}: {roles(some, names)}" for words, some in _moving(given) if some]
     if decision.protected:

@@ -31,12 +31,15 @@ STATS_NOTHING = "No campaign is connected to this server. Type /setup first."
 
 _REASONS = {
     Reason.PAID: "paid",
-    Reason.PENDING: "first payment under way",
+    Reason.PENDING: "payment being processed",
     Reason.GIFT: "gifted",
     Reason.TRIAL: "trial",
     Reason.GRACE: "declined, in grace",
-    Reason.DECLINED: "declined, grace over",
+    Reason.DECLINED: "declined",
+    Reason.ENDING: "cancelled, paid time left",
     Reason.CANCELLED: "cancelled",
+    Reason.REFUNDED: "refunded",
+    Reason.FRAUD: "payment taken back as fraudulent",
     Reason.FREE: "free member",
     Reason.NEVER: "no membership",
     Reason.UNLINKED: "not linked",
@@ -156,8 +159,8 @@ def row(
 ) -> str:
     """Write one line of a list."""
     tiers = ", ".join(explain.tier_name(tier, campaign) for tier in sorted(membership.tiers)) if membership else ""
-    amount = explain.money(entitlement.amount_cents, campaign.currency if campaign else None)
-    ends = f", until {explain.ago(entitlement.ends_at)}" if entitlement.ends_at else ""
+    amount = f"{explain.money(entitlement.amount_cents, campaign.currency if campaign else None)} {explain.per(campaign)}"
+    ends = f", until {explain.ago(entitlement.ends_at)}" if entitlement.active and entitlement.ends_at else ""
     return f"<@{user}>: {tiers or 'no tier'}, {amount}, {_REASONS[entitlement.reason]}{ends}: {explain.roles(roles, names)}"
 
 
@@ -169,22 +172,45 @@ def stats(
     linked: int,
     no_tier: int,
     new: int,
-    sums: Mapping[str, int],
+    sums: Mapping[Reason, Mapping[str, int]],
+    next_end: datetime | None,
     tiers: Mapping[TierId, tuple[int, int]],
 ) -> str:
-    """Write a campaign's numbers."""
-    total = ", ".join(explain.money(cents, currency) for currency, cents in sorted(sums.items())) or explain.money(0)
+    """Write a campaign's numbers: the money that will come, may come and will end, each apart, then the people."""
+    income = [_income(each, reasons[each], sums.get(each, {}), campaign) for each in _INCOME if reasons.get(each)]
+    if next_end and Reason.ENDING in reasons:
+        income.append(f"the next one ends {explain.moment(next_end)}")
     lines = [
         f"### {explain.campaign_name(campaign.name)}",
-        f"Entitled: **{active}**, of them linked: **{linked}**. New this month: {new}. Together a month: {total}",
+        " · ".join(income) or "Nobody pays yet.",
+        f"Entitled: **{active}**, of them linked: **{linked}**. New this month: {new}.",
     ]
     for tier in campaign.tiers:
         patrons, tied = tiers.get(tier.tier, (0, 0))
         lines.append(f"{explain.tier_name(tier.tier, campaign)}: {patrons}, linked {tied}")
     if no_tier:
         lines.append(f"Entitled without a tier: {no_tier}. Rules by amount reach them, rules by tier do not.")
-    lines.append(", ".join(f"{_REASONS[reason]}: {number}" for reason, number in sorted(reasons.items(), key=_size)))
+    others = sorted(((each, number) for each, number in reasons.items() if each not in _INCOME), key=_size)
+    if others:
+        lines.append(", ".join(f"{_REASONS[reason]}: {number}" for reason, number in others))
     return "\n".join(lines)
+
+
+def _income(reason: Reason, people: int, sums: Mapping[str, int], campaign: Campaign) -> str:
+    amounts = ", ".join(explain.money(cents, currency) for currency, cents in sorted(sums.items()) if cents)
+    return f"**{people}** {_INCOME[reason]}" + (f": {amounts} {explain.per(campaign)}" if amounts else "")
+
+
+_INCOME = {
+    Reason.PAID: "paying",
+    Reason.PENDING: "being processed",
+    Reason.GRACE: "declined, in grace",
+    Reason.DECLINED: "declined",
+    Reason.REFUNDED: "refunded",
+    Reason.ENDING: "ending",
+    Reason.GIFT: "gifted",
+    Reason.TRIAL: "on trial",
+}
 
 
 def _size(item: tuple[Reason, int]) -> int:

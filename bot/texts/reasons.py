@@ -26,12 +26,15 @@ _CAUSES = {
 
 _REASONS = {
     Reason.PAID: "paid",
-    Reason.PENDING: "first payment under way",
+    Reason.PENDING: "payment being processed",
     Reason.GIFT: "gifted membership",
     Reason.TRIAL: "trial",
     Reason.GRACE: "payment declined, still in grace",
-    Reason.DECLINED: "payment declined, grace over",
+    Reason.DECLINED: "payment declined",
+    Reason.ENDING: "cancelled, paid time left",
     Reason.CANCELLED: "membership ended",
+    Reason.REFUNDED: "payment refunded",
+    Reason.FRAUD: "payment taken back as fraudulent",
     Reason.FREE: "free member",
     Reason.NEVER: "no membership",
     Reason.UNLINKED: "not linked",
@@ -83,7 +86,7 @@ def _condition(condition: Condition, tiers: Mapping[TierId, str]) -> str:
             tier = condition.tier or TierId("")
             return f"tier {tiers.get(tier, tier)}"
         case ConditionKind.AMOUNT:
-            return f"at least {amount} a month"
+            return f"at least {amount}"
         case ConditionKind.LIFETIME:
             return f"at least {amount} in all"
         case ConditionKind.MONTHS:

@@ -250,6 +250,7 @@ SETTING_NAMES = {
     "count_pending": "a first payment under way counts",
     "count_trials": "free trials count",
     "count_gifts": "gifted memberships count",
+    "count_refunded": "refunded memberships count while Patreon lists them",
     "highest_only": "groups in which only the highest rule counts",
     "revocable": "roles that may be taken",
     "restore_drift": "give back a role a moderator took by hand",
@@ -302,7 +303,7 @@ def settings_question(before: Policy, after: Policy, given: Effect, *, channel: 
 
 CONDITIONS = {
     ConditionKind.TIER: "on a tier",
-    ConditionKind.AMOUNT: "gives at least an amount a month",
+    ConditionKind.AMOUNT: "gives at least an amount, a month or per creation",
     ConditionKind.LIFETIME: "has given at least an amount in all",
     ConditionKind.MONTHS: "first pledged at least some months ago",
     ConditionKind.MONTHS_IN_A_ROW: "a patron for at least some months in a row",

@@ -26,12 +26,12 @@ class SimulateCog(commands.Cog):
     @app_commands.describe(
         member="For whom",
         status="How the membership stands",
-        amount="How much a month, in the campaign's currency; empty: the tier's price",
+        amount="How much a month or per creation, in the campaign's currency; empty: the tier's price",
         tier="On which tier",
         gift="A gifted membership",
         trial="A free trial",
         days="Declined: days since then. Former: days still paid for",
-        lifetime="How much in all so far",
+        lifetime="How much in all so far; 0 with a declined payment: it was their first",
         months="How many months as a patron",
     )
     @app_commands.choices(status=_STATUS)

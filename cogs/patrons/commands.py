@@ -88,6 +88,7 @@ class PatronsCog(commands.GroupCog, group_name="patrons", group_description="Who
                 no_tier=each.no_tier,
                 new=each.new,
                 sums=each.sums,
+                next_end=each.next_end,
                 tiers=each.tiers,
             )
             for each in found

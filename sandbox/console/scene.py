@@ -1,7 +1,7 @@
 """What the page shows, as one JSON value: the guild, its messages, Patreon's accounts, the time line. Reads only."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sandbox.console.weather import Weather
 from sandbox.discord.server import DiscordServer
@@ -141,7 +141,7 @@ class Scene:
             "name": account.first_name,
             "pledging": running,
             "state": _state(membership, self._world.clock.now()),
-            "mood": _mood(membership),
+            "mood": _mood(membership, self._world.clock.now()),
             "verbs": _verbs(membership),
         }
 
@@ -169,19 +169,33 @@ def _state(membership: Membership | None, now: datetime) -> str:
     if membership.status is None:
         return "free member"
     if membership.ends_at is not None and membership.entitled:
-        days = max(0, (membership.ends_at - now).days)
-        return f"{what}, cancelled, paid for {days} more day{'' if days == 1 else 's'}"
+        return f"{what}, {_cancelled(membership.ends_at - now)}"
     if membership.status == "former_patron":
-        return "former patron"
+        return _paid_for(membership, now) or "former patron"
     worth = f"{what}, {_money(membership.cents)}" + (" a year" if membership.cadence == _YEARLY else "")
     return f"{worth}, declined" if membership.declined_since else worth
+
+
+def _paid_for(membership: Membership, now: datetime) -> str | None:
+    """Say what a former patron has paid for and how long; None when that is over, or the last charge did not go through."""
+    end, ordered = membership.next_charge_at, membership.history[-1].tier if membership.history else None
+    if membership.status != "former_patron" or membership.last_charge != "Paid" or end is None or end <= now:
+        return None
+    return f"{ordered.title if ordered else 'no tier'}, {_cancelled(end - now)}"
+
+
+def _cancelled(left: timedelta) -> str:
+    days = max(0, left.days)
+    return f"cancelled, paid for {days} more day{'' if days == 1 else 's'}"
 
 
 _YEARLY = 12
 
 
-def _mood(membership: Membership | None) -> str:
+def _mood(membership: Membership | None, now: datetime) -> str:
     """Say in a word how a membership does, for the colour of its state."""
+    if membership is not None and _paid_for(membership, now):
+        return "ending"
     if membership is None or not (membership.entitled or membership.declined_since):
         return "none"
     if membership.declined_since:

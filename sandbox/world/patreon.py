@@ -43,12 +43,20 @@ class PatreonWorld(Registry):
         return membership
 
     def pledge(
-        self, who: Who, where: Where = None, *, tier: Tier | str | None = None, cents: int | None = None, cadence: int = 1
+        self,
+        who: Who,
+        where: Where = None,
+        *,
+        tier: Tier | str | None = None,
+        cents: int | None = None,
+        cadence: int = 1,
+        card_works: bool = True,
     ) -> Membership:
         """Begin a pledge: a tier, a tier with more than its price, or only ``cents`` (a custom pledge without a tier).
 
         ``cents`` is for a whole period of ``cadence`` months; it defaults to the tier's price. Campaigns that bill
-        by the month charge at once, the others when the month is over. Who has a paid pledge running changes that one.
+        by the month charge at once, the others when the month is over; without ``card_works`` that charge is declined.
+        Who has a paid pledge running changes that one.
         """
         campaign = self.campaign(where)
         running = self.membership(who, campaign)
@@ -62,8 +70,12 @@ class PatreonWorld(Registry):
         membership.entitled = True
         self._changed(membership, "members:pledge:create")
         self._tell("pledges:create", membership)
+        membership.card_works = card_works
         if campaign.is_monthly:
-            billing.charge(membership, self.now)
+            if card_works:
+                billing.charge(membership, self.now)
+            else:
+                billing.decline(membership, self.now, keeps_tier=self.declined_keeps_tier)
             self._changed(membership, "members:update")
         self._write(membership, f"pledges {amount / 100:.2f} {campaign.currency}" + (f" for {level.title}" if level else ""))
         return membership
@@ -71,10 +83,16 @@ class PatreonWorld(Registry):
     def change_pledge(
         self, who: Who, where: Where = None, *, tier: Tier | str | None = None, cents: int | None = None
     ) -> Membership:
-        """Raise, lower or customise a running pledge; it counts at once. v1 gives the pledge a new id."""
+        """Raise, lower or customise a running pledge; it counts at once. v1 gives the pledge a new id.
+
+        A raise that the card does not pay for changes nothing but the last charge, in campaigns that charge at once.
+        """
         membership = self._running(who, where)
         before = membership.cents
         level, amount = self._price(membership.campaign, tier, cents, membership.cadence or 1)
+        if amount > before and not membership.card_works and membership.campaign.is_monthly:
+            billing.refuse_raise(membership, amount, self.now)
+            return self._done(membership, "cannot pay for a larger pledge", "members:update")
         membership.tier, membership.cents = level, amount
         membership.will_pay_cents = 0 if membership.trial else membership.cents
         membership.pledge_id, membership.updated_at = self.new_pledge_id(), self.now
@@ -103,23 +121,25 @@ class PatreonWorld(Registry):
         billing.charge(membership, self.now)
         return self._done(membership, "pays", "members:update")
 
-    def cancel(self, who: Who, where: Where = None, *, at_once: bool = False) -> Membership:
-        """End the pledge. v2 keeps the entitlement to the end of the paid period; v1 drops the pledge at once.
+    def cancel(self, who: Who, where: Where = None, *, at_once: bool = True) -> Membership:
+        """End the pledge; v1 drops it at once.
 
-        ``at_once``: v2 answers like some recorded deletions do, former and without a tier from the first moment.
+        v2 was seen doing both. ``at_once``: a former patron from the first moment, without tiers and cents, the last
+        charge still Paid and the next date still set, as recorded deletions are. Otherwise an active patron who will
+        pay nothing, listed to the end of the paid period.
         """
         membership = self._running(who, where)
         self._tell("pledges:delete", membership)
         billing.cancel(membership, self.now)
         if at_once or membership.ends_at == self.now:
-            billing.end(membership, self.now, charge_status="Deleted")
+            billing.end(membership, self.now)
         return self._done(membership, "cancels", "members:pledge:delete", "members:update")
 
     def leave(self, who: Who, where: Where = None) -> None:
         """Leave the campaign. Who ever paid stays listed as a former patron, others vanish with ``members:delete``."""
         membership = self._member(who, where)
         if membership.pledge_id is not None:
-            self.cancel(who, where, at_once=True)
+            self.cancel(who, where)
         if membership.lifetime_cents:
             return
         self._tell("members:delete", membership)
@@ -145,10 +165,13 @@ class PatreonWorld(Registry):
         self._tell("pledges:create", membership)
         return self._done(membership, f"tries {level.title} for {days} days", news, "members:pledge:create")
 
-    def refund(self, who: Who, where: Where = None) -> Membership:
-        """Give the last payment back, as a creator may; the pledge itself goes on and is charged again next time."""
+    def refund(self, who: Who, where: Where = None, *, status: str = "Refunded") -> Membership:
+        """Give the last payment back, as a creator may; the pledge itself goes on and is charged again next time.
+
+        ``status`` is v2's word for how far that came, for example Refund Pending.
+        """
         membership = self._running(who, where)
-        billing.refund(membership, self.now, status="Refunded")
+        billing.refund(membership, self.now, status=status)
         return self._done(membership, "is refunded", "members:update")
 
     def fraud(self, who: Who, where: Where = None) -> Membership:
@@ -182,7 +205,7 @@ class PatreonWorld(Registry):
         account = self.account(who)
         for membership in self.memberships_of(account):
             if membership.pledge_id is not None:
-                self.cancel(account, membership.campaign, at_once=True)
+                self.cancel(account, membership.campaign)
             membership.campaign.revision += 1
         self.oauth.revoke(account)
         account.deleted = True
@@ -221,6 +244,7 @@ class PatreonWorld(Registry):
             self._done(membership, "is charged", "members:update")
         elif membership.declined_since is not None and self.now - membership.declined_since >= billing.RETRIES_FOR:
             self._tell("pledges:delete", membership)
+            billing.cancel(membership, self.now)
             billing.end(membership, self.now)
             self._done(membership, "is given up on after many declines", "members:pledge:delete", "members:update")
         else:

@@ -9,6 +9,17 @@ RETRIES_FOR = timedelta(days=28)
 """A declined card is tried again for some weeks before the pledge is dropped; the length is ours, Patreon promises none."""
 
 
+TAKEN_BACK = frozenset({"Refunded", "Refunded by Patreon", "Fraud"})
+"""Words for a last charge whose whole money went back; a partial refund leaves the creator some."""
+
+
+def refuse_raise(membership: Membership, cents: int, now: datetime) -> None:
+    """Book a raise that the card did not pay for: what was paid for stays entitled, whatever the last charge says."""
+    membership.will_pay_cents = cents
+    membership.last_charge, membership.last_charge_at = "Declined", now
+    record(membership, "subscription", now, "Declined")
+
+
 def months_later(at: datetime, months: int) -> datetime:
     """Return the same day and hour ``months`` on, or that month's last day when it is shorter."""
     year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
@@ -70,29 +81,36 @@ def decline(membership: Membership, now: datetime, *, keeps_tier: bool) -> None:
 
 
 def cancel(membership: Membership, now: datetime) -> None:
-    """End the pledge: nothing more will be paid, what is paid for stays to the end of its period."""
+    """End the pledge: nothing more will be paid, what is paid for stays to the end of its period.
+
+    A charge that waits for its money is given up with it: "Deleted", as recorded pledge histories call it.
+    """
     record(membership, "pledge_delete", now)
     membership.will_pay_cents = 0
     membership.pledge_id = None
     membership.ends_at = membership.next_charge_at if membership.status == "active_patron" else now
+    if membership.last_charge in {"Pending", "Declined"}:
+        membership.last_charge = "Deleted"
 
 
-def end(membership: Membership, now: datetime, *, charge_status: str | None = None) -> None:
-    """Leave nothing: a former patron if there ever was a pledge, else a free member. The planned charge's date stays."""
+def end(membership: Membership, now: datetime) -> None:
+    """List nothing: a former patron if there ever was a pledge, else a free member. The planned charge's date stays."""
     pledged = membership.lifetime_cents > 0 or any(event.kind == "pledge_start" for event in membership.history)
     membership.status = "former_patron" if pledged else None
     membership.tier, membership.cents, membership.will_pay_cents = None, 0, 0
     membership.entitled = membership.trial = membership.gifted = False
     membership.pledge_id = membership.pledged_at = membership.declined_since = membership.ends_at = None
     membership.cadence = None
-    membership.last_charge = charge_status or membership.last_charge
     membership.updated_at = now
 
 
 def refund(membership: Membership, now: datetime, *, status: str) -> None:
-    """Take the last payment back: it entitles to nothing any more. ``status`` is v2's word, for example Refunded."""
-    membership.lifetime_cents = max(0, membership.lifetime_cents - membership.cents)
-    membership.entitled = False
+    """Take the last payment back, or try to; ``status`` is v2's word, for example Refunded.
+
+    A refund ends no membership (Patreon support 204606025): what is listed stays listed.
+    """
+    if status in TAKEN_BACK:
+        membership.lifetime_cents = max(0, membership.lifetime_cents - membership.cents)
     membership.last_charge, membership.last_charge_at = status, now
     record(membership, "subscription", now, status)
 

@@ -107,7 +107,9 @@ async def test_simulate_tells_the_outcome_and_touches_nothing(place: Place) -> N
     asked = place.patreon.asked
     message = await place.answer("simulate", member=place.ann, status="declined", tier=str(GOLD_TIER), days=3)
     assert "To be given: **Gold**" in message.content
-    assert "the last payment was declined; nothing is lost while Patreon tries again, until" in message.content
+    assert (
+        "the last payment was declined; what was paid for before stays while Patreon tries again, until" in message.content
+    )
     assert "Only tried out" in message.content
     over = await place.answer("simulate", member=place.ann, status="declined", tier=str(GOLD_TIER), days=8)
     assert "Roles by the rules: no role" in over.content

@@ -39,7 +39,10 @@ TRUTHS = {
     "more": replace(BASE, amount_cents=900, tier_cents=900),
     "pending": replace(BASE, charge=Charge.PENDING),
     "declined": replace(BASE, status=PatronStatus.DECLINED, charge=Charge.DECLINED),
-    "cancelled": replace(BLANK, status=PatronStatus.FORMER, charge=Charge.DELETED),
+    "cancelled": replace(BLANK, status=PatronStatus.FORMER),
+    "given up": replace(BLANK, status=PatronStatus.FORMER, charge=Charge.DELETED),
+    "ending": replace(BASE, will_pay_cents=0),
+    "refunded": replace(BASE, charge=Charge.REFUNDED),
     "free": replace(BLANK, status=PatronStatus.NONE, charge=Charge.NONE),
     "gifted": replace(BASE, charge=Charge.NONE, amount_cents=0, gifted=True),
 }
@@ -247,7 +250,7 @@ def test_a_declined_patron_who_mends_the_card_in_time_never_notices() -> None:
 def test_a_declined_patron_loses_the_role_with_the_first_reading_after_the_grace() -> None:
     diary = Diary(rules=(rule(BRONZE, PAYING),))
     diary.live(("read", OURS, ""), MINUTE)
-    diary.live(("becomes", OURS, "declined"), MINUTE)
+    diary.live(("becomes", OURS, "declined"), timedelta(days=30))
     diary.live(("read", OURS, ""), MINUTE)
 
     assert not diary.live(("wait", OURS, ""), Policy().declined_grace - MINUTE)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from bot.core.model import (
     Origin,
     PatronStatus,
     Policy,
+    Reason,
     Revocable,
     RoleChange,
     RoleId,
@@ -160,7 +162,8 @@ def test_law_4_a_decline_takes_nothing_before_the_grace_is_over(case: Case, memb
         ),
     )
     assert declined.declined_since
-    first_seen = declined.declined_since
+    assert paid.paid_through
+    end = max(declined.declined_since + case.policy.declined_grace, paid.paid_through)
     for tries in range(half_days):  # v2 dates a decline by its last try
         tried_at = read_at + timedelta(hours=12 * tries)
         declined = carry(
@@ -169,14 +172,51 @@ def test_law_4_a_decline_takes_nothing_before_the_grace_is_over(case: Case, memb
     now = read_at + timedelta(hours=12 * half_days)
     entitlement = assess(declined, case.policy, now)
 
-    assert entitlement.active is (now < first_seen + case.policy.declined_grace)
-    if entitlement.active and not membership.amount_cents and not membership.tiers:
-        assert entitlement.tiers >= paid.tiers
+    assert entitlement.active is (now < end)
+    if entitlement.active:
+        assert entitlement.tiers == paid.tiers
         assert entitlement.amount_cents == 900
 
 
-@given(gone=memberships(), policy=policies, half_days=st.integers(0, 60))
-def test_law_4_who_cancels_keeps_what_they_paid_for_to_the_end(gone: Membership, policy: Policy, half_days: int) -> None:
+@given(readings=st.lists(memberships(), min_size=1, max_size=6), policy=policies)
+def test_law_4_a_grace_gives_nothing_to_whoever_never_paid(readings: list[Membership], policy: Policy) -> None:
+    known = None
+    for turn, reading in enumerate(readings):
+        unpaid = reading.charge if reading.charge is not Charge.PAID else Charge.DECLINED
+        said = replace(reading, charge=unpaid, paid_through=None, lifetime_cents=0, observed_at=NOW + timedelta(days=turn))
+        known = carry(known, said)
+        assert assess(known, policy, known.observed_at).reason is not Reason.GRACE
+
+
+@given(again=st.lists(st.sampled_from(["declined", "pending", "in order", "gone", "free"]), max_size=12), policy=policies)
+def test_law_4_pledging_anew_with_an_empty_card_renews_no_grace(again: list[str], policy: Policy) -> None:
+    empty = {"amount_cents": 0, "tiers": frozenset(), "tier_cents": None, "paid_through": None}
+    said: dict[str, dict[str, Any]] = {
+        "declined": {"status": PatronStatus.DECLINED, "charge": Charge.DECLINED},
+        "pending": {"charge": Charge.PENDING},
+        "in order": {"charge": Charge.NONE},
+        "gone": {"status": PatronStatus.FORMER, "charge": Charge.DELETED, **empty},
+        "free": {"status": PatronStatus.NONE, "charge": Charge.NONE, **empty},
+    }
+    assert BASE.paid_through
+    known, read_at = carry(None, BASE), BASE.paid_through
+    end = BASE.paid_through + policy.declined_grace
+    for what in ["declined", *again]:
+        known = carry(known, replace(BASE, observed_at=read_at, **said[what]))
+        found = assess(known, policy, read_at)
+        assert found.reason is not Reason.GRACE or read_at < end
+        read_at += timedelta(days=1)
+
+
+@given(
+    gone=memberships(),
+    charge=st.sampled_from([each for each in Charge if each not in {Charge.FRAUD, Charge.REFUNDED, Charge.TRIAL}]),
+    policy=policies,
+    half_days=st.integers(0, 60),
+)
+def test_law_4_who_cancels_keeps_what_they_paid_for_to_the_end(
+    gone: Membership, charge: Charge, policy: Policy, half_days: int
+) -> None:
     paid = carry(None, BASE)
     assert paid.paid_through
     policy = replace(policy, keep_paid_through=True)
@@ -184,7 +224,7 @@ def test_law_4_who_cancels_keeps_what_they_paid_for_to_the_end(gone: Membership,
     bare = replace(gone, amount_cents=0, tiers=frozenset(), tier_cents=None, paid_through=None, gifted=False, trial=False)
     cancelled = carry(
         paid,
-        replace(bare, status=PatronStatus.FORMER, charge=Charge.DELETED, observed_at=read_at, serial=serial_at(read_at)),
+        replace(bare, status=PatronStatus.FORMER, charge=charge, observed_at=read_at, serial=serial_at(read_at)),
     )
     now = read_at + timedelta(hours=12 * half_days)
 
@@ -227,6 +267,8 @@ def test_law_6_more_money_never_means_fewer_roles(case: Case, more: int, tiers: 
     richer = replace(
         less,
         amount_cents=(less.amount_cents or 0) + more if less.amount_cents is not None or more else None,
+        # Who gives more than nothing and will pay nothing has cancelled.
+        will_pay_cents=None if less.will_pay_cents is None else less.will_pay_cents + more,
         lifetime_cents=None if less.lifetime_cents is None else less.lifetime_cents + more,
         tiers=less.tiers | tiers,
         tier_cents=max(prices, default=None),

@@ -163,6 +163,7 @@ def test_cancelling_keeps_the_later_of_the_ends_that_were_told() -> None:
         {"charge": Charge.PENDING},
         {"charge": Charge.TRIAL},
         {"charge": Charge.DECLINED},
+        {"charge": Charge.DELETED},
         {"trial": True},
         {"gifted": True},
     ],
@@ -170,9 +171,29 @@ def test_cancelling_keeps_the_later_of_the_ends_that_were_told() -> None:
 def test_the_next_date_of_somebody_who_stopped_without_paying_moves_nothing(before: dict[str, Any]) -> None:
     known = replace(BASE, **before)
 
-    gone = carry(known, blank(PatronStatus.FORMER, paid_through=LATER + 300 * DAY))
+    gone = carry(known, blank(PatronStatus.FORMER, charge=Charge.NONE, paid_through=LATER + 300 * DAY))
 
     assert gone.paid_through == BASE.paid_through
+
+
+@pytest.mark.parametrize(
+    ("before", "moves"),
+    [
+        ({"status": PatronStatus.DECLINED}, True),
+        ({"charge": Charge.PENDING}, True),
+        ({"charge": Charge.DECLINED}, True),
+        ({"status": PatronStatus.FORMER}, False),
+        ({"charge": Charge.TRIAL}, False),
+        ({"trial": True}, False),
+        ({"gifted": True}, False),
+    ],
+)
+def test_a_charge_that_went_through_unseen_before_the_end_pays_to_its_date(before: dict[str, Any], *, moves: bool) -> None:
+    end = LATER + 30 * DAY
+
+    gone = carry(replace(BASE, **before), blank(PatronStatus.FORMER, paid_through=end))
+
+    assert (gone.paid_through == end) is moves
 
 
 @pytest.mark.parametrize("told", [-1, 0, 1])
@@ -276,7 +297,7 @@ def test_a_pledge_that_vanishes_from_v1_is_honoured_to_the_end_of_the_month_it_w
 
     entitlement = assess(gone, Policy(), LATER)
     assert entitlement.active
-    assert entitlement.reason is Reason.CANCELLED
+    assert entitlement.reason is Reason.ENDING
     assert entitlement.ends_at == datetime.fromisoformat("2024-03-01T00:00:00Z")
     assert entitlement.tiers == V1.tiers
     assert entitlement.amount_cents == 500

@@ -19,6 +19,7 @@ from bot.core.model import (
     Membership,
     MembershipId,
     Origin,
+    PaidFor,
     PatronStatus,
     Policy,
     Revocable,
@@ -67,6 +68,7 @@ def memberships(draw: st.DrawFn, campaign: CampaignId = OURS) -> Membership:
         trial=draw(st.booleans()),
         membership=draw(st.sampled_from([None, MembershipId("m")])),
         source=draw(st.sampled_from(Source)),
+        paid_for=draw(st.sampled_from([None, PaidFor(frozenset({SMALL}), 300, 300), PaidFor(frozenset(), 2000, None)])),
     )
 
 
@@ -98,6 +100,7 @@ policies = st.builds(
     count_pending=st.booleans(),
     count_trials=st.booleans(),
     count_gifts=st.booleans(),
+    count_refunded=st.booleans(),
     highest_only=st.sampled_from([frozenset(), frozenset({"tiers"})]),
     revocable=st.sampled_from(Revocable),
     restore_drift=st.booleans(),

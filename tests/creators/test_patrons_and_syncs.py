@@ -5,11 +5,13 @@ import io
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from bot.core.entitlement import assess
 from bot.core.model import (
+    Charge,
     DiscordUserId,
     GuildId,
     PatronId,
@@ -83,7 +85,7 @@ async def test_an_export_never_holds_a_formula(desk: Desk) -> None:
     await linked(desk, ANN, 1, tiers=frozenset({GOLD_TIER}))
     rows = list(csv.DictReader(io.StringIO((await desk.patrons.export(GUILD)).decode())))
     assert [row["tiers"] for row in rows] == ["'=cmd()"]
-    assert rows[0]["amount_a_month"] == "5.00"
+    assert (rows[0]["amount"], rows[0]["per"]) == ("5.00", "month")
 
 
 async def test_stats_leave_the_creator_out_and_count_who_has_no_tier(desk: Desk) -> None:
@@ -92,7 +94,56 @@ async def test_stats_leave_the_creator_out_and_count_who_has_no_tier(desk: Desk)
         await t.memberships.save(replace(membership(3), patron=PatronId("1")), due_at=None)
     (stats,) = await desk.patrons.stats(GUILD)
     assert (stats.active, stats.linked, stats.no_tier, stats.new) == (1, 1, 1, 1)
-    assert stats.sums == {"EUR": 500}
+    assert stats.sums == {Reason.PAID: {"EUR": 500}}
+
+
+async def test_stats_count_what_comes_what_may_come_and_what_ends_apart(desk: Desk) -> None:
+    states: list[dict[str, Any]] = [
+        {"charge": Charge.PAID},
+        {"charge": Charge.PAID, "will_pay_cents": 420},
+        {"charge": Charge.PENDING},
+        {"status": PatronStatus.DECLINED, "charge": Charge.DECLINED, "paid_through": None},
+        {"status": PatronStatus.DECLINED, "charge": Charge.DECLINED, "paid_through": NOW + DAY},
+        {"charge": Charge.REFUNDED},
+        {"charge": Charge.PAID, "will_pay_cents": 0, "paid_through": NOW + 9 * DAY},
+        {"charge": Charge.PAID, "will_pay_cents": 0, "paid_through": NOW + 3 * DAY},
+        {"gifted": True, "amount_cents": 0, "will_pay_cents": 0},
+        {"charge": Charge.PAID, "amount_cents": 0, "will_pay_cents": 0},
+        {"trial": True, "will_pay_cents": 0},
+        {"status": PatronStatus.FORMER, "amount_cents": 0, "tiers": frozenset(), "tier_cents": None, "paid_through": None},
+    ]
+    for number, state in enumerate(states):
+        await linked(desk, DiscordUserId(100 + number), number, **state)
+
+    (stats,) = await desk.patrons.stats(GUILD)
+
+    assert stats.sums == {
+        Reason.PAID: {"EUR": 920},
+        Reason.PENDING: {"EUR": 500},
+        Reason.DECLINED: {"EUR": 500},
+        Reason.GRACE: {"EUR": 500},
+        Reason.REFUNDED: {"EUR": 500},
+        Reason.ENDING: {"EUR": 1000},
+    }
+    assert stats.next_end == NOW + 3 * DAY
+    assert stats.reasons == {
+        **dict.fromkeys([Reason.PENDING, Reason.DECLINED, Reason.GRACE, Reason.REFUNDED, Reason.TRIAL, Reason.CANCELLED], 1),
+        **dict.fromkeys([Reason.PAID, Reason.ENDING, Reason.GIFT], 2),
+    }
+
+
+async def test_a_pledge_that_ends_is_listed_as_leaving_while_patreon_calls_it_active(desk: Desk) -> None:
+    await linked(desk, ANN, 1, charge=Charge.PAID, will_pay_cents=0, paid_through=NOW + DAY)
+    await linked(desk, BOB, 2)
+
+    assert [user async for user in listed(desk, Which.LEAVING)] == [ANN]
+
+
+@pytest.mark.parametrize(("total", "reason"), [(None, Reason.GRACE), (1, Reason.GRACE), (0, Reason.DECLINED)])
+def test_an_imagined_decline_may_be_of_the_first_payment_ever(total: int | None, reason: Reason) -> None:
+    wanted = Imagined(PatronStatus.DECLINED, tier=GOLD_TIER, lifetime_cents=total)
+
+    assert assess(imagine(campaign(), wanted, NOW), Policy(), NOW).reason is reason
 
 
 async def test_a_sync_of_everybody_nudges_each_campaign(desk: Desk) -> None:
@@ -145,7 +196,7 @@ async def test_the_status_counts_what_is_held(desk: Desk) -> None:
         (Imagined(PatronStatus.ACTIVE, tier=GOLD_TIER, gift=True), True, Reason.GIFT),
         (Imagined(PatronStatus.DECLINED, tier=GOLD_TIER, days=3), True, Reason.GRACE),
         (Imagined(PatronStatus.DECLINED, tier=GOLD_TIER, days=8), False, Reason.DECLINED),
-        (Imagined(PatronStatus.FORMER, tier=GOLD_TIER, days=5), True, Reason.CANCELLED),
+        (Imagined(PatronStatus.FORMER, tier=GOLD_TIER, days=5), True, Reason.ENDING),
         (Imagined(PatronStatus.FORMER, tier=GOLD_TIER), False, Reason.CANCELLED),
         (Imagined(PatronStatus.NONE), False, Reason.FREE),
     ],

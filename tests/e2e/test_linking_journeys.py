@@ -105,7 +105,7 @@ async def test_a_role_given_by_hand_before_linking_stays_when_the_pledge_ends(ho
     await house.link("Ann")
     await house.calm()
 
-    house.world.patreon.cancel("Ann", at_once=True)
+    house.world.patreon.cancel("Ann")
     await house.calm()
     await house.wait(days=40)
     await house.refresh()

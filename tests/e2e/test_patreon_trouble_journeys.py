@@ -32,7 +32,7 @@ def pairs_of(house: Theatre, name: str) -> list[Pair]:
 @pytest.mark.parametrize("fault", [Fault.SERVER_ERROR, Fault.HTML_PAGE, Fault.GONE])
 @pytest.mark.parametrize("api_version", [2])
 async def test_when_patreon_is_away_the_asker_and_the_staff_are_told_until_it_is_back(ann: Theatre, fault: Fault) -> None:
-    ann.world.patreon.cancel("Ann", at_once=True)
+    ann.world.patreon.cancel("Ann")
     ann.world.patreon.faults.add(fault)
 
     asked = await ann.command("Clara", "sync now")

@@ -50,7 +50,8 @@ async def test_a_declined_patron_who_pays_within_the_grace_never_loses_the_role(
 
 
 async def test_a_declined_patron_loses_the_role_when_the_grace_is_over(ann: Theatre) -> None:
-    ann.world.patreon.decline("Ann")
+    ann.world.patreon.break_card("Ann")
+    await ann.wait(days=32)
     await ann.refresh()
     assert ann.roles("Ann") == {"Silver"}
 
@@ -70,16 +71,30 @@ async def test_without_a_grace_a_declined_patron_loses_the_role_once_two_lists_a
         await house.rules()
         if setting == "guild":
             await house.agree("Clara", "settings", grace_days=0)
-        await house.link("Ann")
-        await house.until_roles("Ann", "Silver")
         house.world.patreon.hooks.enabled = False
-        house.world.patreon.decline("Ann")
+        ben = house.world.patreon.pledge("Ben", tier="Silver")
+        ben.next_charge_at = None  # or paid time would outlast the grace
+        await house.link("Ben")
+        await house.until_roles("Ben", "Silver")
+        house.world.patreon.decline("Ben")
 
         await house.refresh()
-        assert house.roles("Ann") == {"Silver"}
+        assert house.roles("Ben") == {"Silver"}
 
         await house.refresh()
-        await house.until_roles("Ann")
+        await house.until_roles("Ben")
+
+
+async def test_a_first_payment_that_is_declined_gives_nothing_however_often_it_is_tried(house: Theatre) -> None:
+    await house.link("Ben")
+    for _ in range(2):
+        house.world.patreon.pledge("Ben", tier="Gold", card_works=False)
+        await house.refresh()
+        await house.refresh()
+        assert house.roles("Ben") == set()
+
+        house.world.patreon.cancel("Ben")
+        await house.wait(days=6)
 
 
 async def test_a_cancelled_patron_keeps_the_role_for_the_paid_time_and_then_loses_it(ann: Theatre) -> None:
@@ -97,7 +112,7 @@ async def test_a_cancelled_patron_keeps_the_role_for_the_paid_time_and_then_lose
 async def test_the_last_patron_of_a_tier_loses_the_role(ann: Theatre) -> None:
     """With webhooks off: only the list tells, and the list has nobody left in the tier."""
     ann.world.patreon.hooks.enabled = False
-    ann.world.patreon.cancel("Ann", at_once=True)
+    ann.world.patreon.cancel("Ann")
 
     await ann.wait(days=35)
     await ann.refresh()
@@ -114,7 +129,7 @@ async def test_no_bad_answer_takes_a_role(ann: Theatre) -> None:
     """Ann did cancel, so that an answer which is believed, or a confirmation of one, would show."""
     ann.world.patreon.hooks.enabled = False
     await ann.agree("Clara", "settings", keep_paid_time=False)
-    ann.world.patreon.cancel("Ann", at_once=True)
+    ann.world.patreon.cancel("Ann")
 
     for fault in (Fault.SERVER_ERROR, Fault.HTML_PAGE, Fault.CUT, Fault.BROKEN_JSON, Fault.GONE):
         ann.world.patreon.faults.clear()

@@ -26,7 +26,7 @@ async def held(house: Theatre) -> Theatre:
     await house.refresh()
     house.world.patreon.hooks.enabled = False
     for name in FANS:
-        house.world.patreon.cancel(name, at_once=True)
+        house.world.patreon.cancel(name)
     await house.refresh()
     await house.refresh()
     await house.until_staff("more than your brake allows")
@@ -99,7 +99,7 @@ async def test_adopted_holders_lose_the_role_when_their_pledge_ends(house: Theat
     await house.calm()
 
     await house.agree("Clara", "roles adopt", role=str(house.role("Silver")))
-    house.world.patreon.cancel("Ann", at_once=True)
+    house.world.patreon.cancel("Ann")
     await house.wait(days=35)
     await house.refresh()
 

@@ -102,11 +102,16 @@ async def test_the_clock_moves_and_time_does_its_work(page: Page) -> None:
 
     assert (page.stage.world.clock.now() - before).days == 31
     assert (await page.account("Hana"))["state"] == "former patron"
+    assert (await page.account("Hana"))["mood"] == "none"
 
 
 async def test_the_last_day_that_is_paid_for_is_one_day(page: Page) -> None:
     await page.act("clock", days=8)
+    page.stage.world.patreon.pledge("Ben", tier="Silver")
+    page.stage.world.patreon.cancel("Ben", at_once=False)
 
+    assert (await page.account("Ben"))["state"].startswith("Silver, cancelled, paid for ")
+    assert (await page.account("Ben"))["mood"] == "ending"
     assert (await page.account("Hana"))["state"] == "Gold, cancelled, paid for 1 more day"
 
 

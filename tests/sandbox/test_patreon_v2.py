@@ -177,7 +177,7 @@ async def test_rows_that_join_or_leave_while_paging_neither_repeat_nor_hide_othe
 
 async def test_free_and_former_members_are_listed_too(life: Life) -> None:
     life.world.patreon.join_free("Ben")
-    life.world.patreon.cancel("Ann", at_once=True)
+    life.world.patreon.cancel("Ann")
     answer = await life.get(members_path(life), fields__member="patron_status")
     assert [row["attributes"]["patron_status"] for row in answer.json["data"]] == ["former_patron", None]
 

@@ -67,7 +67,7 @@ async def test_a_deleted_pledge_is_still_whole_in_its_own_webhook(life: Life, bo
     ann = life.world.patreon.membership("Ann")
     assert ann is not None
     pledge_id = ann.pledge_id
-    life.world.patreon.cancel("Ann", at_once=True)
+    life.world.patreon.cancel("Ann")
     await life.server.sender.settled()
     data = box.data("pledges:delete")
     assert (data["id"], data["attributes"]["amount_cents"]) == (pledge_id, 500)

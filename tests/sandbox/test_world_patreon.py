@@ -123,7 +123,7 @@ def test_a_declined_card_is_tried_again_until_the_pledge_is_given_up(world: Worl
     world.clock.move(20 * DAY)
     assert (ann.status, ann.declined_since) == ("declined_patron", NOON)
     world.clock.move(10 * DAY)
-    assert (ann.status, ann.pledge_id) == ("former_patron", None)
+    assert (ann.status, ann.pledge_id, ann.last_charge) == ("former_patron", None, "Deleted")
     assert events[-3:] == ["pledges:delete", "members:pledge:delete", "members:update"]
 
 
@@ -136,7 +136,7 @@ def test_a_broken_card_shows_at_the_next_charge(world: World) -> None:
 
 
 def test_a_cancelled_patron_keeps_what_is_paid_for_to_the_end_of_the_period(world: World, events: list[str]) -> None:
-    ann = world.patreon.cancel("Ann")
+    ann = world.patreon.cancel("Ann", at_once=False)
     assert state(ann) == ("active_patron", 500, ["Silver"])
     assert (ann.will_pay_cents, ann.pledge_id) == (0, None)
     assert events == ["pledges:delete", "members:pledge:delete", "members:update"]
@@ -147,10 +147,10 @@ def test_a_cancelled_patron_keeps_what_is_paid_for_to_the_end_of_the_period(worl
     assert ann.lifetime_cents == 500
 
 
-def test_some_cancellations_leave_nothing_from_the_first_moment(patreon: PatreonWorld) -> None:
-    ann = patreon.cancel("Ann", at_once=True)
+def test_a_cancelled_patron_is_listed_as_recorded_ones_are(patreon: PatreonWorld) -> None:
+    ann = patreon.cancel("Ann")
     assert state(ann) == ("former_patron", 0, [])
-    assert ann.last_charge == "Deleted"
+    assert (ann.last_charge, ann.will_pay_cents) == ("Paid", 0)
     assert ann.next_charge_at is not None
     with pytest.raises(LookupError, match="no running pledge"):
         patreon.cancel("Ann")
@@ -158,7 +158,24 @@ def test_some_cancellations_leave_nothing_from_the_first_moment(patreon: Patreon
 
 def test_a_declined_patron_who_cancels_is_former_at_once(patreon: PatreonWorld) -> None:
     patreon.decline("Ann")
-    assert state(patreon.cancel("Ann")) == ("former_patron", 0, [])
+    ann = patreon.cancel("Ann", at_once=False)
+    assert (state(ann), ann.last_charge) == (("former_patron", 0, []), "Deleted")
+
+
+def test_a_first_charge_may_be_declined(patreon: PatreonWorld, events: list[str]) -> None:
+    ben = patreon.pledge("Ben", tier="Gold", card_works=False)
+    assert (state(ben), ben.last_charge) == (("declined_patron", 1000, ["Gold"]), "Declined")
+    assert ben.lifetime_cents == 0
+    assert events[-3:] == ["members:pledge:create", "pledges:create", "members:update"]
+    patreon.cancel("Ben")
+    assert patreon.pledge("Ben", tier="Gold").last_charge == "Paid"
+
+
+def test_a_raise_that_the_card_does_not_pay_for_changes_the_last_charge_only(patreon: PatreonWorld) -> None:
+    patreon.break_card("Ann")
+    ann = patreon.change_pledge("Ann", tier="Gold")
+    assert (state(ann), ann.last_charge, ann.will_pay_cents) == (("active_patron", 500, ["Silver"]), "Declined", 1000)
+    assert state(patreon.change_pledge("Ann", tier="Bronze")) == ("active_patron", 300, ["Bronze"])
 
 
 def test_who_comes_back_after_cancelling_is_a_patron_again(world: World) -> None:
@@ -189,14 +206,15 @@ def test_a_trial_costs_nothing_until_it_ends_with_the_first_charge(world: World)
 
 def test_a_cancelled_trial_ends_without_a_charge(world: World) -> None:
     ben = world.patreon.trial("Ben", "Silver")
-    world.patreon.cancel("Ben")
+    world.patreon.cancel("Ben", at_once=False)
     world.clock.move(8 * DAY)
     assert (state(ben), ben.lifetime_cents) == (("former_patron", 0, []), 0)
 
 
-def test_a_refund_takes_the_entitlement_until_the_next_charge(world: World) -> None:
-    ann = world.patreon.refund("Ann")
-    assert (state(ann), ann.last_charge, ann.lifetime_cents) == (("active_patron", 0, []), "Refunded", 0)
+@pytest.mark.parametrize(("word", "total"), [("Refunded", 0), ("Refunded by Patreon", 0), ("Refund Pending", 500)])
+def test_a_refund_ends_no_membership(world: World, word: str, total: int) -> None:
+    ann = world.patreon.refund("Ann", status=word)
+    assert (state(ann), ann.last_charge, ann.lifetime_cents) == (("active_patron", 500, ["Silver"]), word, total)
     world.patreon.end_period("Ann")
     assert (state(ann), ann.last_charge) == (("active_patron", 500, ["Silver"]), "Paid")
 
@@ -290,7 +308,11 @@ def test_the_demo_has_a_patron_of_each_kind() -> None:
     patreon = demo_world().patreon
     found = {one.account.first_name: one for one in patreon.memberships.values()}
     assert state(found["Ann"]) == ("active_patron", 500, ["Silver"])
-    assert (found["Gil"].status, found["Hana"].will_pay_cents, found["Hana"].entitled) == ("declined_patron", 0, True)
+    assert (found["Gil"].status, found["Hana"].status, found["Hana"].last_charge) == (
+        "declined_patron",
+        "former_patron",
+        "Paid",
+    )
     assert (found["Ivo"].trial, found["Jo"].gifted, found["Kim"].status) == (True, True, None)
     assert (found["Lea"].cadence, found["Max"].tier, found["Nia"].status) == (12, None, "former_patron")
     assert "Ben" not in found

@@ -1,6 +1,7 @@
 """Migrations: whole or not at all, one process at a time, and the same tables as schema.py says."""
 
 import asyncio
+import json
 import os
 import shutil
 import sqlite3
@@ -8,8 +9,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from threading import Timer
+from typing import Any
 
 import pytest
 from alembic import command
@@ -18,14 +21,17 @@ from alembic.util import CommandError
 from sqlalchemy import inspect, text
 
 import bot.store.migrations
+from bot.core.model import CampaignId, Charge, Membership, PaidFor, PatronStatus, TierId
 from bot.errors import StoreError, TablesGone
 from bot.store import migrate, open_store
 from bot.store.engine import Engines, open_engines, open_sync_engine
 from bot.store.migrate import _FOLDER, _configure, _newest
+from bot.store.records import MembershipRow
 from bot.store.schema import metadata
 from bot.store.serials import Serials
 from tests.conftest import SECRET_KEY
 from tests.postgres import Postgres
+from tests.store.makers import NOW, PAGE, membership
 
 _REPOSITORY = Path(__file__).parents[2]
 _NEWEST = _newest(_FOLDER)
@@ -305,3 +311,57 @@ async def test_a_store_whose_tables_are_gone_says_so_and_remembers_it(database_u
         assert opened.gone.done()
     finally:
         await opened.close()
+
+
+def test_pledges_stored_before_they_told_what_was_paid_for_tell_it_now(database_url: str) -> None:
+    declined: dict[str, Any] = {"status": PatronStatus.DECLINED, "charge": Charge.DECLINED, "paid_through": None}
+    listed, known = PaidFor(membership().tiers, 500, 500), PaidFor(frozenset({TierId("1")}), 100, 100)
+    stored = {
+        membership(1): None,
+        membership(2, **declined): listed,
+        membership(3, charge=Charge.DECLINED): listed,
+        membership(4, **declined | {"lifetime_cents": None}): listed,
+        membership(5, **declined | {"lifetime_cents": 0}): None,
+        membership(6, **declined | {"lifetime_cents": 0, "paid_through": NOW}): listed,
+        membership(7, **declined, trial=True): None,
+        membership(8, **declined | {"status": PatronStatus.FORMER}): None,
+        membership(9, **declined, paid_for=known): known,
+        membership(10, charge=Charge.NONE): listed,
+        membership(11, charge=Charge.PENDING): listed,
+        membership(12, charge=Charge.NONE, gifted=True): None,
+        membership(13, **declined | {"charge": Charge.PAID}): listed,
+    }
+
+    many = [membership(number, campaign=CampaignId("0")) for number in range(1001)]  # more than one page before them
+
+    async def save() -> None:
+        store = await open_store(database_url, [SECRET_KEY])
+        async with store.write() as t:
+            await t.memberships.save_many(MembershipRow(each) for each in [*many, *stored])
+        await store.close()
+
+    async def load() -> list[Membership]:
+        store = await open_store(database_url, [SECRET_KEY])
+        async with store.read() as t:
+            found = await t.memberships.page(PAGE)
+        await store.close()
+        return found
+
+    asyncio.run(save())
+    _walk(database_url, "0007")
+    engine = open_sync_engine(database_url)
+    with engine.begin() as connection:
+        unaware = text("SELECT patron_id, payload FROM memberships WHERE campaign_id = :campaign")
+        for row in connection.execute(unaware, {"campaign": PAGE}).all():
+            said = json.loads(row.payload)
+            if said["paid_for"] is None:
+                del said["paid_for"]
+                forget = text(
+                    "UPDATE memberships SET payload = :payload WHERE campaign_id = :campaign AND patron_id = :patron"
+                )
+                payload = json.dumps(said).encode()
+                connection.execute(forget, {"payload": payload, "campaign": PAGE, "patron": row.patron_id})
+    engine.dispose()
+    asyncio.run(migrate(database_url))
+
+    assert asyncio.run(load()) == [replace(each, paid_for=paid_for) for each, paid_for in stored.items()]

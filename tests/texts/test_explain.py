@@ -1,14 +1,18 @@
 """The words for money, times, names, conditions and decisions."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.case import Decision, Verdict
+from bot.core.entitlement import assess
 from bot.core.model import (
     Block,
     Campaign,
@@ -36,6 +40,7 @@ from bot.core.model import (
 from bot.core.prospect import Prospect
 from bot.errors import LinkError, LinkProblem
 from bot.texts import commands, explain, patrons, staff
+from tests.core import worlds
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PAGE = CampaignId("77")
@@ -137,16 +142,115 @@ def test_a_tier_that_is_gone_is_named_by_its_id() -> None:
     assert "no longer lists (7)" in explain.rule(rule(), {}, None)
 
 
-@pytest.mark.parametrize("reason", list(Reason))
-def test_every_reason_has_words(reason: Reason) -> None:
-    assert explain.standing(Entitlement(active=False, reason=reason))
+@given(worlds.memberships(), worlds.policies)
+def test_every_state_has_words(seen: Membership, policy: Policy) -> None:
+    assert explain.standing(assess(seen, policy, seen.observed_at))
 
 
-def test_cancelled_but_paid_for_says_until_when() -> None:
-    held = Entitlement(active=True, reason=Reason.CANCELLED, ends_at=NOW)
-    assert explain.standing(held).startswith(
-        "the membership was cancelled, but the time that is paid for still counts, until <t:"
+def test_every_reason_has_words() -> None:
+    assert explain.COUNTS.keys() | explain.COUNTS_NOT.keys() == set(Reason)
+
+
+def test_the_end_of_what_counts_and_the_beginning_of_what_does_not_are_told() -> None:
+    held = Entitlement(active=True, reason=Reason.ENDING, ends_at=NOW)
+    over = Entitlement(active=False, reason=Reason.CANCELLED, ends_at=NOW)
+    assert explain.standing(held).startswith("the membership was cancelled, and what is paid for stays, until <t:")
+    assert explain.standing(over).startswith("the membership was cancelled, since <t:")
+    assert explain.standing(replace(held, ends_at=None)).endswith("stays")
+
+
+def told(*verdicts: Verdict, ends_at: datetime | None = NOW, to_patron: bool = True) -> str:
+    held = Entitlement(active=True, reason=Reason.ENDING, ends_at=ends_at)
+    made = replace(decision(verdicts[0], held), verdicts=verdicts)
+    return explain.outlook(Prospect(made), NAMES, {PAGE: CAMPAIGN}, to_patron=to_patron)[0]
+
+
+def test_who_cancelled_reads_which_roles_stay_until_when() -> None:
+    assert told(Verdict(rule(), holds=True)) == (
+        f"**Ann's \\[Comics\\]**: You cancelled. You keep **Gold\\_role** until {explain.moment(NOW)}."
     )
+    assert "cancelled; they keep **Gold\\_role** until" in told(Verdict(rule(), holds=True), to_patron=False)
+
+
+@pytest.mark.parametrize(
+    "verdicts",
+    [
+        (Verdict(rule(), holds=False),),
+        (Verdict(rule(), holds=None),),
+        (Verdict(rule(group="a"), holds=True, outranked=True),),
+        (Verdict(rule(sticky=True), holds=True),),
+        (Verdict(rule(ConditionKind.LIFETIME, 500), holds=True),),
+        (Verdict(rule(), holds=True), Verdict(rule(ConditionKind.LIFETIME, 500), holds=True)),
+        (Verdict(rule(), holds=True), Verdict(rule(sticky=True), holds=False, earned_at=NOW)),
+        (Verdict(rule(), holds=True), Verdict(replace(rule(), campaign=CampaignId("78")), holds=True)),
+    ],
+)
+def test_no_end_is_told_of_a_role_that_stays_or_is_not_theirs(verdicts: tuple[Verdict, ...]) -> None:
+    assert "the membership was cancelled, and what is paid for stays, until" in told(*verdicts)
+
+
+def test_no_end_is_told_where_patreon_names_none() -> None:
+    assert told(Verdict(rule(), holds=True), ends_at=None).endswith(
+        "the membership was cancelled, and what is paid for stays"
+    )
+
+
+def test_per_creation_is_said_where_it_is_so() -> None:
+    by_the_post = replace(CAMPAIGN, is_monthly=False)
+    seen = Membership(PatronId("1"), PAGE, PatronStatus.ACTIVE, NOW, amount_cents=500, tiers=frozenset({TIER}))
+    asked = Condition(ConditionKind.AMOUNT, 500)
+    held = Entitlement(active=True, reason=Reason.PAID, amount_cents=500)
+
+    assert "5.00 EUR per creation" in explain.membership(seen, by_the_post)
+    assert explain.condition(asked, by_the_post) == "at least 5.00 EUR per creation"
+    assert explain.condition(asked, CAMPAIGN) == "at least 5.00 EUR a month"
+    row = patrons.row(DiscordUserId(2), held, seen, campaign=by_the_post, roles=frozenset(), names={})
+    assert "5.00 EUR per creation, paid:" in row
+
+
+def test_an_end_that_is_over_is_not_announced_in_a_list() -> None:
+    over = Entitlement(active=False, reason=Reason.CANCELLED, ends_at=NOW)
+    row = patrons.row(DiscordUserId(2), over, None, campaign=CAMPAIGN, roles=frozenset(), names={})
+    assert "until" not in row
+    held = Entitlement(active=True, reason=Reason.ENDING, ends_at=NOW)
+    row = patrons.row(DiscordUserId(2), held, None, campaign=CAMPAIGN, roles=frozenset(), names={})
+    assert f"cancelled, paid time left, until {explain.ago(NOW)}:" in row
+
+
+def stats(**given: Any) -> list[str]:
+    numbers: dict[str, Any] = {
+        "reasons": {},
+        "active": 0,
+        "linked": 0,
+        "no_tier": 0,
+        "new": 0,
+        "sums": {},
+        "next_end": None,
+        "tiers": {},
+        **given,
+    }
+    return patrons.stats(numbers.pop("campaign", CAMPAIGN), **numbers).splitlines()
+
+
+def test_the_numbers_tell_what_comes_what_may_come_and_what_ends_apart() -> None:
+    people = {Reason.GIFT: 1, Reason.ENDING: 1, Reason.GRACE: 1, Reason.PAID: 4, Reason.TRIAL: 1, Reason.FREE: 2}
+    sums = {Reason.PAID: {"EUR": 2200}, Reason.GRACE: {"EUR": 500, "USD": 0}, Reason.ENDING: {"EUR": 1000}}
+
+    lines = stats(reasons=people, sums=sums, next_end=NOW)
+
+    assert lines[1] == (
+        "**4** paying: 22.00 EUR a month · **1** declined, in grace: 5.00 EUR a month · **1** ending: 10.00 EUR a month · "
+        f"**1** gifted · **1** on trial · the next one ends {explain.moment(NOW)}"
+    )
+    assert lines[-1] == "free member: 2"
+
+
+def test_numbers_per_creation_and_of_nobody_say_so() -> None:
+    by_the_post = replace(CAMPAIGN, is_monthly=False)
+    assert stats(campaign=by_the_post, reasons={Reason.PAID: 1}, sums={Reason.PAID: {"EUR": 500}})[1] == (
+        "**1** paying: 5.00 EUR per creation"
+    )
+    assert stats()[1] == "Nobody pays yet."
 
 
 @pytest.mark.parametrize(
@@ -177,7 +281,7 @@ def test_cancelled_but_paid_for_says_until_when() -> None:
             Entitlement(active=True, reason=Reason.PAID, lifetime_cents=300),
             "it is 3.00 EUR so far",
         ),
-        (Verdict(rule(), holds=False), Entitlement(active=False, reason=Reason.DECLINED), "the time to mend it is over"),
+        (Verdict(rule(), holds=False), Entitlement(active=False, reason=Reason.DECLINED), "the last payment was declined"),
         (Verdict(rule(), holds=False), Entitlement(active=False, reason=Reason.UNLINKED), "no Patreon account is linked"),
     ],
 )
@@ -237,6 +341,7 @@ def test_a_membership_tells_tier_amount_decline_and_age() -> None:
         PatronId("1"), PAGE, PatronStatus.DECLINED, NOW, amount_cents=500, tiers=frozenset({TIER}), declined_since=NOW
     )
     text = explain.membership(seen, CAMPAIGN)
+    assert "declined since" not in explain.membership(replace(seen, status=PatronStatus.FORMER), CAMPAIGN)
     assert "\\*Gold\\*, 5.00 EUR a month" in text
     assert "Payment declined since" in text
     assert "Patreon said so <t:1772366400:R>." in text
@@ -265,3 +370,10 @@ def test_every_setting_of_a_policy_has_a_name() -> None:
 def test_every_short_word_is_there(words: dict[Enum, str]) -> None:
     kinds: dict[int, type[Enum]] = {id(patrons._REASONS): Reason, id(patrons._CAUSES): Cause, id(patrons._HOLDINGS): Holding}
     assert set(words) == set(kinds[id(words)])
+
+
+def test_the_document_for_creators_explains_each_state_in_the_same_words() -> None:
+    told = (Path(__file__).parents[2] / "docs" / "patreon.md").read_text().partition("## What each state means\n")[2]
+    counts, counts_not = (table.partition("\n\n")[0] for table in told.split("| words |")[1:])
+    assert re.findall(r"^\| ([^|]+?) \|", counts, re.MULTILINE) == list(explain.COUNTS.values())
+    assert set(re.findall(r"^\| ([^|]+?) \|", counts_not, re.MULTILINE)) == set(explain.COUNTS_NOT.values())

@@ -78,7 +78,9 @@ TEXTS: dict[str, Callable[[str], str]] = {
     ),
     "simulated": lambda name: "\n".join(patrons.simulated(ANN, PROSPECT, {GOLD: name}, {PAGE: campaign(name)})),
     "row": lambda name: patrons.row(ANN, ENTITLED, SEEN, campaign=campaign(name), roles=ROLES, names={GOLD: name}),
-    "stats": lambda name: patrons.stats(campaign(name), reasons={}, active=0, linked=0, no_tier=0, new=0, sums={}, tiers={}),
+    "stats": lambda name: patrons.stats(
+        campaign(name), reasons={}, active=0, linked=0, no_tier=0, new=0, sums={}, next_end=None, tiers={}
+    ),
     "shown": lambda name: patrons.shown(ANN, None, {}, {}, {PAGE: campaign(name)}),
     "log": lambda name: patrons.log_line(NOW, "granted", GOLD, name, {GOLD: name}),
     "by hand": lambda name: staff.granted(manual(name), {GOLD: name}, Policy()),

@@ -25,7 +25,7 @@ CAMPAIGN, ROLE = CampaignId("1"), RoleId(7)
 TIER = TierId("gold")
 KINDS = {
     ConditionKind.TIER: "tier Gold",
-    ConditionKind.AMOUNT: "at least 5.00 a month",
+    ConditionKind.AMOUNT: "at least 5.00",
     ConditionKind.LIFETIME: "at least 5.00 in all",
     ConditionKind.MONTHS: "at least 500 months since the first pledge",
     ConditionKind.MONTHS_IN_A_ROW: "patron for at least 500 months in a row",
