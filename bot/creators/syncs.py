@@ -161,9 +161,14 @@ class Syncs:
             await t.holds.asked(question.guild, question.run, channel, message, question.held_at)
 
     async def unasked(self) -> list[BrakeHold]:
-        """List the questions no staff has seen yet, in any guild: after a restart, or once a channel is set."""
+        """Return the questions nobody has seen yet, in any guild."""
         async with self._store.read() as t:
             return await t.holds.unasked()
+
+    async def unanswered(self, guild: GuildId) -> list[BrakeHold]:
+        """Return a guild's open questions, the oldest first."""
+        async with self._store.read() as t:
+            return await t.holds.waiting(guild)
 
     async def oldest_question(self, guild: GuildId) -> Question:
         """Give the oldest open question of a guild. Raises RuleRefused when there is none."""

@@ -29,10 +29,17 @@ DANGEROUS = {
 }
 
 
-def asker_of(interaction: discord.Interaction) -> Asker:
-    """Say where the one who asks stands and whether the guild, not the channel, lets them manage roles."""
+def asker_of(interaction: discord.Interaction, about: GuildId | None = None) -> Asker:
+    """Return where the one who asks stands and whether the guild, not the channel, lets them manage roles.
+
+    ``about``: the guild it is about, where the interaction may have come from a direct message. There Discord tells
+    nothing of a member, and only the guild's owner counts.
+    """
     member, guild = interaction.user, interaction.guild
-    if guild is None or not isinstance(member, discord.Member):
+    if guild is None and about is not None:
+        named = interaction.client.get_guild(about)
+        return Asker(top=0, owner=named is not None and named.owner_id == member.id)
+    if guild is None or not isinstance(member, discord.Member) or about not in {None, guild.id}:
         return Asker(top=0)
     may_manage = member.guild_permissions.manage_roles
     return Asker(member.top_role.position, may_manage=may_manage, owner=guild.owner_id == member.id)
@@ -49,10 +56,16 @@ def check_giving(interaction: discord.Interaction, guilds: Guilds, role: RoleId)
     return candidate
 
 
-def check_moving(interaction: discord.Interaction, roles: Iterable[RoleId]) -> None:
-    """Raise RuleRefused unless the one who asks could give and take all these roles; those that are gone nobody can."""
+def check_moving(interaction: discord.Interaction, roles: Iterable[RoleId], about: GuildId | None = None) -> None:
+    """Raise RuleRefused unless the one who asks could give and take all these roles; those that are gone nobody can.
+
+    ``about`` as in ``asker_of``.
+    """
+    asker = asker_of(interaction, about)
+    if asker.owner:
+        return
     found = [_guild(interaction).get_role(role) for role in sorted(roles)]
-    check_above([(role.name, role.position) for role in found if role is not None], asker_of(interaction))
+    check_above([(role.name, role.position) for role in found if role is not None], asker)
 
 
 def _guild(interaction: discord.Interaction) -> discord.Guild:

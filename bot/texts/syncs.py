@@ -62,6 +62,11 @@ def brake_answered(run: int, by: DiscordUserId, *, approved: bool) -> str:
     return f"Sync {run}: the held roles {verdict}, says <@{by}>."
 
 
+def brake_moved(run: int) -> str:
+    """Say that a question stands in another channel now."""
+    return f"Sync {run}: I asked this again in the staff channel."
+
+
 def brake_over(run: int) -> str:
     """Say that nothing is left to decide."""
     return f"Sync {run}: nothing is held any more."
@@ -175,8 +180,17 @@ TWO_FACTOR_MISSING = (
     "This server requires two-factor authentication for moderation, and Discord tells me that the account that owns me has "
     "it off, so I can't give or take roles. Whoever runs me can turn it on (User Settings, My Account)"
 )
-CHANNEL_NONE = "No staff channel: my questions and warnings reach nobody. Set one with /settings"
-CHANNEL_CLOSED = "I may not write in the staff channel"
+CHANNEL_NONE = "There is no staff channel"
+CHANNEL_CLOSED = "I can't write in the staff channel"
+_TO_OWNER = "so my questions and warnings go to the server's owner as direct messages. Choose a channel with /settings"
+_TO_NOBODY = (
+    "and the owner doesn't accept direct messages from me, so my questions and warnings reach nobody. "
+    "Choose a channel with /settings"
+)
+OWNER_UNREACHED = (
+    "⚠️ I had something to tell this server's team, but there is no channel I can write in, and the owner doesn't accept "
+    "direct messages from me. Choose a staff channel with /settings; /doctor shows what needs you."
+)
 RULES_NONE = "No rules yet. Make one with /roles add"
 ROLES_FINE = "Every role of a rule is below mine"
 
@@ -201,6 +215,17 @@ def clock_jumped(at: datetime) -> str:
         f"The clock of my machine jumped; I noticed {explain.ago(at)} and looked at everybody again. "
         "If it happens again, have its time kept by NTP"
     )
+
+
+def channel_missing(why: str, *, owner: bool) -> str:
+    """Say why nothing goes to a staff channel (one of the two above), and whether it reaches the ``owner`` instead."""
+    return f"{why}, {_TO_OWNER if owner else _TO_NOBODY}"
+
+
+def to_owner(guild: str, text: str) -> str:
+    """Say in a direct message which server it is about, and why it comes to its owner."""
+    head = f"**{explain.plain(guild)}** has no staff channel I can write in, so I'm telling you as its owner:\n"
+    return head + explain.cut(text, explain.LIMIT - len(head))
 
 
 def channel_fine(channel: int) -> str:

@@ -1,7 +1,10 @@
 """The staff channel of a guild: choosing it, telling something there, and the brake's questions in it.
 
-What nobody can be told is logged; what matters of it stands in /sync status and /doctor as well.
+Where there is none, or it was deleted or closed, the guild's owner gets it as a direct message. What nobody can be told is
+logged; what matters of it stands in /sync status and /doctor as well.
 """
+
+from dataclasses import replace
 
 import discord
 import structlog
@@ -25,9 +28,14 @@ class StaffChannel:
         self._bot = bot
         self._use = use_cases
         self._turns = Turns()
+        self._unreached: set[GuildId] = set()
+
+    def reaches_owner(self, guild: GuildId) -> bool:
+        """Return False when the owner's direct messages were closed the last time something had to go there."""
+        return guild not in self._unreached
 
     async def choose(self, guild: GuildId, channel: int) -> None:
-        """Let everything go to this channel from now on, and ask there what nobody could be asked so far.
+        """Let everything go to this channel from now on, and ask there what nobody has answered so far.
 
         Raises RuleRefused when the bot may not write there: such a channel would swallow every question.
         """
@@ -36,33 +44,54 @@ class StaffChannel:
         except (discord.Forbidden, discord.NotFound) as closed:
             raise RuleRefused(staff.STAFF_CHANNEL_CLOSED) from closed
         await self._use.settings.save_staff_channel(guild, channel)
-        await self.ask_what_waited(guild)
+        for hold in await self._use.syncs.unanswered(guild):
+            await self.ask(guild, hold.run, anew=True)
 
     async def tell(self, guild: GuildId, text: str, view: discord.ui.View | None = None) -> discord.Message | None:
-        """Write to the staff of a guild; None when that was not possible."""
+        """Write to the staff of a guild, or else to its owner; None when that was not possible."""
         channel = (await self._use.settings.load(guild)).staff_channel
-        if channel is None:
-            log.warning("no_staff_channel", guild=guild)
+        if channel is not None:
+            try:
+                return await _send(self._where(guild, channel), text, view)
+            except (discord.Forbidden, discord.NotFound) as closed:
+                log.warning("staff_channel_closed", guild=guild, channel=channel, code=closed.code)
+            except discord.HTTPException as refused:
+                log.warning("staff_not_told", guild=guild, channel=channel, code=refused.code)
+                return None
+        return await self._tell_owner(guild, text, view)
+
+    async def _tell_owner(self, guild: GuildId, text: str, view: discord.ui.View | None) -> discord.Message | None:
+        known = self._bot.get_guild(guild)
+        if known is None or known.owner_id is None:
+            log.warning("owner_not_known", guild=guild)
             return None
-        where = self._where(guild, channel)
         try:
-            return await (where.send(text, view=view) if view else where.send(text))
+            channel = await self._bot.create_dm(discord.Object(known.owner_id))
+            sent = await _send(channel, syncs.to_owner(known.name, text), view)
         except discord.HTTPException as refused:
-            log.warning("staff_not_told", guild=guild, channel=channel, code=refused.code)
+            log.warning("owner_not_told", guild=guild, code=refused.code)
+            self._unreached.add(guild)
             return None
+        self._unreached.discard(guild)
+        return sent
 
-    async def ask_what_waited(self, guild: GuildId | None = None) -> None:
-        """Ask the questions nobody was asked yet, of one guild or of all."""
+    async def ask_what_waited(self) -> None:
+        """Ask the questions nobody was asked yet."""
         for hold in await self._use.syncs.unasked():
-            if guild in (None, hold.guild):
-                await self.ask(hold.guild, hold.run)
+            await self.ask(hold.guild, hold.run)
 
-    async def ask(self, guild: GuildId, run: int) -> None:
-        """Put the brake's question into the channel, or let the one that stands there say what is held by now."""
+    async def ask(self, guild: GuildId, run: int, *, anew: bool = False) -> None:
+        """Put the brake's question to the staff, or let the one that stands there say what is held by now.
+
+        ``anew``: ask where the staff is told now, and close the one that stands elsewhere.
+        """
         async with self._turns.of((guild, run)):
             question = await self._use.syncs.question(guild, run)
-            if question is None or question.shown_at == question.held_at:
+            if question is None or (question.shown_at == question.held_at and not anew):
                 return
+            if anew:
+                await self.close(question, syncs.brake_moved(run))
+                question = replace(question, channel=None, message=None)
             text = syncs.brake_question(run, question.revocations, await self._use.syncs.names(guild))
             where = await self._put(question, text)
             if where is not None:
@@ -80,8 +109,11 @@ class StaffChannel:
     async def _put(self, question: Question, text: str) -> tuple[int, int] | None:
         """Write a question where it stands, or anew where that is gone; give the ids of channel and message."""
         if question.channel is not None and question.message is not None:
+            known = self._bot.get_guild(question.guild)
+            to_owner = known is not None and known.get_channel_or_thread(question.channel) is None
+            shown = syncs.to_owner(known.name, text) if known is not None and to_owner else text
             try:
-                await self._message(question.guild, question.channel, question.message).edit(content=text)
+                await self._message(question.guild, question.channel, question.message).edit(content=shown)
             except (discord.Forbidden, discord.NotFound):
                 log.info("question_gone", guild=question.guild, run=question.run)
             except discord.HTTPException as refused:
@@ -89,7 +121,7 @@ class StaffChannel:
                 return None
             else:
                 return question.channel, question.message
-        sent = await self.tell(question.guild, text, view=question_view(question.run))
+        sent = await self.tell(question.guild, text, view=question_view(question.guild, question.run))
         return None if sent is None else (sent.channel.id, sent.id)
 
     def _where(self, guild: GuildId, channel: int) -> discord.PartialMessageable:
@@ -97,3 +129,7 @@ class StaffChannel:
 
     def _message(self, guild: GuildId, channel: int, message: int) -> discord.PartialMessage:
         return self._where(guild, channel).get_partial_message(message)
+
+
+async def _send(where: discord.abc.Messageable, text: str, view: discord.ui.View | None) -> discord.Message:
+    return await (where.send(text, view=view) if view else where.send(text))

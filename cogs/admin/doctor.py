@@ -32,7 +32,7 @@ class DoctorCog(commands.Cog):
         known, home = _known(interaction), await self._home(interaction)
         guild = GuildId(known.id)
         lines = [findings.of_permission(known), *findings.of_two_factor(known, self._bot.user)]
-        lines.append(findings.of_channel(known, home.settings.staff_channel))
+        lines.append(findings.of_channel(known, home.settings.staff_channel, owner=self._channel.reaches_owner(guild)))
         lines += findings.of_campaigns(home)
         for access in await self._use.syncs.access(guild):
             lines += findings.of_access(access)

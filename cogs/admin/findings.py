@@ -19,15 +19,19 @@ def of_permission(guild: discord.Guild) -> str:
     return syncs.finding(good=may, text=syncs.PERMISSION_FINE if may else syncs.PERMISSION_MISSING)
 
 
-def of_channel(guild: discord.Guild, channel: int | None) -> str:
-    """Say whether reports reach somebody."""
+def of_channel(guild: discord.Guild, channel: int | None, *, owner: bool) -> str:
+    """Say whether reports reach somebody; ``owner``: the guild's owner can be written to, as far as is known."""
     if channel is None:
-        return syncs.finding(good=False, text=syncs.CHANNEL_NONE)
+        return syncs.finding(good=False, text=syncs.channel_missing(syncs.CHANNEL_NONE, owner=owner))
     found = guild.get_channel(channel)
-    may = (
-        found is not None and found.permissions_for(guild.me).view_channel and found.permissions_for(guild.me).send_messages
-    )
-    return syncs.finding(good=may, text=syncs.channel_fine(channel) if may else syncs.CHANNEL_CLOSED)
+    if found is None or not _may_write(found, guild.me):
+        return syncs.finding(good=False, text=syncs.channel_missing(syncs.CHANNEL_CLOSED, owner=owner))
+    return syncs.finding(good=True, text=syncs.channel_fine(channel))
+
+
+def _may_write(channel: discord.abc.GuildChannel, me: discord.Member) -> bool:
+    given = channel.permissions_for(me)
+    return given.view_channel and given.send_messages
 
 
 def of_campaigns(home: Home) -> Iterator[str]:

@@ -64,6 +64,8 @@ class SyncCog(
             line = texts.campaign_status(state.campaign.name, state.refreshed_at, state.total, state.frozen_why)
             lines.append(f"{line}\n{_ended(run.report)}" if run else line)
         text = texts.status(lines, found.audited_at, found.waiting, found.held, found.policy)
+        if not self._channel.reaches_owner(_guild(interaction)):
+            text = f"{text}\n{texts.OWNER_UNREACHED}"
         await say(interaction, text if lines else f"{staff.NO_CAMPAIGN}\n{text}")
 
     @app_commands.command(name="approve", description="Answer the brake: take the held roles, or keep them")

@@ -190,6 +190,12 @@ class DiscordWorld(Roles, Messages):
         del self.channels[channel], home.channels[channel]
         self.tell(ChannelDeleted(home, gone))
 
+    def transfer(self, guild: int, owner: int) -> None:
+        """Hand a guild over to another member."""
+        home = self.guild(guild)
+        home.owner_id = owner
+        self.tell(GuildChanged(home))
+
     def overwrite(self, channel: int, target: int, *, allow: int = 0, deny: int = 0) -> None:
         """Set what a channel allows and denies a role (@everyone has the guild's id) or a member."""
         where = self.channel(channel)

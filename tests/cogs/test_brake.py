@@ -1,10 +1,12 @@
 """The brake's question: asked once, kept up to date, answered in the staff channel or by command, and closed then."""
 
+from collections.abc import Awaitable
+
 from bot.core.model import Cause, Condition, ConditionKind
 from bot.creators import Draft
 from bot.sync.reports import BrakeHeld
 from sandbox.discord.components import text_of
-from sandbox.world.guild_records import Permission
+from sandbox.world.guild_records import Message, Permission
 from tests.cogs.place import Place, Site, open_place
 from tests.cogs.shelf import GOLD_TIER
 from tests.cogs.staff import in_channel, seven_lose_gold, staff_channel
@@ -86,6 +88,7 @@ async def test_the_brakes_buttons_work_after_a_restart(site: Site) -> None:
 
 async def test_a_question_nobody_was_asked_is_asked_after_a_restart(site: Site) -> None:
     async with open_place(site) as before:
+        before.town.world.close_dms(before.town.owner.id)
         await seven_lose_gold(before)
         await before.until(lambda t: t.holds.waiting(before.guild))
         channel = await staff_channel(before)
@@ -93,15 +96,18 @@ async def test_a_question_nobody_was_asked_is_asked_after_a_restart(site: Site) 
         await in_channel(after, channel, "brake")
 
 
-async def test_a_question_nobody_was_asked_is_asked_once_a_channel_is_chosen(place: Place) -> None:
+async def test_a_question_nobody_answered_moves_to_a_channel_that_is_chosen(place: Place) -> None:
     await seven_lose_gold(place)
-    await place.until(lambda t: t.holds.waiting(place.guild))
+    asked = await _told_the_owner(place, "more than your brake allows")
     channel = place.town.world.add_channel(place.guild, "staff").id
     await place.answer("settings", staff_channel=channel)
     await in_channel(place, channel, "more than your brake allows")
+    assert "asked this again in the staff channel" in asked.content
+    assert not asked.components
 
 
 async def test_a_question_is_asked_once_however_many_bring_it_up(place: Place) -> None:
+    place.town.world.close_dms(place.town.owner.id)
     await seven_lose_gold(place)
     await place.until(lambda t: t.holds.waiting(place.guild))
     channel, run = await staff_channel(place), await open_run(place)
@@ -196,3 +202,59 @@ async def one_more(place: Place) -> None:
     run = await open_run(place)
     async with place.store.write() as t:
         await t.holds.open(place.guild, run, {place.ann: [place.gold]}, place.now)
+
+
+# --- without a channel
+
+
+async def _told_the_owner(place: Place, words: str) -> Message:
+    async def there(_t: object) -> list[Message]:
+        return [message for message in place.town.world.dms(place.town.owner.id) if words in text_of(message)]
+
+    found: list[Message] = []
+    await place.until(lambda t: _keep(found, there(t)))
+    return found[0]
+
+
+async def _keep(found: list[Message], asked: Awaitable[list[Message]]) -> bool:
+    found[:] = await asked
+    return bool(found)
+
+
+async def test_without_a_staff_channel_the_owner_is_asked_by_direct_message(place: Place) -> None:
+    fans = await seven_lose_gold(place)
+    question = await _told_the_owner(place, "more than your brake allows")
+    assert f"**{place.town.guild.name}** has no staff channel" in question.content
+    pressed = await place.press(question, "Take these roles")
+    await pressed.wait_for(lambda answer: "will be taken, says" in answer.content)
+    for fan in fans:
+        await place.has(fan)
+
+
+async def test_with_a_deleted_staff_channel_the_owner_is_asked(place: Place) -> None:
+    channel = await staff_channel(place)
+    place.town.world.delete_channel(channel)
+    fans = await seven_lose_gold(place)
+    pressed = await place.press(await _told_the_owner(place, "brake"), "Keep these roles")
+    await pressed.wait_for(lambda answer: "stay, says" in answer.content)
+    await place.has(fans[0], "Gold")
+
+
+async def test_an_owner_who_was_asked_and_is_owner_no_more_answers_nothing(place: Place) -> None:
+    await seven_lose_gold(place)
+    question = await _told_the_owner(place, "brake")
+    place.town.world.transfer(place.guild, place.mod)
+    pressed = await place.press(question, "Take these roles")
+    await pressed.wait_for(lambda answer: "may not use this" in answer.content)
+
+
+async def test_that_nothing_reaches_the_owner_stands_in_doctor_and_status(place: Place) -> None:
+    place.town.world.close_dms(place.town.owner.id)
+    assert "go to the server's owner as direct messages" in (await place.answer("doctor")).content
+    await seven_lose_gold(place)
+
+    async def tried(_t: object) -> bool:
+        return "doesn't accept direct messages" in (await place.answer("sync status")).content
+
+    await place.until(tried)
+    assert "reach nobody" in (await place.answer("doctor")).content
