@@ -87,7 +87,7 @@ async def test_a_declined_pledge_stays_in_the_list_and_says_since_when(life: Lif
 
 
 async def test_a_cancelled_pledge_vanishes_at_once_although_it_is_paid_for(life: Life) -> None:
-    ann = life.world.patreon.cancel("Ann")
+    ann = life.world.patreon.cancel("Ann", at_once=False)
     assert ann.entitled
     assert (await life.get(pledges_path(life))).json["data"] == []
     assert (await current_user(life, "Ann")).json["data"]["relationships"]["pledges"]["data"] == []
