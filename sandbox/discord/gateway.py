@@ -10,6 +10,7 @@ import zlib
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
@@ -43,6 +44,15 @@ class CloseCode:
     INVALID_API_VERSION = 4012
     INVALID_INTENTS = 4013
     DISALLOWED_INTENTS = 4014
+
+
+class Manner(Enum):
+    """How events reach the sessions. Discord promises no more than these (documentation, "API Reference", Consistency)."""
+
+    ONCE = "each once and in order"
+    LOST = "never"
+    TWICE = "each twice"
+    LATE = "not before the manner changes, and then the last one first"
 
 
 class _Close(Exception):
@@ -81,6 +91,8 @@ class Gateway:
         self.opcodes: Counter[int] = Counter()
         self.shards = 1
         self.turn_away: int | None = None
+        self._manner = Manner.ONCE
+        self._late: list[Event] = []
         self.shut = False
         self.heartbeat_ms = 41_250
         self.heartbeats_answered = True
@@ -134,7 +146,27 @@ class Gateway:
         return [s for s in self._sessions.values() if s.bot.id == bot and s.connected and s.serves(guild)]
 
     def announce(self, event: Event) -> None:
-        """Send what happened in the world to the sessions it concerns."""
+        """Send what happened in the world to the sessions it concerns, in the manner of the moment."""
+        match self._manner:
+            case Manner.LOST:
+                return
+            case Manner.LATE:
+                self._late.append(event)
+                return
+            case Manner.TWICE:
+                self._write_event(event)
+            case Manner.ONCE:
+                pass
+        self._write_event(event)
+
+    def send_events(self, manner: Manner) -> None:
+        """Send events in this manner from now on."""
+        self._manner = manner
+        late, self._late = self._late, []
+        for event in reversed(late):
+            self._write_event(event)
+
+    def _write_event(self, event: Event) -> None:
         self._writer.write(event, list(self._sessions.values()))
 
     # --- life of a connection ---------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -34,7 +34,7 @@ _BEFORE = frozenset(
     }
 )
 _IN_DATA = frozenset({Fault.TIERS_EMPTY, Fault.DISCORD_HIDDEN})
-_IN_LISTS = frozenset({Fault.EMPTY_LIST, Fault.PAGE_MISSING})
+_IN_LISTS = frozenset({Fault.EMPTY_LIST, Fault.PAGE_MISSING, Fault.LAST_PAGE_LOOPS, Fault.CURSOR_REPEATED})
 
 
 @dataclass(slots=True)
@@ -58,14 +58,9 @@ class Call:
         hidden, no_ids = Fault.TIERS_EMPTY in met, Fault.DISCORD_HIDDEN in met
         return View(self.patreon, self.token.account, self.token.client.campaign, hidden, no_ids)
 
-    def list_faults(self) -> tuple[bool, bool]:
-        """Return whether this list shall be empty, and whether its next link shall jump over a page."""
-        met = self.patreon.faults.take(self.request.path, _IN_LISTS)
-        return Fault.EMPTY_LIST in met, Fault.PAGE_MISSING in met
-
-    def last_page_loops(self) -> bool:
-        """Return whether the last page of a list shall lead to itself."""
-        return Fault.LAST_PAGE_LOOPS in self.patreon.faults.take(self.request.path, frozenset({Fault.LAST_PAGE_LOOPS}))
+    def list_faults(self) -> Collection[Fault]:
+        """Return what goes wrong with this page of a list."""
+        return self.patreon.faults.take(self.request.path, _IN_LISTS)
 
     def listing(self, campaign: Campaign, make: Callable[[], JsonObject]) -> web.Response:
         """Write a page of a list of ``campaign``; where the world keeps pages, the same bytes until something changes."""

@@ -11,6 +11,7 @@ from sandbox.patreon.v1_document import OldDocument, parse_fields, parse_tree
 from sandbox.patreon.v1_resources import CAMPAIGN, PLEDGE, USER, current_pledges
 from sandbox.patreon.v2 import own_campaign, page_count
 from sandbox.patreon.view import JsonObject
+from sandbox.world.patreon_faults import Fault
 from sandbox.world.patreon_model import Campaign, Membership
 
 EMBEDDED = 20
@@ -79,17 +80,20 @@ def _pledges(call: Call, own: Campaign) -> JsonObject:
     if sort.removeprefix("-") not in _SORTS:
         raise errors.invalid_value("sort", "sort must be created or updated")
     rows = _sorted(own, sort)
-    empty, jump = call.list_faults()
+    wrong, cursor = call.list_faults(), query.get("page[cursor]")
+    empty, jump = Fault.EMPTY_LIST in wrong, Fault.PAGE_MISSING in wrong
     view = call.view()
     view.campaign = own
-    start = _start(rows, sort, query.get("page[cursor]"))
+    start = _start(rows, sort, cursor)
     page = [] if empty else rows[start : start + count]
     tree = parse_tree(query, PLEDGE, ("address", "creator", "patron", "reward"))
     doc = OldDocument(view, parse_fields(query))
     asked = {"page[count]": str(count), "sort": sort}
     links = {"first": call.link(asked)}
     last = start + count + (count if jump else 0)
-    if last < len(rows) and page:
+    if Fault.CURSOR_REPEATED in wrong and cursor is not None:
+        links["next"] = call.link({**asked, "page[cursor]": cursor})
+    elif last < len(rows) and page:
         links["next"] = call.link({**asked, "page[cursor]": _next_cursor(rows, sort, start, last)})
     data = [doc.row(PLEDGE, row, tree) for row in page]
     return doc.close(data, links=links, meta={"count": 0 if empty else len(rows)})

@@ -11,6 +11,7 @@ from sandbox.patreon.document import Document, Tree, parse_fields, parse_tree
 from sandbox.patreon.guard import Call, call_of, document
 from sandbox.patreon.v2_resources import CAMPAIGN, MEMBER, USER
 from sandbox.patreon.view import Getter, JsonObject, Kind
+from sandbox.world.patreon_faults import Fault
 from sandbox.world.patreon_model import Campaign, Membership
 
 DEFAULT_PAGE = 20
@@ -83,15 +84,16 @@ async def members(request: web.Request) -> web.Response:
 def _members(call: Call, own: Campaign) -> JsonObject:
     tree, fields = asked(call, MEMBER, _mail_scope(call))
     count = page_count(call, LARGEST_PAGE_WITH_HISTORY if "pledge_history" in tree else LARGEST_PAGE)
-    empty, jump = call.list_faults()
+    wrong, cursor = call.list_faults(), call.request.query.get("page[cursor]")
     view = call.view()
     view.campaign = own
-    cursor = call.request.query.get("page[cursor]")
-    rows, following = _page(own.memberships, cursor, count, jump=jump)
-    if following is None and call.last_page_loops():
+    rows, following = _page(own.memberships, cursor, count, jump=Fault.PAGE_MISSING in wrong)
+    if following is None and Fault.LAST_PAGE_LOOPS in wrong:
         following = cursor or _cursor(own.memberships[-1].number)
+    if Fault.CURSOR_REPEATED in wrong and cursor is not None:
+        following = cursor
     doc = Document(view, fields)
-    if empty:
+    if Fault.EMPTY_LIST in wrong:
         return doc.close([], meta=page_meta(None, 0))
     more: JsonObject = {"meta": page_meta(following, len(own.memberships))}
     if following is not None:
@@ -134,7 +136,7 @@ def page_count(call: Call, largest: int, default: int = DEFAULT_PAGE) -> int:
     text = call.request.query.get("page[count]", str(default))
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise errors.invalid_value("page[count]", "page[count] must be a positive number")
-    return min(int(text), largest)
+    return min(int(text), largest, call.patreon.largest_page or largest)
 
 
 def asked(call: Call, kind: Kind, without: set[tuple[str, str]]) -> tuple[Tree, dict[str, dict[str, Getter]]]:

@@ -25,6 +25,7 @@ class Fault(Enum):
     EMPTY_LIST = "200 and no rows, although there are some"
     PAGE_MISSING = "the link to the next page jumps over one"
     LAST_PAGE_LOOPS = "v2's last page hands out a cursor that leads to itself"
+    CURSOR_REPEATED = "the link to the next page leads to the same one again"
     TIERS_EMPTY = "every membership without a tier"
     DISCORD_HIDDEN = "every Discord id null"
 

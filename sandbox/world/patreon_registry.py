@@ -37,6 +37,8 @@ class Registry:
         """Stands in every link; a server that serves this world puts its own address here."""
         self.declined_keeps_tier = True
         """Whether a declined membership still lists its tier and cents, as a current pledge; Patreon was seen doing both."""
+        self.largest_page: int | None = None
+        """Rows on a page of a list at most, where that is to be less than Patreon's own limits."""
         self.keep_pages = False
         """For a bench: pages of lists are written once and served again until a verb changes their campaign."""
         self.old_v1 = False

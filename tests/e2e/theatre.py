@@ -240,7 +240,12 @@ def link_of(interaction: Interaction) -> str:
 
 def first_button(message: Message) -> str:
     """Return the custom_id of a message's first button, which is the one that agrees."""
-    return next(str(part["custom_id"]) for part in _parts(message.components) if part["type"] == 2)
+    return buttons(message)[0]
+
+
+def buttons(message: Message) -> list[str]:
+    """Return the custom_ids of a message's buttons."""
+    return [str(part["custom_id"]) for part in _parts(message.components) if part["type"] == 2]
 
 
 def _parts(components: list[dict[str, Any]]) -> list[Mapping[str, Any]]:

@@ -15,10 +15,11 @@ from bot.store import Tables
 from bot.texts import pages
 from sandbox.discord.interaction import Interaction, NoAnswer, NotPossible
 from sandbox.world.guild_records import Unknown
-from tests.e2e.theatre import first_button, link_of
+from tests.e2e.theatre import buttons, link_of
 from tests.failures.model import Favour
 from tests.failures.steps import Step
-from tests.failures.troubles import TROUBLES
+from tests.failures.town import ROLES
+from tests.failures.troubles import TROUBLES, UNTOLD
 
 if TYPE_CHECKING:
     from tests.failures.player import Player
@@ -61,6 +62,8 @@ class Acts:
 
     async def trouble(self, name: str, seconds: str) -> None:
         self._player.begin(TROUBLES[name](self._player.stage), float(seconds))
+        if name in UNTOLD:
+            self._player.watch.untold(timedelta(seconds=float(seconds)))
 
     async def database(self, how: str, seconds: str) -> None:
         """Break the line to the database, for a while or only once."""
@@ -136,6 +139,23 @@ class Acts:
         assert member.next_charge_at is not None
         self._player.model.favours.append(Favour(who, tier, self._player.world.patreon.now, member.next_charge_at))
 
+    async def refund(self, who: str) -> None:
+        self._player.world.patreon.refund(who)
+
+    async def fraud(self, who: str) -> None:
+        self._player.world.patreon.fraud(who)
+
+    async def decline(self, who: str) -> None:
+        self._player.world.patreon.decline(who)
+
+    async def disconnect(self, who: str) -> None:
+        """Take the bot's permission back at Patreon, which ends the pair; the creator's list still tells of the person."""
+        self._player.world.patreon.oauth.revoke(self._player.world.patreon.account(who))
+
+    async def void(self, who: str) -> None:
+        """Let Patreon void somebody's access tokens, while their refresh tokens live."""
+        self._player.world.patreon.oauth.void_access(self._player.world.patreon.account(who))
+
     async def free(self, who: str) -> None:
         self._player.world.patreon.join_free(who)
 
@@ -148,6 +168,19 @@ class Acts:
     async def leave(self, who: str) -> None:
         self._player.world.discord.leave(self._player.guild.id, self._player.user(who))
         self._player.model.by_hand = {(user, role) for user, role in self._player.model.by_hand if user != who}
+
+    async def take(self, who: str, role: str) -> None:
+        """Let a moderator take a role by hand."""
+        world, user, number = self._player.world.discord, self._player.user(who), self._player.role(role)
+        if world.take_role(self._player.guild.id, user, number):
+            self._player.model.by_hand.discard((who, role))
+            self._player.watch.untold()
+
+    async def give(self, who: str, role: str) -> None:
+        """Let a moderator give a role by hand."""
+        world, user, number = self._player.world.discord, self._player.user(who), self._player.role(role)
+        if world.give_role(self._player.guild.id, user, number):
+            self._player.model.by_hand.add((who, role))
 
     # --- members -----------------------------------------------------------------------------------------------------------
 
@@ -208,6 +241,26 @@ class Acts:
             await self._agree("Clara", "roles remove", gone, rule=number)
             self._player.model.rules.discard(role)
 
+    async def approve(self, answer: str) -> None:
+        """Answer the brake's oldest question, if it has one."""
+        guild = GuildId(self._player.guild.id)
+        if self._player.running is None:
+            return
+        async with self._player.running.store.read() as t:
+            waiting = await t.holds.waiting(guild)
+            held = [] if not waiting else await t.holds.revocations(guild, waiting[0].run)
+        if not waiting:
+            return
+
+        async def answered(t: Tables) -> bool:
+            return waiting[0].run not in {hold.run for hold in await t.holds.waiting(guild)}
+
+        if answer == "keep":
+            named = {self._player.role(name): name for name in ROLES}
+            world = self._player.world.discord
+            self._player.model.kept |= {(world.user(row.user).name.capitalize(), named[row.role]) for row in held}
+        await self._agree("Clara", "sync approve", answered, press=0 if answer == "take" else 1)
+
     async def sync(self) -> None:
         await self._command("Clara", "sync now")
 
@@ -244,11 +297,13 @@ class Acts:
         await interaction.settled(ANSWERS_WITHIN)
         return interaction
 
-    async def _agree(self, name: str, command: str, holds: Callable[[Tables], Awaitable[bool]], **options: Any) -> None:
+    async def _agree(
+        self, name: str, command: str, holds: Callable[[Tables], Awaitable[bool]], *, press: int = 0, **options: Any
+    ) -> None:
         """Use a command that asks first, agree, and wait until what was agreed to is stored."""
         asked = await self._command(name, command, **options)
         question = await asked.wait_for(lambda message: bool(message.components), ANSWERS_WITHIN)
-        await self._player.stage.discord.press(question, first_button(question), asked.user_id)
+        await self._player.stage.discord.press(question, buttons(question)[press], asked.user_id)
         async with asyncio.timeout(ANSWERS_WITHIN):
             while not await self._stored(holds):  # noqa: ASYNC110 # only the store knows
                 await asyncio.sleep(0.05)

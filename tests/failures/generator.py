@@ -6,9 +6,9 @@ from collections.abc import Callable
 from sandbox.world.examples import TIERS
 from tests.failures.steps import History, Step, step
 from tests.failures.town import OTHERS, PEOPLE, ROLES
-from tests.failures.troubles import DISCORD, HOOKS, PATREON
+from tests.failures.troubles import DISCORD, EVENTS, HOOKS, PATREON
 
-NOT_YET: frozenset[str] = frozenset()
+NOT_YET: frozenset[str] = frozenset({"refund", "fraud", "decline"})
 """Steps and troubles the bot is known not to stand yet: left out."""
 
 REFRESHES = (30, 30, 60, 720)
@@ -130,6 +130,36 @@ def _hook(chance: random.Random) -> list[Step]:
     return [step("hook", chance.choice(("again", "forged")))]
 
 
+def _database(chance: random.Random) -> list[Step]:
+    return [step("database", chance.choice(("cut", "down")), chance.choice(_LASTING[:-1]))]
+
+
+def _clock(chance: random.Random) -> list[Step]:
+    """Let the machine's clock jump, and be right again later or not before the end."""
+    far = chance.choice((3600, 86_400, 31_536_000)) * chance.choice((1, -1))
+    there = [step("clock", far), *_wait(chance), *_pledge(chance), *_about("cancel")(chance), *_wait(chance)]
+    return [*there, step("clock", 0)] if chance.random() < 0.7 else there
+
+
+def _while_away(chance: random.Random) -> list[Step]:
+    """Let things happen at Discord while no process lives, or the gateway is gone."""
+    seconds = chance.choice(_LASTING)
+    away = [step("stop")] if chance.random() < 0.5 else [step("trouble", "discord-gateway", seconds)]
+    happens = [*chance.choice((_about("leave"), _about("join"), _back, _by_hand))(chance), *_pledge(chance)]
+    return [*away, *happens, step("wait", seconds), step("start")]
+
+
+def _by_hand(chance: random.Random) -> list[Step]:
+    return [step(chance.choice(("take", "take", "give")), chance.choice(PEOPLE), chance.choice(ROLES))]
+
+
+def _exodus(chance: random.Random) -> list[Step]:
+    """Let so many go at once that the brake asks, and somebody answer, or not."""
+    cancels = [step(chance.choice(("unlink", "cancel", "cancel")), who) for who in PEOPLE]
+    answer = [step("approve", chance.choice(("take", "keep")))]
+    return [*cancels, *_wait(chance), *_wait(chance), *(answer if chance.random() < 0.7 else [])]
+
+
 _KINDS: tuple[tuple[Make, int], ...] = (
     (_wait, 26),
     (_pledge, 10),
@@ -155,6 +185,18 @@ _KINDS: tuple[tuple[Make, int], ...] = (
     (_trouble([*HOOKS]), 4),
     (_gateway, 5),
     (_hook, 2),
+    (_trouble([*EVENTS]), 3),
+    (_database, 3),
+    (_clock, 3),
+    (_while_away, 4),
+    (_by_hand, 3),
+    (_exodus, 1),
+    (_about("refund"), 1),
+    (_about("fraud"), 1),
+    (_about("decline"), 2),
+    (_about("disconnect"), 1),
+    (_about("void"), 2),
+    (lambda _: [step("void", "Clara")], 1),
     (_kill, 7),
     (_restart, 4),
 )

@@ -1,6 +1,7 @@
 """Judges a history when all is calm: whether everybody has what is theirs, and the bot says and does what is true."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import aiohttp
 
@@ -40,8 +41,11 @@ async def judge(player: Player, logbook: Logbook, steps: int) -> Verdict:
     if player.running is not None:
         await player.learn()
         await _go_on(player)
+        if player.watch.owed_until is not None:
+            await refresh(player, least=player.watch.owed_until - player.world.clock.now())
         for _ in range(3):
             await refresh(player)
+        await _answer_the_brake(player)
         before = player.role_calls()
         await refresh(player)
         if player.role_calls() != before:
@@ -59,13 +63,21 @@ async def judge(player: Player, logbook: Logbook, steps: int) -> Verdict:
     return Verdict(tuple(player.watch.faults), player.watch.returned.total(), player.watch.calls)
 
 
-async def refresh(player: Player) -> None:
-    """Let one interval pass, and all that follows from it."""
+async def refresh(player: Player, least: timedelta = timedelta()) -> None:
+    """Let one interval pass, or ``least`` where that is longer, and all that follows from it."""
     await player.quiet()
-    player.loop.leap(player.refresh_every.total_seconds() * _ENDED)
+    player.loop.leap(max(player.refresh_every * _ENDED, least).total_seconds())
     player.world.patreon.settle()
     await player.live(1)
     await player.quiet()
+
+
+async def _answer_the_brake(player: Player) -> None:
+    """Let the staff say that what is held may go, as often as they are asked."""
+    for _ in range(5):
+        await player.acts.do(step("approve", "take"))
+        await player.live(1)
+        await player.quiet()
 
 
 async def _go_on(player: Player) -> None:

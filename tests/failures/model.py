@@ -60,13 +60,15 @@ class _Book:
     paid_until: datetime | None = None
     declined_at: datetime | None = None
     lifetime: int = 0
+    taken_back: bool = False
 
 
 @dataclass
 class Model:
     """Everything that decides. People and roles by name; ``rules`` are the roles that have one.
 
-    ``links`` are Discord users and whose Patreon account is theirs. ``unsure`` is what was asked for and never answered:
+    ``links`` are Discord users and whose Patreon account is theirs; ``by_hand`` is who was given which role in Discord,
+    ``kept`` what the staff told the brake to leave. ``unsure`` is what was asked for and never answered:
     it may have come about or not, until somebody looks (:meth:`learn`). ``deaf`` is how long the bot may have heard
     nothing of a decline.
     """
@@ -75,6 +77,7 @@ class Model:
     links: dict[str, str] = field(default_factory=dict)
     rules: set[str] = field(default_factory=set)
     by_hand: set[tuple[str, str]] = field(default_factory=set)
+    kept: set[tuple[str, str]] = field(default_factory=set)
     favours: list[Favour] = field(default_factory=list)
     cadences: dict[tuple[str, datetime], int] = field(default_factory=dict)
     deaf: timedelta = timedelta()
@@ -92,7 +95,7 @@ class Model:
         return Roles(must, frozenset.union(*(each.may for each in found)) | must)
 
     def _at(self, user: str, at: datetime) -> Roles:
-        given = frozenset(role for whose, role in self.by_hand if whose == user)
+        given = frozenset(role for whose, role in self.by_hand | self.kept if whose == user)
         account = self.links.get(user)
         if account is None:
             return Roles(frozenset(), given)
@@ -132,7 +135,7 @@ class Model:
                 book.declined_at = None
             case "subscription", "Paid":
                 book.running, book.rights, book.kept = True, named, named
-                book.declined_at = None
+                book.declined_at, book.taken_back = None, False
                 book.lifetime += event.amount_cents
                 book.paid_until = months_later(event.at, months)
             case "subscription", "Declined":
@@ -142,10 +145,15 @@ class Model:
                 book.rights = book.kept = named
             case "pledge_delete", _:
                 book.running = False
-                if book.declined_at is not None:
+                if book.taken_back:
                     book.paid_until = None
+            case "subscription", "Fraud":
+                book.running, book.paid_until = False, None
+            case "subscription", "Refunded":
+                # While Patreon lists it, it is theirs; what is left of the month is not once they cancel.
+                book.taken_back = True
             case _:
-                pass  # a refund, or what Patreon found fraudulent, ends nothing while the pledge goes on
+                pass
 
     def _lasts(self, favour: Favour, at: datetime) -> bool:
         """Whether a gift or trial was not overtaken by a pledge of their own, or ended by hand."""

@@ -17,6 +17,9 @@ from tests.failures.player import Player
 from tests.failures.steps import History
 from tests.failures.town import found_town
 
+PAGE = 2
+"""Rows on a page of Patreon's lists, so that a few people fill several."""
+
 Meddle = Callable[[Player], None]
 
 
@@ -44,6 +47,7 @@ async def _play(loop: DrivenLoop, history: History, database_url: str, refresh: 
     with reading_logs(loop.time) as logbook:
         stage = Stage(found_town(Clock(loop.now)))
         stage.discord.limits.follow(loop.time)
+        stage.world.patreon.largest_page = PAGE
         async with stage.serve(), _reached(loop, database_url) as (url, line):
             player = Player(stage, url, loop, refresh=refresh, line=line)
             try:

@@ -5,10 +5,12 @@ histories know.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from sandbox.discord.faults import FOREVER
 from sandbox.discord.faults import Fault as DiscordFault
+from sandbox.discord.gateway import Manner
 from sandbox.stage import Stage
 from sandbox.world.patreon_faults import Fault, Rule
 
@@ -37,17 +39,7 @@ def _lift(_before: list[Rule], rule: Rule, stage: Stage) -> None:
 
 def _discord(fault: DiscordFault) -> Begin:
     def begin(stage: Stage) -> End:
-        begun = DiscordFault(
-            fault.route,
-            times=fault.times,
-            status=fault.status,
-            html=fault.html,
-            cut=fault.cut,
-            cut_after=fault.cut_after,
-            retry_after=fault.retry_after,
-            scope=fault.scope,
-            delay=fault.delay,
-        )
+        begun = replace(fault)
         stage.discord.faults.add(begun)
         return partial(stage.discord.faults.lift, begun)
 
@@ -85,6 +77,26 @@ def _guild_gone(stage: Stage) -> End:
     return partial(stage.world.discord.bring_back, guild)
 
 
+def _gateway_shut(stage: Stage) -> End:
+    """Let the gateway be gone, and with it every session: what happens meanwhile nobody is told afterwards."""
+    gateway = stage.discord.gateway
+    gateway.shut = True
+    gateway.invalidate()
+
+    def end() -> None:
+        gateway.shut = False
+
+    return end
+
+
+def _events(manner: Manner) -> Begin:
+    def begin(stage: Stage) -> End:
+        stage.discord.gateway.send_events(manner)
+        return partial(stage.discord.gateway.send_events, Manner.ONCE)
+
+    return begin
+
+
 PATREON: dict[str, Begin] = {
     **{f"patreon-{status}": _patreon(Fault.SERVER_ERROR, status=status) for status in (500, 502, 503, 504)},
     "patreon-page": _patreon(Fault.HTML_PAGE),
@@ -97,7 +109,11 @@ PATREON: dict[str, Begin] = {
     "patreon-very-busy": _patreon(Fault.RATE_LIMITED, seconds=1500, times=1),
     "patreon-forbidden": _patreon(Fault.FORBIDDEN),
     "patreon-empty": _patreon(Fault.EMPTY_LIST, path=LISTS),
+    "patreon-page-missing": _patreon(Fault.PAGE_MISSING, path=LISTS),
+    "patreon-endless": _patreon(Fault.CURSOR_REPEATED, path=LISTS),
     "patreon-hollow": _patreon(Fault.TIERS_EMPTY),
+    "patreon-401": _patreon(Fault.TOKEN_REVOKED, path="/v2/"),
+    "patreon-no-renewals": _patreon(Fault.SERVER_ERROR, path="/token$"),
 }
 DISCORD: dict[str, Begin] = {
     **{f"discord-{status}": _discord(DiscordFault("*", FOREVER, status=status)) for status in (500, 502, 503)},
@@ -109,6 +125,16 @@ DISCORD: dict[str, Begin] = {
     "discord-unanswered": _discord(DiscordFault(ROLE_ROUTES, 2, cut_after=True)),
     "discord-once": _discord(DiscordFault(ROLE_ROUTES, 1, status=500)),
     "discord-guild": _guild_gone,
+    "discord-gateway": _gateway_shut,
+    "discord-403": _discord(DiscordFault(ROLE_ROUTES, 1, status=403)),
+}
+EVENTS: dict[str, Begin] = {
+    "events-lost": _events(Manner.LOST),
+    "events-twice": _events(Manner.TWICE),
+    "events-late": _events(Manner.LATE),
 }
 HOOKS: dict[str, Begin] = {"hooks-lost": _silent_hooks, "hooks-late": _paused_hooks}
-TROUBLES = {**PATREON, **DISCORD, **HOOKS}
+TROUBLES = {**PATREON, **DISCORD, **EVENTS, **HOOKS}
+
+UNTOLD = {"discord-403", *EVENTS}
+"""What nobody tells the bot of: mended when it is seen, and at the latest by the next audit."""

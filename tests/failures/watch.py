@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 PROMPT = timedelta(seconds=60)
 """How soon after all is well again what is due is done, and how soon news that is told counts."""
 
+AUDITED_WITHIN = timedelta(hours=25)
+"""How long it takes at most until everybody in the guild was looked at."""
+
 _GRANT = "$add"
 
 
@@ -33,6 +36,7 @@ class Watch:
         self.calls = 0
         self.stopped: dict[str, datetime] = {}
         self.well_since: datetime | None = None
+        self.owed_until: datetime | None = None
         self._due_since: dict[tuple[str, str], datetime] = {}
         self._undue_since: dict[tuple[str, str], datetime] = {}
         self._bot = next(iter(player.world.discord.bots))
@@ -53,7 +57,12 @@ class Watch:
         player = self._player
         app = player.running
         ready = app is not None and app.worker is not None and app.worker.is_ready()
-        return ready and not (player.troubled or self.stopped or player.model.unsure)
+        told = self.owed_until is None or self.owed_until < self._now
+        return ready and told and not (player.troubled or self.stopped or player.model.unsure)
+
+    def untold(self, lasting: timedelta = timedelta()) -> None:
+        """Note that something happens, for so long, that nobody tells the bot: the next audit sees it."""
+        self.owed_until = self._now + lasting + AUDITED_WITHIN
 
     def blame(self, fault: str) -> None:
         """Note what is wrong, once."""
