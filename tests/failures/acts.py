@@ -69,7 +69,7 @@ class Acts:
         """Break the line to the database, for a while or only once."""
         if self._player.line is None:
             raise LookupError("this database is a file")
-        line = self._player.line
+        line, self._player.hurt_at = self._player.line, self._player.loop.time()
         line.cut()
         if how == "down":
             line.up = False
@@ -79,7 +79,7 @@ class Acts:
         self._player.skew = timedelta(seconds=float(seconds))
 
     async def gateway(self, how: str) -> None:
-        gateway = self._player.stage.discord.gateway
+        gateway, self._player.hurt_at = self._player.stage.discord.gateway, self._player.loop.time()
         match how:
             case "drop":
                 await gateway.drop()
@@ -215,7 +215,7 @@ class Acts:
         if role in self._player.model.rules:
             return
         async with self._asking():
-            wanted: dict[str, object] = {"role": str(self._player.role(role))}
+            wanted: dict[str, Any] = {"role": str(self._player.role(role))}
             match role:
                 case "Patrons":
                     wanted |= {"when": "paying"}

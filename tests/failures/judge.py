@@ -34,9 +34,9 @@ class Verdict:
 
 async def judge(player: Player, logbook: Logbook, steps: int) -> Verdict:
     """End a history and look at everything."""
-    hurt = await player.finish()
+    await player.finish()
     if player.running is not None:
-        await player.live(RECOVERS_WITHIN if hurt else 3)
+        await player.live(max(3.0, player.hurt_at + RECOVERS_WITHIN - player.loop.time()))
         await _at_work_again(player)
     if player.running is not None:
         await player.learn()

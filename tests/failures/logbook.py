@@ -12,6 +12,9 @@ from tests.failures.driven import speaks_from_the_dead
 
 _KEPT = 400
 
+_FORESEEN = ("discord.shard: Attempting a reconnect", "discord.client: Attempting a reconnect")
+"""Lines of libraries that have a traceback although all is as it should be."""
+
 
 class Logbook(logging.Handler):
     """Every line of the bot and of its libraries. ``alarms`` are errors with a traceback: nobody foresaw them."""
@@ -43,7 +46,7 @@ class Logbook(logging.Handler):
             return
         self._bytes[int(self._time() // 60)] += len(line) + 60
         self.lines = [*self.lines[-_KEPT:], f"{self._time():.1f} {line}"]
-        if trouble:
+        if trouble and not line.startswith(_FORESEEN):
             error = trouble[1] if isinstance(trouble, tuple) else trouble
             self.alarms.append(f"{line} {error!r}")
 

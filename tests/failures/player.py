@@ -43,7 +43,8 @@ _AT_MOST = 6
 class Player(Theatre):
     """One town, one database, and the bot that comes and goes.
 
-    ``refresh`` is its interval in minutes, ``line`` the way to a database server.
+    ``refresh`` is its interval in minutes, ``line`` the way to a database server; ``hurt_at`` is when the last thing ended
+    that the bot has to recover from.
     """
 
     def __init__(self, stage: Stage, database_url: str, loop: DrivenLoop, *, refresh: int, line: Line | None = None) -> None:
@@ -56,6 +57,7 @@ class Player(Theatre):
         self.model = Model(stage.world)
         self.watch = Watch(self)
         self.acts = Acts(self)
+        self.hurt_at = 0.0
         self.died: BaseException | None = None
         self._life: Life | None = None
         self._stop = asyncio.Event()
@@ -88,6 +90,7 @@ class Player(Theatre):
         """Start a process where there is none."""
         if self.up:
             return
+        self.hurt_at = self.loop.time()
         self._life, self._stop = Life(), asyncio.Event()
         begun: asyncio.Future[App] = self.loop.create_future()
         self._living = self._life.run(self._live(begun, self._stop))
@@ -144,19 +147,16 @@ class Player(Theatre):
         # What a step begins has begun when the next one comes.
         await asyncio.sleep(0)
 
-    async def finish(self) -> bool:
-        """Wait for the last step, end every trouble, set the clock right and have a process live.
-
-        Returns whether there is anything to recover from.
-        """
+    async def finish(self) -> None:
+        """Wait for the last step, end every trouble, set the clock right and have a process live."""
         await self._done()
-        hurt = self.troubled or not self.up
+        if self.troubled or not self.up:
+            self.hurt_at = self.loop.time()
         for _, end in self._ends:
             end()
         self._ends.clear()
         self.skew = timedelta()
         await self.start()
-        return hurt
 
     async def _done(self) -> None:
         if self._doing is not None:
@@ -234,6 +234,7 @@ class Player(Theatre):
     def _end_troubles(self) -> None:
         now = self.loop.time()
         for _, end in [each for each in self._ends if each[0] <= now]:
+            self.hurt_at = now
             end()
         self._ends = [each for each in self._ends if each[0] > now]
 
