@@ -24,6 +24,16 @@ class Process:
         self._grown = asyncio.Event()
         self._reading = asyncio.create_task(self._read())
 
+    @property
+    def number(self) -> int:
+        """The id the system gave it."""
+        return self._process.pid
+
+    @property
+    def code(self) -> int | None:
+        """What it exited with; None while it runs."""
+        return self._process.returncode
+
     async def said(self, words: str, times: int = 1) -> None:
         """Wait until the log has these words (so often)."""
         async with asyncio.timeout(PATIENCE):

@@ -4,6 +4,7 @@ A history that fails is made as short as it can be and printed with its seed and
 """
 
 import argparse
+import asyncio
 import sys
 import time
 from collections import Counter
@@ -14,6 +15,7 @@ from itertools import count
 from tests.failures.databases import KINDS, Databases, databases
 from tests.failures.generator import generate, refresh_of
 from tests.failures.play import Played, play
+from tests.failures.real import live
 from tests.failures.shrink import shrink
 from tests.failures.steps import History, read, write
 
@@ -26,9 +28,11 @@ class Tale:
     history: History
     refresh: int
 
-    def play(self, made: Databases, history: History | None = None) -> Played:
-        """Play it, or a shorter form of it, on a database of its own."""
+    def play(self, made: Databases, history: History | None = None, *, real: bool = False) -> Played:
+        """Play it, or a shorter form of it, on a database of its own; ``real``: with real processes, which takes minutes."""
         with made() as url:
+            if real:
+                return Played(asyncio.run(live(history or self.history, url)))
             return play(history or self.history, url, refresh=self.refresh)
 
 
@@ -43,13 +47,13 @@ class Teller:
 
     def tell(self, tale: Tale) -> None:
         """Play one and say what was wrong with it."""
-        played = tale.play(self._made)
+        played = tale.play(self._made, real=self._asked.real)
         faults = played.verdict.faults
         self.counted += Counter(played=1, failed=bool(faults), calls=played.verdict.calls, returned=played.verdict.returned)
         if faults:
             print(f"seed {tale.seed} fails: {write(tale.history)}")
             self._list(faults)
-            played = self._shorten(tale)
+            played = played if self._asked.real else self._shorten(tale)
         if self._asked.log:
             print("\n".join(("  what happened:", *played.happened, "  what was logged:", *played.log)))
         if faults or self.counted["played"] % self._asked.every == 0:
@@ -105,6 +109,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--refresh", type=int, help="minutes between two lists, where it is not the seed's")
     parser.add_argument("--tries", type=int, default=60, help="histories to play to make a failing one shorter")
     parser.add_argument("--every", type=int, default=20, help="histories between two lines about how it goes")
+    parser.add_argument("--real", action="store_true", help="with real processes in real time, four minutes for each seed")
     parser.add_argument("--log", action="store_true", help="show what happened and what was logged")
     return parser.parse_args()
 

@@ -58,7 +58,7 @@ class Acts:
         await self._player.start()
 
     async def stop(self) -> None:
-        await self._player.stop()
+        await self._player.machine.stop()
 
     async def trouble(self, name: str, seconds: str) -> None:
         self._player.begin(TROUBLES[name](self._player.stage), float(seconds))
@@ -244,9 +244,9 @@ class Acts:
     async def approve(self, answer: str) -> None:
         """Answer the brake's oldest question, if it has one."""
         guild = GuildId(self._player.guild.id)
-        if self._player.running is None:
+        if not self._player.up:
             return
-        async with self._player.running.store.read() as t:
+        async with self._player.store.read() as t:
             waiting = await t.holds.waiting(guild)
             held = [] if not waiting else await t.holds.revocations(guild, waiting[0].run)
         if not waiting:
@@ -309,10 +309,10 @@ class Acts:
                 await asyncio.sleep(0.05)
 
     async def _stored(self, holds: Callable[[Tables], Awaitable[bool]]) -> bool:
-        if self._player.running is None:
+        if not self._player.up:
             raise NoAnswer("the process died")
         try:
-            async with self._player.running.store.read() as t:
+            async with self._player.store.read() as t:
                 return await holds(t)
         except StoreError:
             return False
@@ -326,9 +326,9 @@ class Acts:
         self._player.model.unsure = before
 
     async def _rule_number(self, role: str) -> int | None:
-        if self._player.running is None:
+        if not self._player.up:
             return None
-        async with self._player.running.store.read() as t:
+        async with self._player.store.read() as t:
             rules = await t.rules.of_guild(GuildId(self._player.guild.id))
         return next((rule.rule for rule in rules if rule.role == self._player.role(role)), None)
 

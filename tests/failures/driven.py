@@ -91,6 +91,11 @@ class DrivenLoop(asyncio.SelectorEventLoop):
         """Let time pass at once, as for a machine that slept; timers on the way all ring late."""
         self._instant += seconds
 
+    async def pass_at_once(self, seconds: float) -> None:
+        """Leap, and let the timers that rang meanwhile be heard."""
+        self.leap(seconds)
+        await asyncio.sleep(0)
+
     @property
     def at_work(self) -> bool:
         """Whether something runs that will come back to the loop by itself."""

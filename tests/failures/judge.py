@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING, cast
 
 import aiohttp
 
-from bot.core.model import DiscordUserId, GuildId, Holding
+from bot.core.model import DiscordUserId, GuildId, Holding, RoleId
+from bot.sync import Previews
 from tests.failures.logbook import Logbook
 from tests.failures.player import Player
 from tests.failures.steps import step
@@ -14,6 +16,9 @@ from tests.failures.town import OTHERS, PEOPLE, ROLES
 RECOVERS_WITHIN = 62.0
 """Seconds after the last trouble in which the process is at work again; two for the clocks to agree."""
 
+if TYPE_CHECKING:
+    from bot.sync.ports import Guilds
+
 _ENDED = 1.12
 """A refresh comes up to a tenth of its interval late."""
 
@@ -21,6 +26,17 @@ ATTEMPTS_A_STEP = 40
 """Role calls, tried or done, that one step may cost at most, whatever stands in the way."""
 
 LOG_A_MINUTE = 1_000_000
+
+
+class _Unblocked:
+    """A guild in which every role may be given: the bot stands above all of them."""
+
+    def is_ready(self, _guild: GuildId) -> bool:
+        """Say that roles are known."""
+        return True
+
+    def blocked(self, _guild: GuildId, _role: RoleId) -> None:
+        """Say that nothing is in the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +51,14 @@ class Verdict:
 async def judge(player: Player, logbook: Logbook, steps: int) -> Verdict:
     """End a history and look at everything."""
     await player.finish()
-    if player.running is not None:
+    if player.up:
         await player.live(max(3.0, player.hurt_at + RECOVERS_WITHIN - player.loop.time()))
-        await _at_work_again(player)
-    if player.running is not None:
-        await player.learn()
-        await _go_on(player)
-        if player.watch.owed_until is not None:
-            await refresh(player, least=player.watch.owed_until - player.world.clock.now())
-        for _ in range(3):
-            await refresh(player)
-        await _answer_the_brake(player)
-        before = player.role_calls()
-        await refresh(player)
-        if player.role_calls() != before:
-            player.watch.blame("roles still change although nothing happens")
-        _roles(player)
-        await _what_it_says(player)
-    if player.died is not None:
-        player.watch.blame(f"the process ended by itself: {player.died!r}")
+        if not player.connected:
+            player.watch.blame("the gateway is not connected a minute after the last trouble")
+    if player.up:
+        await _calm(player)
+    if player.machine.died is not None:
+        player.watch.blame(f"the process ended by itself: {player.machine.died}")
     if player.role_calls() > ATTEMPTS_A_STEP * (steps + 1):
         player.watch.blame(f"{player.role_calls()} role calls for {steps} steps")
     if logbook.most_a_minute > LOG_A_MINUTE:
@@ -63,10 +68,27 @@ async def judge(player: Player, logbook: Logbook, steps: int) -> Verdict:
     return Verdict(tuple(player.watch.faults), player.watch.returned.total(), player.watch.calls)
 
 
+async def _calm(player: Player) -> None:
+    """Let the staff end what they began and the news come through, then look at everything."""
+    await player.learn()
+    await _go_on(player)
+    if player.watch.owed_until is not None:
+        await refresh(player, least=player.watch.owed_until - player.world.clock.now())
+    for _ in range(3):
+        await refresh(player)
+    await _answer_the_brake(player)
+    before = player.role_calls()
+    await refresh(player)
+    if player.role_calls() != before:
+        player.watch.blame("roles still change although nothing happens")
+    _roles(player)
+    await _what_it_says(player)
+
+
 async def refresh(player: Player, least: timedelta = timedelta()) -> None:
     """Let one interval pass, or ``least`` where that is longer, and all that follows from it."""
     await player.quiet()
-    player.loop.leap(max(player.refresh_every * _ENDED, least).total_seconds())
+    await player.leap(max(player.refresh_every * _ENDED, least).total_seconds())
     player.world.patreon.settle()
     await player.live(1)
     await player.quiet()
@@ -87,12 +109,6 @@ async def _go_on(player: Player) -> None:
         await player.acts.do(ends[how])
 
 
-async def _at_work_again(player: Player) -> None:
-    app = player.running
-    if app is None or app.worker is None or not app.worker.is_ready():
-        player.watch.blame("the gateway is not connected a minute after the last trouble")
-
-
 def _roles(player: Player) -> None:
     now = player.world.clock.now()
     since = now - player.watch.window * 1.6
@@ -109,10 +125,8 @@ def _roles(player: Player) -> None:
 async def _what_it_says(player: Player) -> None:
     """Hold law 13 against it: the preview says 0, explanations agree with Discord, nothing waits, and it says it is well."""
     guild = GuildId(player.guild.id)
-    assert player.running is not None
-    assert player.running.worker is not None
-    previews = player.running.worker.bot.use_cases.previews
-    async with player.running.store.read() as t:
+    previews = Previews(player.store, cast("Guilds", _Unblocked()), now=player.bot_now)
+    async with player.store.read() as t:
         waiting = await t.nudges.pending()
     effect = await previews.outlook(guild)
     if effect.adds or effect.takes or effect.holds:

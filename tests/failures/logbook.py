@@ -12,7 +12,7 @@ from tests.failures.driven import speaks_from_the_dead
 
 _KEPT = 400
 
-_FORESEEN = ("discord.shard: Attempting a reconnect", "discord.client: Attempting a reconnect")
+_FORESEEN = ("discord.shard: ", "discord.gateway: ", "discord.client: Attempting a reconnect")
 """Lines of libraries that have a traceback although all is as it should be."""
 
 
@@ -48,7 +48,7 @@ class Logbook(logging.Handler):
         self.lines = [*self.lines[-_KEPT:], f"{self._time():.1f} {line}"]
         if trouble and not line.startswith(_FORESEEN):
             error = trouble[1] if isinstance(trouble, tuple) else trouble
-            self.alarms.append(f"{line} {error!r}")
+            self.alarms.append(f"{line[:200]} {error!r:.200}")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from tests.failures.driven import DrivenLoop, drive
 from tests.failures.judge import Verdict, judge
 from tests.failures.line import Line
 from tests.failures.logbook import Logbook, reading_logs
+from tests.failures.machine import Beside
 from tests.failures.player import Player
 from tests.failures.steps import History
 from tests.failures.town import found_town
@@ -28,8 +29,8 @@ class Played:
     """A history's verdict, and what its reader may want to see of it."""
 
     verdict: Verdict
-    log: tuple[str, ...]
-    happened: tuple[str, ...]
+    log: tuple[str, ...] = ()
+    happened: tuple[str, ...] = ()
 
 
 def play(history: History, database_url: str, *, refresh: int, meddle: Meddle | None = None) -> Played:
@@ -49,11 +50,11 @@ async def _play(loop: DrivenLoop, history: History, database_url: str, refresh: 
         stage.discord.limits.follow(loop.time)
         stage.world.patreon.largest_page = PAGE
         async with stage.serve(), _reached(loop, database_url) as (url, line):
-            player = Player(stage, url, loop, refresh=refresh, line=line)
+            player = Player(stage, url, Beside(line), loop.pass_at_once, refresh=refresh, line=line)
             try:
                 verdict = await _judged(player, logbook, history, meddle)
             finally:
-                await player.kill()
+                await player.machine.kill()
         entries = player.world.timeline.entries
         return Played(verdict, tuple(logbook.lines), tuple(f"{each.at} {each.kind}: {each.text}" for each in entries))
 

@@ -1,26 +1,23 @@
 """Plays a history against the real thing: the assembled bot, over sockets, with its database, beside both simulators.
 
-A process is a :class:`~tests.failures.driven.Life` here: killed, it loses its tasks and connections in the middle of
-whatever they do, and only its database stays. Steps that make no sense where they stand are passed over, so that any part
+Steps that make no sense where they stand are passed over, so that any part
 of a history is a history.
 """
 
 import asyncio
-import threading
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from discord.gateway import KeepAliveHandler
-
-from bot.app import App, open_app
-from bot.config import load_config
 from bot.core.model import DiscordUserId, GuildId
 from bot.errors import StoreError
+from bot.store import Store
+from sandbox.discord.interaction import NoAnswer
 from sandbox.stage import Stage
 from tests.e2e.theatre import Theatre
 from tests.failures.acts import Acts
-from tests.failures.driven import DrivenLoop, Life
 from tests.failures.line import Line
+from tests.failures.machine import Machine
 from tests.failures.model import Model
 from tests.failures.steps import Step
 from tests.failures.town import OTHERS, PEOPLE, ROLES
@@ -40,42 +37,53 @@ _AT_MOST = 6
 """Leaps in one wait."""
 
 
+Leap = Callable[[float], Awaitable[None]]
+"""Lets so many seconds pass at once, or as they are where that is not possible."""
+
+
 class Player(Theatre):
     """One town, one database, and the bot that comes and goes.
 
-    ``refresh`` is its interval in minutes, ``line`` the way to a database server; ``hurt_at`` is when the last thing ended
-    that the bot has to recover from.
+    ``leap`` lets a long time pass; ``refresh`` is the bot's interval in minutes, ``line`` the way to a database server.
+    ``hurt_at`` is when the last thing ended that the bot has to recover from.
     """
 
-    def __init__(self, stage: Stage, database_url: str, loop: DrivenLoop, *, refresh: int, line: Line | None = None) -> None:
+    def __init__(
+        self, stage: Stage, database_url: str, machine: Machine, leap: Leap, *, refresh: int, line: Line | None = None
+    ) -> None:
         super().__init__(stage, database_url)
+        self.machine = machine
+        self.leap = leap
         self.environment["SYNC_REFRESH_MINUTES"] = str(refresh)
         self.refresh_every = timedelta(minutes=refresh)
-        self.loop = loop
+        self.loop = asyncio.get_running_loop()
         self.line = line
         self.skew = timedelta()
         self.model = Model(stage.world)
         self.watch = Watch(self)
         self.acts = Acts(self)
         self.hurt_at = 0.0
-        self.died: BaseException | None = None
-        self._life: Life | None = None
-        self._stop = asyncio.Event()
-        self._living: asyncio.Task[None] | None = None
         self._ends: list[tuple[float, End]] = []
         self._doing: asyncio.Task[None] | None = None
 
     # --- the process ----------------------------------------------------------------------------------------------------
 
     @property
-    def running(self) -> App | None:
-        """The process that lives, if one does."""
-        return self._app
+    def store(self) -> Store:
+        """What the bot has stored; NoAnswer where no process lives."""
+        if self.machine.store is None:
+            raise NoAnswer("no process")
+        return self.machine.store
 
     @property
     def up(self) -> bool:
         """Whether a process lives."""
-        return self._app is not None
+        return self.machine.store is not None
+
+    @property
+    def connected(self) -> bool:
+        """Whether Discord has the process on the line."""
+        return self.up and any(session.connected for session in self.stage.discord.gateway.sessions)
 
     @property
     def troubled(self) -> bool:
@@ -88,49 +96,9 @@ class Player(Theatre):
 
     async def start(self) -> None:
         """Start a process where there is none."""
-        if self.up:
-            return
-        self.hurt_at = self.loop.time()
-        self._life, self._stop = Life(), asyncio.Event()
-        begun: asyncio.Future[App] = self.loop.create_future()
-        self._living = self._life.run(self._live(begun, self._stop))
-        self._living.add_done_callback(lambda _: begun.done() or begun.cancel())
-        await asyncio.wait([begun])
-        if not begun.cancelled():
-            self._app = begun.result()
-        else:
-            self._ended(self._living)
-
-    async def stop(self) -> None:
-        """Ask the process to end, and wait until it has."""
-        if self._living is not None and self.up:
-            self._stop.set()
-            await asyncio.wait([self._living])
-            self._ended(self._living)
-
-    async def kill(self) -> None:
-        """End the process wherever it is."""
-        if self._app is None or self._life is None:
-            return
-        app, self._app = self._app, None
-        if self.line is not None:
-            self.line.cut()
-        await self._life.kill()
-        _still_heartbeats()
-        # Connections of a dead process are closed by the system; a thread that waits for work would wait for ever.
-        await app.store.close()
-
-    async def _live(self, begun: "asyncio.Future[App]", stop: asyncio.Event) -> None:
-        config = load_config(None, self.environment)
-        async with open_app(config, now=self.bot_now, sleep=asyncio.sleep, guild_ready_timeout=0.1) as app:
-            begun.set_result(app)
-            await app.run_until(stop)
-
-    def _ended(self, living: "asyncio.Task[None]") -> None:
-        self._app = None
-        _still_heartbeats()
-        if not living.cancelled() and (error := living.exception()) is not None:
-            self.died = error
+        if not self.up:
+            self.hurt_at = self.loop.time()
+            await self.machine.start(self.environment, self.bot_now)
 
     # --- playing --------------------------------------------------------------------------------------------------------
 
@@ -139,7 +107,7 @@ class Player(Theatre):
         if step.verb == "kill":
             for _ in range(int(step.words[0])):
                 await asyncio.sleep(0)
-            await self.kill()
+            await self.machine.kill()
             await self._done()
             return
         await self._done()
@@ -162,12 +130,8 @@ class Player(Theatre):
         if self._doing is not None:
             await self._doing
             self._doing = None
-        self._look_at_process()
+        self.machine.look()
         self.watch.look()
-
-    def _look_at_process(self) -> None:
-        if self.up and self._living is not None and self._living.done():
-            self._ended(self._living)
 
     # --- time -----------------------------------------------------------------------------------------------------------
 
@@ -183,12 +147,11 @@ class Player(Theatre):
             if self.loop.time() < fine or span <= _FINE:
                 await self.live(min(span, _FINE))
             else:
-                self.loop.leap(max(0.0, min(span, leap, end - self.loop.time())))
-                await asyncio.sleep(0)
+                await self.leap(max(0.0, min(span, leap, end - self.loop.time())))
                 self.world.patreon.settle()
                 await self.quiet()
             self._end_troubles()
-            self._look_at_process()
+            self.machine.look()
             await self._look_into_it()
             self.watch.look()
 
@@ -213,7 +176,7 @@ class Player(Theatre):
         hooks, now = self.world.patreon.hooks, self.world.clock.now()
         if hooks.due(now) is not None:
             return False
-        if self._app is None or self._app.worker is None:
+        if not self.up:
             return True
         try:
             return await self._idle()
@@ -222,7 +185,7 @@ class Player(Theatre):
 
     async def _idle(self) -> bool:
         now = self.bot_now()
-        async with self.app.store.read() as t:
+        async with self.store.read() as t:
             planned = [state.next_refresh_at for state in await t.campaigns.load_all()]
             due = any(at is not None and at <= now for at in planned)
             return not (due or await t.nudges.pending(now) or await t.memberships.due(now, 1))
@@ -248,7 +211,7 @@ class Player(Theatre):
         """See what came of requests that nobody answered."""
         accounts = {account.id: account.first_name for account in self.world.patreon.accounts.values()}
         guild = GuildId(self.guild.id)
-        async with self.app.store.read() as t:
+        async with self.store.read() as t:
             links = {name: await t.links.load(DiscordUserId(self.user(name))) for name in (*PEOPLE, *OTHERS)}
             rules = await t.rules.of_guild(guild)
             policy = (await t.guilds.load(guild)).policy
@@ -263,10 +226,3 @@ class Player(Theatre):
         self.model.learn(known, [names[rule.role] for rule in rules])
         stopped = {"paused": policy.paused, "shadowed": policy.shadow}
         self.watch.stopped = {how: self.world.clock.now() for how, holds in stopped.items() if holds}
-
-
-def _still_heartbeats() -> None:
-    """Stop the threads in which discord.py keeps connections alive that are no more."""
-    for thread in threading.enumerate():
-        if isinstance(thread, KeepAliveHandler):
-            thread.stop()

@@ -55,10 +55,8 @@ class Watch:
     def well(self) -> bool:
         """Whether everything around the bot is as it should be, and the bot may do its work."""
         player = self._player
-        app = player.running
-        ready = app is not None and app.worker is not None and app.worker.is_ready()
         told = self.owed_until is None or self.owed_until < self._now
-        return ready and told and not (player.troubled or self.stopped or player.model.unsure)
+        return player.connected and told and not (player.troubled or self.stopped or player.model.unsure)
 
     def untold(self, lasting: timedelta = timedelta()) -> None:
         """Note that something happens, for so long, that nobody tells the bot: the next audit sees it."""
