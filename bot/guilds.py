@@ -6,7 +6,7 @@ memory does not grow with a guild. Every foreign exception is translated here.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import discord
@@ -29,6 +29,9 @@ _UNKNOWN_MEMBER = 10007
 _UNKNOWN_ROLE = 10011
 _UNKNOWN_USER = 10013
 _TWO_FACTOR_REQUIRED = 60003
+
+
+Still = Callable[[], Awaitable[bool]]
 
 
 class Guilds:
@@ -72,13 +75,18 @@ class Guilds:
         async with self._turns["grant", guild]:
             return await _of_member(self._client.http.add_role(guild, user, role, reason=reason))
 
-    async def revoke(self, guild: GuildId, user: DiscordUserId, role: RoleId, reason: str) -> bool:
+    async def revoke(
+        self, guild: GuildId, user: DiscordUserId, role: RoleId, reason: str, *, still: Still | None = None
+    ) -> bool | None:
         """Take one role; False when the user is not a member. Harmless when repeated.
 
-        Raises RoleBlocked and GuildUnavailable.
+        ``still`` is asked when the turn has come, which may be long after the decision; where it says no, nothing is done
+        and the answer is None. Raises RoleBlocked and GuildUnavailable.
         """
         self._known(guild)
         async with self._turns["revoke", guild]:
+            if still is not None and not await still():
+                return None
             return await _of_member(self._client.http.remove_role(guild, user, role, reason=reason))
 
     async def fetch_member(self, guild: GuildId, user: DiscordUserId) -> Member | None:

@@ -6,9 +6,10 @@ was FOUND is never asked for, so no kill makes ours of it, and one we began to g
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 from bot.core.case import Case, Decision
 from bot.core.model import Block, Cause, Doubt, Grant, Holding, Link, Origin, RoleId
@@ -45,12 +46,19 @@ class Order:
 
 @dataclass(slots=True)
 class Done:
-    """What Discord has accepted so far. ``absent``: it said that the person is not a member."""
+    """What Discord has accepted so far. ``absent``: it said that the person is not a member.
+
+    ``spared`` are revocations that were not due any more when their turn came.
+    """
 
     granted: set[RoleId] = field(default_factory=set)
     revoked: set[RoleId] = field(default_factory=set)
     blocked: dict[RoleId, Block] = field(default_factory=dict)
+    spared: set[RoleId] = field(default_factory=set)
     absent: bool = False
+
+
+StillDue = Callable[[RoleId], Awaitable[bool]]
 
 
 class Applier:
@@ -72,21 +80,22 @@ class Applier:
         claimed = [replace(case.ledger[role], origin=Origin.OURS) for role in sorted(order.decision.claimed)]
         await t.ledger.put_many([*giving, *taking, *claimed])
 
-    async def carry_out(self, order: Order) -> Done:
+    async def carry_out(self, order: Order, still: StillDue) -> Done:
         """Ask Discord, grants first, one role a call; what was accepted is written down whatever happens after.
 
-        Raises GuildUnavailable when Discord could not be reached; the rest stays begun then.
+        ``still`` is asked about each revocation when its turn has come. Raises GuildUnavailable when Discord could not be
+        reached; the rest stays begun then.
         """
         done = Done()
         try:
             async with self.gate.passing(order.case.guild, order.case.user, order.cause):
-                await self._ask(order, done)
+                await self._ask(order, done, still)
         finally:
             # Shielded, so that a stop in this very moment does not lose what Discord has already done.
             await asyncio.shield(self._record(order, done))
         return done
 
-    async def _ask(self, order: Order, done: Done) -> None:
+    async def _ask(self, order: Order, done: Done, still: StillDue) -> None:
         case, guilds = order.case, self._parts.guilds
         tiers = order.view.tiers
         for role in sorted(order.grant):
@@ -101,10 +110,11 @@ class Applier:
         for role in sorted(order.revoke):
             reason = revoke_reason(role, order.decision, order.cause, tiers, by_hand=_kept_by_hand(order, role))
             try:
-                if not await guilds.revoke(case.guild, case.user, role, reason):
+                taken = await guilds.revoke(case.guild, case.user, role, reason, still=partial(still, role))
+                if taken is False:
                     done.absent = True
                     return
-                done.revoked.add(role)
+                (done.spared if taken is None else done.revoked).add(role)
             except RoleBlocked as refused:
                 done.blocked[role] = _why(refused)
 
@@ -125,7 +135,8 @@ class Applier:
             if done.absent:
                 await t.presence.put(case.guild, case.user, present=False, seen_at=now)
                 await t.ledger.leave(case.guild, [case.user])
-            if again:
+            if again or done.spared:
+                # What was begun and left is set right by a decision of its own.
                 await t.nudges.add(NudgeKind.USER, str(case.user), order.cause, now)
             await t.log.add(self._entries(order, done))
 

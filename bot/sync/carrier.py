@@ -6,13 +6,15 @@ between. Asking Discord, and keeping the ledger beside it, is `apply`'s.
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 
 import structlog
 
 from bot.core.model import Cause, DiscordUserId, GuildId, Holding, ManualGrant, Origin, RoleChange, RoleId
 from bot.core.prospect import Prospect, foresee
 from bot.core.reconcile import reconcile
-from bot.store.records import LogAction, LogEntry
+from bot.store.records import LogAction, LogEntry, NudgeKind
 from bot.store.tables import Tables
 from bot.sync import blocks
 from bot.sync.apply import Applier, Done, Order, in_doubt
@@ -25,6 +27,9 @@ from bot.sync.reports import PatronSynced
 from bot.sync.sightings import forget_strangers
 
 log = structlog.get_logger(__name__)
+
+# A decision that is younger than this is carried out as it was made.
+_FRESH = timedelta(seconds=1)
 
 
 def over(order: Order) -> list[ManualGrant]:
@@ -70,12 +75,29 @@ class Carrier:
         await self._reports.tell(guild, blocked)
         for report in sifted.reports:
             await self._parts.tell(report)
-        done = await self._applier.carry_out(order) if order.grant or order.revoke else Done()
+        done = Done()
+        if order.grant or order.revoke:
+            done = await self._applier.carry_out(order, partial(self._still_due, order))
         await self._reports.tell(guild, done.blocked)
         blocked = {**blocked, **done.blocked}
         await self._clean_up(order, {*sifted.held, *blocked})
         await self._tell(order, done, sifted, blocked, answer=answer)
         return order
+
+    async def _still_due(self, order: Order, role: RoleId) -> bool:
+        """Whether a revocation that had to wait for its turn is due by what is stored now: they may have paid since.
+
+        A webhook nobody has dealt with yet may say so too; whoever deals with it decides anew.
+        """
+        if abs(self._parts.now() - order.decided_at) < _FRESH:
+            return True
+        case = order.case
+        async with self._parts.store.read() as t:
+            newest = await self.order(t, case.guild, case.user, order.cause)
+            nudge = await t.nudges.load(NudgeKind.USER, str(case.user))
+        known = {campaign: seen.serial for campaign, seen in newest.case.memberships.items()}
+        news = nudge is not None and any(heard.serial > known.get(heard.campaign, 0) for heard in nudge.readings)
+        return newest.view.settings.policy.acts and role in newest.decision.change.revoke and not news
 
     async def _begin(self, t: Tables, order: Order) -> tuple[Order, Sifted, Blocked]:
         """Write down what is about to happen, in the transaction in which it was decided."""

@@ -3,7 +3,7 @@
 Failures raise errors of `bot.errors`; ``None`` and ``False`` are answers, never failures.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Protocol
 
@@ -79,8 +79,10 @@ class Guilds(Protocol):
     async def grant(self, guild: GuildId, user: DiscordUserId, role: RoleId, reason: str) -> bool:
         """Give one role; False when the user is not a member."""
 
-    async def revoke(self, guild: GuildId, user: DiscordUserId, role: RoleId, reason: str) -> bool:
-        """Take one role; False when the user is not a member."""
+    async def revoke(
+        self, guild: GuildId, user: DiscordUserId, role: RoleId, reason: str, *, still: Callable[[], Awaitable[bool]]
+    ) -> bool | None:
+        """Take one role; False when the user is not a member, None when the turn came and ``still`` said no."""
 
     async def fetch_member(self, guild: GuildId, user: DiscordUserId) -> Member | None:
         """Ask about one user; None when they are not a member."""

@@ -110,6 +110,7 @@ PATREON: dict[str, Begin] = {
     "patreon-forbidden": _patreon(Fault.FORBIDDEN),
     "patreon-empty": _patreon(Fault.EMPTY_LIST, path=LISTS),
     "patreon-page-missing": _patreon(Fault.PAGE_MISSING, path=LISTS),
+    "patreon-loops": _patreon(Fault.LAST_PAGE_LOOPS, path=LISTS),
     "patreon-endless": _patreon(Fault.CURSOR_REPEATED, path=LISTS),
     "patreon-hollow": _patreon(Fault.TIERS_EMPTY),
     "patreon-401": _patreon(Fault.TOKEN_REVOKED, path="/v2/"),
@@ -127,6 +128,8 @@ DISCORD: dict[str, Begin] = {
     "discord-guild": _guild_gone,
     "discord-gateway": _gateway_shut,
     "discord-403": _discord(DiscordFault(ROLE_ROUTES, 1, status=403)),
+    "discord-lost": _discord(DiscordFault(ROLE_ROUTES, 1, lost=True)),
+    "discord-stale": _discord(DiscordFault(ROLE_ROUTES, 1, stale=True)),
 }
 EVENTS: dict[str, Begin] = {
     "events-lost": _events(Manner.LOST),
@@ -136,5 +139,5 @@ EVENTS: dict[str, Begin] = {
 HOOKS: dict[str, Begin] = {"hooks-lost": _silent_hooks, "hooks-late": _paused_hooks}
 TROUBLES = {**PATREON, **DISCORD, **EVENTS, **HOOKS}
 
-UNTOLD = {"discord-403", *EVENTS}
+UNTOLD = {"discord-403", "discord-lost", "discord-stale", *EVENTS}
 """What nobody tells the bot of: mended when it is seen, and at the latest by the next audit."""

@@ -234,9 +234,13 @@ class GuildsDouble:
         await self._set(guild, user, self.members[guild][user] | {role})
         return True
 
-    async def revoke(self, guild: GuildId, user: DiscordUserId, role: RoleId, reason: str) -> bool:
-        """Take a role."""
+    async def revoke(
+        self, guild: GuildId, user: DiscordUserId, role: RoleId, reason: str, *, still: Callable[[], Awaitable[bool]]
+    ) -> bool | None:
+        """Take a role, unless that is not due any more when its turn has come."""
         await self._travel()
+        if not await still():
+            return None
         self._change("revoke", guild, user, role, reason)
         if user not in self.members[guild]:
             return False
