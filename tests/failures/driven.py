@@ -21,6 +21,9 @@ _GRACE = 0.0003
 _LOOK = 0.05
 """Real seconds between two looks at who is at work, should nobody say when it is done."""
 
+_STUCK = 120.0
+"""Real seconds after which whoever is at work is taken for stuck, however busy the machine."""
+
 EPOCH = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -74,7 +77,7 @@ class DrivenLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self._instant = 0.0
-        self._threads = 0
+        self._in_threads: set[asyncio.Future[Any]] = set()
         self.busy: list[Callable[[], bool]] = []
         super().__init__(_Leaping(self))
         self.set_task_factory(_with_its_life)
@@ -99,7 +102,7 @@ class DrivenLoop(asyncio.SelectorEventLoop):
     @property
     def at_work(self) -> bool:
         """Whether something runs that will come back to the loop by itself."""
-        return self._threads > 0 or any(is_busy() for is_busy in self.busy)
+        return bool(self._in_threads) or any(is_busy() for is_busy in self.busy)
 
     def create_future(self) -> "asyncio.Future[Any]":
         """Count those that a database's thread will answer; that of a connection which is closed twice never is."""
@@ -117,7 +120,7 @@ class DrivenLoop(asyncio.SelectorEventLoop):
 
     async def shutdown_default_executor(self, *args: Any, **kwargs: Any) -> None:
         """Let no time pass meanwhile: it would be taken for a thread that hangs."""
-        self._threads += 1
+        self._in_threads.add(self.create_future())
         await super().shutdown_default_executor(*args, **kwargs)
 
     async def create_server(self, *args: Any, **kwargs: Any) -> Any:
@@ -133,12 +136,13 @@ class DrivenLoop(asyncio.SelectorEventLoop):
             life.transports.add(transport)
         return transport
 
-    def _count(self, future: "asyncio.Future[Any]") -> None:
-        self._threads += 1
-        future.add_done_callback(self._counted)
+    def forget_threads(self) -> None:
+        """Wait no more for threads of a process that is dead: a connection that was closed answers nobody."""
+        self._in_threads.clear()
 
-    def _counted(self, _future: object) -> None:
-        self._threads -= 1
+    def _count(self, future: "asyncio.Future[Any]") -> None:
+        self._in_threads.add(future)
+        future.add_done_callback(self._in_threads.discard)
 
 
 class _Leaping(selectors.DefaultSelector):
@@ -147,12 +151,17 @@ class _Leaping(selectors.DefaultSelector):
     def __init__(self, loop: DrivenLoop) -> None:
         super().__init__()
         self._loop = loop
+        self._silent = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         found = super().select(0)
         if found or timeout == 0:
+            self._silent = 0
             return found
         if timeout is None or self._loop.at_work:
+            self._silent += 1
+            if self._silent * _LOOK > _STUCK:
+                raise RuntimeError("somebody is at work and never comes back")
             return super().select(_LOOK)
         found = super().select(_GRACE)
         if not found:

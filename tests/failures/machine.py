@@ -17,7 +17,7 @@ from bot.app import App, open_app
 from bot.config import load_config
 from bot.store import Store
 from tests.e2e.processes import Process, running
-from tests.failures.driven import Life
+from tests.failures.driven import DrivenLoop, Life
 from tests.failures.line import Line
 
 
@@ -90,6 +90,7 @@ class Beside:
         _still_heartbeats()
         # Connections of a dead process are closed by the system; a thread that waits for work would wait for ever.
         await app.store.close()
+        _forget_threads()
 
     def look(self) -> None:
         """See whether its work has ended."""
@@ -105,6 +106,7 @@ class Beside:
     def _ended(self, living: "asyncio.Task[None]") -> None:
         self._app = None
         _still_heartbeats()
+        _forget_threads()
         if not living.cancelled() and (error := living.exception()) is not None:
             self.died = repr(error)
 
@@ -168,3 +170,9 @@ def _still_heartbeats() -> None:
     for thread in threading.enumerate():
         if isinstance(thread, KeepAliveHandler):
             thread.stop()
+
+
+def _forget_threads() -> None:
+    loop = asyncio.get_running_loop()
+    if isinstance(loop, DrivenLoop):
+        loop.forget_threads()
