@@ -5,7 +5,7 @@ follows from them, is the bot's and its cogs' business.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from http import HTTPStatus
 from types import SimpleNamespace
 
@@ -56,9 +56,7 @@ class Gateway:
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _end(tasks)
         for task in done:
             task.result()
 
@@ -124,3 +122,12 @@ def _check_passes(error: Exception) -> None:
         raise ConfigError([("discord.token", texts.DISCORD_BAD_TOKEN)]) from None
     if answered.status < HTTPStatus.INTERNAL_SERVER_ERROR and answered.status != HTTPStatus.TOO_MANY_REQUESTS:
         raise error
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended: discord.py takes a cancel for the end of an attempt to reconnect, and goes on."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=0.1)
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -77,14 +77,14 @@ class Carrier:
             await self._parts.tell(report)
         done = Done()
         if order.grant or order.revoke:
-            done = await self._applier.carry_out(order, partial(self._still_due, order))
+            done = await self._applier.carry_out(order, partial(self._still_due, order, word))
         await self._reports.tell(guild, done.blocked)
         blocked = {**blocked, **done.blocked}
         await self._clean_up(order, {*sifted.held, *blocked})
         await self._tell(order, done, sifted, blocked, answer=answer)
         return order
 
-    async def _still_due(self, order: Order, role: RoleId) -> bool:
+    async def _still_due(self, order: Order, word: Word, role: RoleId) -> bool:
         """Whether a revocation that had to wait for its turn is due by what is stored now: they may have paid since.
 
         A webhook nobody has dealt with yet may say so too; whoever deals with it decides anew.
@@ -93,7 +93,7 @@ class Carrier:
             return True
         case = order.case
         async with self._parts.store.read() as t:
-            newest = await self.order(t, case.guild, case.user, order.cause)
+            newest = await self.order(t, case.guild, case.user, order.cause, word)
             nudge = await t.nudges.load(NudgeKind.USER, str(case.user))
         known = {campaign: seen.serial for campaign, seen in newest.case.memberships.items()}
         news = nudge is not None and any(heard.serial > known.get(heard.campaign, 0) for heard in nudge.readings)

@@ -156,7 +156,7 @@ class Apart:
     def look(self) -> None:
         """See whether it has exited."""
         if self._process is not None and self._process.code is not None:
-            self.died = f"exit {self._process.code}"
+            self.died = f"exit {self._process.code}: {self._process.log[-500:]}"
 
     async def _over(self) -> None:
         process, self._process = self._process, None

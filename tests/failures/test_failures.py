@@ -23,6 +23,12 @@ def test_a_history_ends_with_every_role_right(seed: int, database_url: str) -> N
     assert not verdict.faults, f"seed {seed}: {write(history)}"
 
 
+def test_a_stop_while_it_reconnects_to_discord_ends(sqlite_url: str) -> None:
+    # Where it does not, nothing ever happens again, and the driven loop raises.
+    stopped = read("start; wait 71; trouble discord-gateway 2400; leave Dee; wait 60; wait 2400; start; link Yan Cat; stop")
+    assert not play(stopped, sqlite_url, refresh=refresh_of(122)).verdict.faults
+
+
 def test_the_judge_finds_a_role_that_is_not_theirs_and_one_that_is_missing(sqlite_url: str) -> None:
     def swap(player: Player) -> None:
         player.model.links = {"Ben": "Ann"}
