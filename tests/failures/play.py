@@ -1,5 +1,6 @@
 """From a history to a verdict: everything that is needed is opened, the history played, judged, and all of it closed."""
 
+import gc
 import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -39,9 +40,13 @@ def play(history: History, database_url: str, *, refresh: int, meddle: Meddle | 
     ``refresh`` is how many minutes are between two lists; ``meddle`` has its way with the player before judgement.
     """
     with warnings.catch_warnings():
-        # Who is killed gives no connection back.
+        # Who is killed gives no connection back, and closes none.
         warnings.filterwarnings("ignore", "The garbage collector is trying to clean up", SAWarning)
-        return drive(lambda loop: _play(loop, history, database_url, refresh, meddle))
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            return drive(lambda loop: _play(loop, history, database_url, refresh, meddle))
+        finally:
+            gc.collect()
 
 
 async def _play(loop: DrivenLoop, history: History, database_url: str, refresh: int, meddle: Meddle | None) -> Played:
