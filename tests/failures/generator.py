@@ -8,7 +8,7 @@ from tests.failures.steps import History, Step, step
 from tests.failures.town import OTHERS, PEOPLE, ROLES
 from tests.failures.troubles import DISCORD, EVENTS, HOOKS, PATREON
 
-NOT_YET: frozenset[str] = frozenset()
+NOT_YET: frozenset[str] = frozenset({"clock"})
 """Steps and troubles the bot is known not to stand yet: left out."""
 
 REFRESHES = (30, 30, 60, 720)

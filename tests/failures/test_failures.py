@@ -13,7 +13,7 @@ from tests.failures.shrink import shrink
 from tests.failures.steps import History, read, step, write
 from tests.failures.town import found_town
 
-SEEDS = (0, 3, 4, 6)
+SEEDS = (4, 6)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
