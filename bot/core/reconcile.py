@@ -6,6 +6,7 @@ Single and bulk sync, preview, explain and simulate all ask ``reconcile``. It ne
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import datetime
 
 from bot.core.case import Case, Decision, Verdict
@@ -51,6 +52,17 @@ def reconcile(case: Case, now: datetime) -> Decision:
         due_at=_due_at(case, entitlements, now),
         earned=newly_earned(case, verdicts),
     )
+
+
+def dated_back(case: Case, older: Membership, now: datetime) -> tuple[Doubt, ...]:
+    """Return the doubts of a case as they would be had a reading older than the known ones been worked on in its turn.
+
+    Where it says alone that a role is to go, it was the first reading to say so, and the known one is the second.
+    """
+    then = replace(case, memberships={**case.memberships, older.campaign: older}, doubts={})
+    first = {doubt.role: doubt for doubt in reconcile(then, now).doubts if doubt.serial == older.serial}
+    both = ((doubt, first.get(role, doubt)) for role, doubt in case.doubts.items())
+    return tuple(min(doubts, key=lambda doubt: doubt.serial) for doubts in both)
 
 
 def desired(verdicts: Iterable[Verdict], manual: Iterable[ManualGrant], now: datetime) -> frozenset[RoleId]:

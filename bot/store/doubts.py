@@ -24,6 +24,11 @@ class Doubts(Subject):
             found.setdefault(doubt.user, {})[doubt.role] = doubt
         return found
 
+    async def guilds_of(self, user: DiscordUserId) -> list[GuildId]:
+        """Name the guilds in which there are doubts about a person, in order."""
+        rows = await self._rows(select(_c.guild_id).where(_c.user_id == user).distinct().order_by(_c.guild_id))
+        return [GuildId(row.guild_id) for row in rows]
+
     async def replace(self, guild: GuildId, user: DiscordUserId, doubts_now: Iterable[Doubt]) -> None:
         """Store a person's doubts in a guild in place of the ones before."""
         await self.replace_many(guild, {user: tuple(doubts_now)})

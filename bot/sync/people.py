@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 
 from bot.core.model import CampaignId, Cause, DiscordUserId, Link, Membership
 from bot.core.readings import carry, falls_short, paid_for_unknown
+from bot.core.reconcile import dated_back
 from bot.errors import PatreonError
 from bot.store.codec import digest
 from bot.store.records import Nudge
-from bot.sync.cases import Word, confirmed
+from bot.store.tables import Tables
+from bot.sync.cases import Word, confirmed, load_case
 from bot.sync.parts import Parts
 from bot.sync.reads import Reads, listable
 from bot.sync.settle import Settled, Settler
@@ -96,6 +98,8 @@ class People:
                 campaign = reading.campaign
                 last = stored.get(campaign)
                 previous = last and confirmed(last, await t.campaigns.state(campaign))
+                if previous is not None and previous.serial >= reading.serial:
+                    await self._date_back(t, link.user, carry(replace(previous, serial=reading.serial), reading))
                 known = (await t.memberships.digests(campaign, [link.patron])).get(link.patron)
                 if previous is not None and known == digest(reading):
                     await t.memberships.touch(reading)
@@ -104,6 +108,15 @@ class People:
                 if previous is None or previous.serial < reading.serial:
                     readings[campaign] = carry(previous, reading)
         return Word(readings), news
+
+    async def _date_back(self, t: Tables, user: DiscordUserId, older: Membership) -> None:
+        """Let the doubts about a person begin with a webhook that came before the answer which began them."""
+        guilds = await t.doubts.guilds_of(user)
+        if guilds:
+            await t.links.lock([user])
+        for guild in guilds:
+            _, _, case = await load_case(t, guild, user)
+            await t.doubts.replace(guild, user, dated_back(case, older, self._parts.now()))
 
     async def _take_at_its_word(self, link: Link, cause: Cause, word: Word) -> None:
         """Settle somebody by what webhooks said, since Patreon does not answer."""

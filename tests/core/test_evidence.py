@@ -7,7 +7,7 @@ import pytest
 
 from bot.core.case import Case
 from bot.core.model import Doubt, Holding, Origin, Policy, Reason, RoleId, Source
-from bot.core.reconcile import reconcile
+from bot.core.reconcile import dated_back, reconcile
 from tests.core.cases import (
     BRONZE,
     DAY,
@@ -381,3 +381,37 @@ def test_a_webhooks_word_earns_nothing_for_good() -> None:
 
     assert reconcile(told, NOW).earned == frozenset()
     assert reconcile(replace(told, memberships={OURS: BASE}), NOW).earned == {0}
+
+
+@pytest.mark.parametrize("source", [Source.LIST, Source.FETCH])
+def test_two_readings_that_agree_settle_in_whatever_order_they_are_worked_on(source: Source) -> None:
+    newer = replace(LOST, memberships={OURS: replace(read_at(NOTHING, NOW), source=source)})
+    doubted = carried_out(newer, reconcile(newer, NOW))
+    older = replace(read_at(NOTHING, NOW - MINUTE), source=Source.WEBHOOK)
+
+    late = dated_back(doubted, older, NOW)
+
+    assert late == tuple(doubt(BRONZE, NOW - MINUTE, Source.WEBHOOK).values())
+    assert taken(replace(doubted, doubts={each.role: each for each in late})) == {BRONZE}
+
+
+def test_two_webhooks_worked_on_in_the_wrong_order_are_still_not_two_readings() -> None:
+    newer = replace(LOST, memberships={OURS: replace(read_at(NOTHING, NOW), source=Source.WEBHOOK)})
+    doubted = carried_out(newer, reconcile(newer, NOW))
+    older = replace(read_at(NOTHING, NOW - MINUTE), source=Source.WEBHOOK)
+
+    late = dated_back(doubted, older, NOW)
+
+    assert not taken(replace(doubted, doubts={each.role: each for each in late}))
+
+
+def test_an_older_reading_that_disagrees_or_speaks_of_another_campaign_leaves_the_doubt_as_it_is() -> None:
+    both = replace(
+        LOST,
+        rules=(rule(BRONZE), rule(BRONZE, campaign=THEIRS)),
+        memberships={OURS: read_at(NOTHING, NOW), THEIRS: read_at(NOTHING, NOW - DAY, THEIRS)},
+    )
+    for known, older in ((LOST, read_at(BASE, NOW - MINUTE)), (both, read_at(NOTHING, NOW - MINUTE, THEIRS))):
+        doubted = carried_out(known, reconcile(known, NOW))
+        assert doubted.doubts
+        assert dated_back(doubted, older, NOW) == tuple(doubted.doubts.values())

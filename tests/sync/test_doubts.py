@@ -86,6 +86,24 @@ async def test_webhook_that_is_older_than_the_list_that_told_of_it_first_still_h
     assert world.roles(ANN) == {GOLD}
 
 
+async def test_list_that_overtakes_a_stored_webhook_is_the_second_reading_of_the_two(world: World) -> None:
+    await world.is_patron(ANN, BOB)
+    world.patreon.cancel(patron_of(ANN))
+    async with world.store.write() as t:
+        told = replace(world.patreon.webhook(patron_of(ANN)), serial=await t.serials.take())
+        # Nobody could work on it for a while.
+        await t.nudges.add(NudgeKind.USER, str(ANN), Cause.WEBHOOK, world.clock() + 2 * MINUTE, reading=told)
+    await world.refreshes()
+    assert world.roles(ANN) == {SILVER}
+    reads = world.patreon.reads
+
+    world.clock.move(2 * MINUTE)
+    await world.settle()
+
+    assert world.roles(ANN) == set()
+    assert world.patreon.reads == reads
+
+
 async def test_list_in_which_somebodys_row_cannot_be_read_is_no_second_reading_of_them(world: World) -> None:
     await world.is_patron(ANN, BOB)
     good = world.patreon.memberships[patron_of(ANN)]
