@@ -72,7 +72,6 @@ class _Talk(asyncio.Protocol):
             transport.abort()
             return
         self._talks.add(self)
-        self.asked = True
         self._reaching = asyncio.get_running_loop().create_task(self._reach())
 
     def data_received(self, data: bytes) -> None:

@@ -84,9 +84,10 @@ class Beside:
         if self._app is None or self._life is None:
             return
         app, self._app = self._app, None
-        if self._line is not None:
-            self._line.cut()
+        self._cut()
         await self._life.kill()
+        # What was cancelled in the midst of a query has called the server once more, to have it stop.
+        self._cut()
         _still_heartbeats()
         # Connections of a dead process are closed by the system; a thread that waits for work would wait for ever.
         await app.store.close()
@@ -96,6 +97,10 @@ class Beside:
         """See whether its work has ended."""
         if self._app is not None and self._living is not None and self._living.done():
             self._ended(self._living)
+
+    def _cut(self) -> None:
+        if self._line is not None:
+            self._line.cut()
 
     async def _live(self, environment: Mapping[str, str], now: Callable[[], datetime], begun: "asyncio.Future[App]") -> None:
         config = load_config(None, environment)
