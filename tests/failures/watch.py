@@ -37,6 +37,7 @@ class Watch:
         self.stopped: dict[str, datetime] = {}
         self.well_since: datetime | None = None
         self.owed_until: datetime | None = None
+        self._looked_at = self._lived = self._now
         self._due_since: dict[tuple[str, str], datetime] = {}
         self._undue_since: dict[tuple[str, str], datetime] = {}
         self._bot = next(iter(player.world.discord.bots))
@@ -70,7 +71,10 @@ class Watch:
     def look(self) -> None:
         """Look at everybody now."""
         now = self._now
-        self.well_since = (self.well_since or now) if self.well else None
+        # A leap is a machine that slept: however long, it saw one refresh.
+        self._lived += min(now - self._looked_at, self._player.refresh_every * 1.12)
+        self._looked_at = now
+        self.well_since = (self.well_since or self._lived) if self.well else None
         for user in (*PEOPLE, *OTHERS):
             self._look_at(user, now)
 
@@ -82,15 +86,15 @@ class Watch:
         for role in ROLES:
             key = user, role
             due, undue = here and role in right.must, role in has and role not in right.may
-            since = _since(self._due_since, key, now, holds=due)
-            if since and role not in has and self._late(since, now):
+            since = _since(self._due_since, key, self._lived, holds=due)
+            if since and role not in has and self._late(since):
                 self.blame(f"{user} is without {role} since {since}, and all is well since {self.well_since}")
-            since = _since(self._undue_since, key, now, holds=undue)
-            if since and self._late(since, now):
+            since = _since(self._undue_since, key, self._lived, holds=undue)
+            if since and self._late(since):
                 self.blame(f"{user} keeps {role} since {since}, and all is well since {self.well_since}")
 
-    def _late(self, since: datetime, now: datetime) -> bool:
-        return self.well_since is not None and max(since, self.well_since) + self.window < now
+    def _late(self, since: datetime) -> bool:
+        return self.well_since is not None and max(since, self.well_since) + self.window < self._lived
 
     def _hear(self, event: Event) -> None:
         if not isinstance(event, Audited) or event.entry.actor_id != self._bot:
@@ -115,8 +119,8 @@ class Watch:
         now = self._now
         if self._player.model.unsure or role not in self._player.model.roles(user, now).must:
             return
-        since = self._due_since.get((user, role), now)
-        if self._late(since, now):
+        since = self._due_since.get((user, role), self._lived)
+        if self._late(since):
             self.blame(f"{role} was taken from {user}, whose it is since {since}")
         else:
             self.returned[user, role] += 1
