@@ -175,7 +175,9 @@ def refused_field(refusal: Refusal, asked: Mapping[str, tuple[str, ...]]) -> tup
     """
     if refusal.status != 400 or refusal.code_name != "ParameterInvalidOnType":  # noqa: PLR2004
         return None
-    words = set(re.findall(r"[\w-]+", f"{refusal.parameter} {refusal.detail}"))
+    # "type member" names a resource; there are fields of the name ``type``, which it is not about.
+    detail = re.sub(r"\btype (?=[\w-]+:)", "", refusal.detail or "")
+    words = set(re.findall(r"[\w-]+", f"{refusal.parameter} {detail}"))
     named = [(kind, name) for kind, names in asked.items() for name in names if name in words]
     exact = [(kind, name) for kind, name in named if kind in words]
     return next(iter(exact or named), None)

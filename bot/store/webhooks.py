@@ -55,8 +55,8 @@ class Webhooks(Subject):
         Patreon's bodies have no id and no date: whoever kept one can post it again for ever. Only a digest is stored.
         """
         digest = hashlib.blake2b(body, digest_size=16).digest()
-        insert = self._insert(webhook_bodies).on_conflict_do_nothing()
-        return (await self._run(insert, {"digest": digest, "received_at": at})).rowcount == 1
+        insert = self._insert(webhook_bodies).values(digest=digest, received_at=at).on_conflict_do_nothing()
+        return await self._row(insert.returning(webhook_bodies.c.digest)) is not None
 
     async def forget_bodies(self, before: datetime) -> None:
         """Delete the digests of bodies that came in before an instant."""

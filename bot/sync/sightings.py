@@ -118,7 +118,8 @@ class _Judge:
         match row.holding:
             case Holding.GIVING if self._age(row.since) >= _NONE:
                 self.notes.rows.append(replace(row, holding=Holding.GIVEN, since=self._seen_at))
-            case Holding.GIVEN if self._age(row.since) >= _NONE:
+            case Holding.GIVEN if self._live or self._age(row.since) >= _NONE:
+                # The gateway often tells it before Discord's answer is written down, which dates the entry anew.
                 self.notes.rows.append(replace(row, holding=Holding.HELD))
             case Holding.REVOKED if self._is_later(row.since):
                 await self._undone(row, Holding.TAKING)
@@ -134,7 +135,7 @@ class _Judge:
         match row.holding:
             case Holding.TAKING if self._age(row.since) >= _NONE:
                 self.notes.rows.append(replace(row, holding=Holding.REVOKED, since=self._seen_at))
-            case Holding.REVOKED if self._age(row.since) >= _NONE:
+            case Holding.REVOKED if self._live or self._age(row.since) >= _NONE:
                 self.notes.gone.append(row)
             case Holding.GIVEN if self._is_later(row.since):
                 await self._undone(row, Holding.GIVING)

@@ -31,7 +31,7 @@ async def test_the_doctor_names_what_is_wrong_and_what_to_do(place: Place) -> No
     assert "❌ I may not give or take **Gold**" in message.content
     assert "❌ The tier of this rule is gone" in message.content
     assert "❌ Patreon refuses the creator's token" in message.content
-    assert "❌ No staff channel" in message.content
+    assert "❌ There is no staff channel, so my questions" in message.content
 
 
 async def test_the_doctor_says_for_a_week_that_the_clock_jumped(place: Place) -> None:

@@ -115,7 +115,7 @@ def test_a_status_nobody_told_of_concludes_nothing() -> None:
         ("Other", Charge.OTHER),
         ("Partially Refunded", Charge.PAID),
         ("Free Trial", Charge.TRIAL),
-        ("Refund Pending", Charge.REFUNDED),
+        ("Refund Pending", Charge.PAID),
         ("Refund Declined", Charge.PAID),
         ("Disputed", Charge.OTHER),
         (None, Charge.NONE),
@@ -138,7 +138,8 @@ def test_a_decline_is_dated_by_the_last_try() -> None:
     ("said", "paid"),
     [
         ({}, True),
-        ({"patron_status": "former_patron", "last_charge_status": "Deleted"}, True),
+        ({"patron_status": "former_patron"}, True),
+        ({"patron_status": "former_patron", "last_charge_status": "Deleted"}, False),
         ({"last_charge_status": "Pending"}, False),
         ({"last_charge_status": "Refunded"}, False),
         ({"last_charge_status": None, "is_free_trial": True}, False),

@@ -170,3 +170,14 @@ async def test_a_webhook_that_comes_in_is_not_paused(any_store: Store) -> None:
         await t.webhooks.save(_webhook(paused=True))
         await t.webhooks.received(PAGE, NOW)
         assert await t.webhooks.load(PAGE) == _webhook(received_at=NOW)
+
+
+async def test_a_body_is_new_once_and_again_when_it_was_forgotten(any_store: Store) -> None:
+    async with any_store.write() as t:
+        news = [await t.webhooks.is_first(body, NOW) for body in (b"{}", b"[]", b"{}")]
+    async with any_store.write() as t:
+        news.append(await t.webhooks.is_first(b"[]", NOW))
+        await t.tidy(NOW + 91 * DAY)
+        news.append(await t.webhooks.is_first(b"[]", NOW))
+
+    assert news == [True, True, False, False, True]

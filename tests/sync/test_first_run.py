@@ -101,7 +101,7 @@ async def test_first_run_names_what_happened_and_no_date(bare: World, at_once: b
     if at_once:
         await _refresh_during_which(bare, lambda parts: _audit(bare, parts))
         async with bare.store.write() as t:
-            await t.campaigns.schedule(CAMPAIGN, bare.clock() + DAY)
+            await t.campaigns.schedule(CAMPAIGN, bare.clock() + bare.settings.refresh_every)
     await bare.settle()
 
     async with bare.store.read() as t:

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from bot.core.model import DiscordUserId
+from bot.core.model import CampaignId, DiscordUserId, Membership, MembershipId
 from bot.errors import PatreonUnavailable
 from bot.store.records import NudgeKind
 from tests.sync.doubles import GOLD_TIER
-from tests.sync.world import ANN, BOB, DAY, GOLD, MINUTE, SILVER, World, patron_of
+from tests.sync.world import ANN, BOB, DAY, GOLD, GUILD, MINUTE, SILVER, World, patron_of
 
 CROWD = tuple(DiscordUserId(1000 + number) for number in range(4))
 SECOND = timedelta(seconds=1)
@@ -128,6 +128,22 @@ async def test_patreon_is_asked_again_after_ten_seconds_and_a_minute_when_it_say
 
     assert GOLD in world.roles(ANN)
     assert not await _ann_waits(world)
+
+
+async def test_a_pass_over_the_guild_between_a_webhook_and_its_answer_costs_no_further_reading(world: World) -> None:
+    await world.is_patron(ANN, BOB)
+    world.patreon.pledge(patron_of(ANN), 1000, GOLD_TIER)
+    answers = world.patreon.fetch_membership
+
+    async def meanwhile(campaign: CampaignId, membership: MembershipId) -> Membership | None:
+        async with world.store.write() as t:
+            await t.doubts.replace(GUILD, ANN, [])
+        return await answers(campaign, membership)
+
+    world.patreon.fetch_membership = meanwhile  # type: ignore[method-assign, assignment] # what happens while Patreon thinks
+    await world.hears(ANN)
+
+    assert world.roles(ANN) == {GOLD}
 
 
 async def test_an_answer_that_goes_on_saying_less_is_believed_after_a_minute(gone: World) -> None:
