@@ -13,13 +13,13 @@ from tests.failures.shrink import shrink
 from tests.failures.steps import History, read, step, write
 from tests.failures.town import found_town
 
-SEEDS = (4, 6)
+SEEDS = {4: "postgres_url", 6: "sqlite_url"}
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_history_ends_with_every_role_right(seed: int, database_url: str) -> None:
+@pytest.mark.parametrize(("seed", "database"), SEEDS.items())
+def test_a_history_ends_with_every_role_right(seed: int, database: str, request: pytest.FixtureRequest) -> None:
     history = generate(seed)
-    verdict = play(history, database_url, refresh=refresh_of(seed)).verdict
+    verdict = play(history, request.getfixturevalue(database), refresh=refresh_of(seed)).verdict
     assert not verdict.faults, f"seed {seed}: {write(history)}"
 
 
