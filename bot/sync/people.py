@@ -79,11 +79,10 @@ class People:
             await self._take_at_its_word(link, cause, word)
         if later is None and (read or not settled or (ask and cause is Cause.MANUAL)):
             found = await self._settler.settle(link.user, cause, look=not settled)
-            if found.in_doubt and word.readings:
-                # A pass over the whole guild may have dropped the doubts the webhook began, for it does not know the word.
-                async with self._parts.store.write() as t:
-                    for reading in word.readings.values():
-                        await self._date_back(t, link.user, reading)
+            if found.in_doubt and said:
+                # The webhook may have begun no doubt: its guild could not be worked on then, or a pass over all of it,
+                # which does not know the word, dropped the doubt.
+                await self._hear(link, said)
                 found = await self._settler.settle(link.user, cause, look=False)
         if await self._learn(link):
             found = await self._settler.settle(link.user, cause, answer=False, look=False)
