@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Compiled once: otherwise every test worker, and every process a test starts, compiles the whole bot anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo run test soak check bench lock clean
+.PHONY: help demo run test soak check cover mutate bench lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -47,6 +47,13 @@ check: $(VENV)/.test ## format, lint, types, imports, dependencies
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/deptry .
+
+cover: $(VENV)/.test ## every test, and how much of the bot they run
+	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+mutate: $(VENV)/.test ## changes the core in a thousand small ways; every one has to fail a test
+	@$(BIN)/mutmut run --max-children 2
+	@$(BIN)/mutmut results
 
 bench: $(VENV)/.test ## what a sync costs, in calls, time and memory
 	@$(BIN)/python -m bench
